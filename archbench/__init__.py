@@ -1,0 +1,2 @@
+"""archbench."""
+__version__ = "0.1.0"

@@ -1,0 +1,93 @@
+"""The only place where a number becomes text. Everything else passes numbers about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+MISSING = "-"  # what a person sees where there is no number; files hold null
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+
+def count(value: float) -> str:
+    """A plain count with thousands separated: 26,799,296."""
+    return f"{value:,}"
+
+
+def giga(value: float) -> str:
+    """A count in thousands of millions, three decimals, as torchvision publishes `_ops`."""
+    return f"{value / 1e9:.3f}"
+
+
+def mega(value: float) -> str:
+    """A count in millions."""
+    return f"{value / 1e6:.2f}"
+
+
+def mib(value: float) -> str:
+    """Bytes in MiB (2**20)."""
+    return f"{value / MIB:.1f}"
+
+
+def milliseconds(value: float) -> str:
+    """Milliseconds with four significant digits, never in powers of ten."""
+    decimals = max(0, 4 - len(str(int(abs(value)))))
+    return f"{value:.{decimals}f}"
+
+
+def percent(value: float) -> str:
+    """A share of one, in percent."""
+    return f"{100 * value:.1f}%"
+
+
+def half_width(value: float) -> str:
+    """The half-width of an interval relative to its centre: +-4.0%."""
+    return f"±{100 * value:.1f}%"
+
+
+def ratio(value: float) -> str:
+    """A ratio to the reference: 1.07x."""
+    return f"{value:.3f}x"
+
+
+def plain(value: object) -> str:
+    """An axis value, a name, a score: as it is; lists in the form the spec writes them."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(plain(item) for item in value) + "]"
+    return "none" if value is None else str(value)
+
+
+def seconds(text: str) -> float:
+    """Read a duration: 90, 90s, 4m, 4m30s, 1h. Raises ValueError for anything else."""
+    total, digits = 0.0, ""
+    scale = {"h": 3600, "m": 60, "s": 1}
+    for letter in text.strip():
+        if (letter.isascii() and letter.isdigit()) or letter == ".":
+            digits += letter
+        elif letter in scale and digits:
+            total, digits = total + float(digits) * scale[letter], ""
+            scale = {key: value for key, value in scale.items() if value < scale[letter]}
+        else:
+            raise ValueError(text)
+    if digits and "s" not in scale:
+        raise ValueError(text)
+    return total + (float(digits) if digits else 0.0)
+
+
+def duration(value: float) -> str:
+    """Seconds as a person says them: 9s, 2m05s, 1h02m."""
+    whole = round(value)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+Format = Callable[[float], str]
