@@ -1,0 +1,89 @@
+"""A detector's trunk: backbone, neck, top block, head, each a part with its knobs; and its recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from archbench.errors import SpecError
+from archbench.models.graph import Feature, Features, Graph, record, scope
+from archbench.models.heads import heads
+from archbench.models.necks import necks
+from archbench.models.ops import Shape
+from archbench.models.resnet import LEVELS, backbones
+from archbench.models.top_blocks import top_blocks
+from archbench.registry import Part, Registry
+
+FAMILIES: dict[str, Registry[Any]] = {"backbone": backbones, "neck": necks, "top_block": top_blocks, "head": heads}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part by name, with every knob it takes."""
+
+    type: str
+    knobs: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The form a spec has: `{type: fpn, channels: 256, ...}`."""
+        return {"type": self.type, **self.knobs}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Which network, whole: four parts. Knobs are validated before they come here (`design/schema.py`)."""
+
+    backbone: Choice
+    neck: Choice
+    top_block: Choice
+    head: Choice
+
+    def as_json(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name).as_json() for field in fields(self)}
+
+    def part(self, family: str) -> Part[Any]:
+        return FAMILIES[family][getattr(self, family).type]
+
+    @property
+    def last_level(self) -> int:
+        """The coarsest backbone stage the neck reads: later ones are not built."""
+        return int(max(self.neck.knobs["levels"]))
+
+    def resolved(self) -> dict[str, Any]:
+        """What makes this network this one: shorthands written out, default values and absent parts left out."""
+        choices = ((family, getattr(self, family)) for family in FAMILIES)
+        resolved = {family: {"type": choice.type, **self._resolved_knobs(family, choice)} for family, choice in choices}
+        return {family: part for family, part in resolved.items() if part != {"type": "none"}}
+
+    def _resolved_knobs(self, family: str, choice: Choice) -> dict[str, Any]:
+        part = self.part(family)
+        knobs = dict(choice.knobs)
+        if part.resolve is not None:
+            knobs = part.resolve(min(self.last_level, max(LEVELS)), **knobs)
+        return {name: value for name, value in knobs.items() if name not in part.defaults or value != part.defaults[name]}
+
+
+def trunk(image: Feature, architecture: Architecture) -> Features:
+    """The whole network as one program: image to c-maps, to a pyramid, to what the head gives."""
+
+    def run(family: str, *features: Any) -> Features:
+        choice = getattr(architecture, family)
+        with scope(image, family):
+            given: Features = architecture.part(family).program(*features, **choice.knobs)
+        return given
+
+    features = run("backbone", image, architecture.last_level)
+    pyramid = run("neck", features)
+    pyramid |= run("top_block", features, pyramid)
+    return run("head", pyramid)
+
+
+def record_network(architecture: Architecture, height: int, width: int) -> Graph:
+    """The graph of one image of `height` x `width`. Raises SpecError where the parts do not fit together."""
+    level = min(architecture.last_level, max(LEVELS))
+    for side, pixels in (("height", height), ("width", width)):
+        if pixels < 1 << level:
+            raise SpecError(f"input.{side}: {pixels} is under {1 << level}, the stride of c{level}: its map would "
+                            f"shrink to nothing; give at least {1 << level}")
+    return record(lambda image: trunk(image, architecture), Shape(3, height, width))

@@ -1,0 +1,30 @@
+"""Heads: none for a detector's backbone, a classifier to reproduce published ImageNet figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
+from archbench.errors import SpecError
+from archbench.models.graph import Features, global_average_pool, linear
+from archbench.registry import Registry
+
+heads: Registry[Callable[..., Features]] = Registry("head")
+
+
+@heads.register("none")
+def none(features: Features) -> Features:
+    """The features themselves."""
+    return features
+
+
+@heads.register("classifier")
+def classifier(features: Features, *, classes: Annotated[int, Ge(1), Le(1_000_000)] = 1000) -> Features:
+    """The mean of the coarsest c-map through one linear layer, as in He et al. 2015, table 1."""
+    maps = sorted(name for name in features if name.startswith("c"))
+    if not maps or len(maps) != len(features):
+        raise SpecError("head.type: a classifier reads a backbone's map; take neck: {type: none, levels: [5]} "
+                        "and top_block: {type: none}")
+    return {"logits": linear(global_average_pool(features[maps[-1]]), classes)}

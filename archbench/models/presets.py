@@ -1,0 +1,86 @@
+"""The names people know, and exactly what each builds. A preset is the part of a spec below `base:`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archbench.errors import SpecError
+from archbench.registry import nearest
+
+Parts = Mapping[str, Mapping[str, Any]]
+
+FROZEN_NOTE = "frozen norm as one F.batch_norm on four buffers, within 1e-6 of the mul-and-add form"
+
+
+@dataclass(frozen=True)
+class Preset:
+    name: str
+    lineage: str
+    doc: str
+    parts: Parts
+
+
+def _trunk(backbone: Mapping[str, Any], neck: Mapping[str, Any], top_block: str = "none", **knobs: Any) -> Parts:
+    return {
+        "backbone": {"type": "resnet", "norm": "frozen", **backbone},
+        "neck": neck,
+        "top_block": {"type": top_block, **knobs},
+        "head": {"type": "none"},
+    }
+
+
+def _fpn(levels: list[int]) -> dict[str, Any]:
+    return {"type": "fpn", "channels": 256, "levels": levels}
+
+
+def _maskrcnn_benchmark() -> dict[str, Preset]:
+    """modeling/backbone/{backbone,resnet,fpn}.py and config/defaults.py: STRIDE_IN_1X1, a frozen norm without eps, USE_C5."""
+    presets = {}
+
+    def put(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
+        body = {"depth": depth, "stride_in_1x1": True, "norm_eps": 0.0}
+        presets[name] = Preset(name, "maskrcnn-benchmark", f"{doc}; stride in the 1x1", _trunk(body, neck, *top, **knobs))
+
+    for depth in (18, 34, 50, 101, 152):
+        put(f"R-{depth}-FPN", depth, _fpn([2, 3, 4, 5]), "P2-P6, P6 by max pool", "maxpool")
+    for depth in (50, 101):
+        put(f"R-{depth}-C4", depth, {"type": "none", "levels": [4]}, "C4 alone")
+        put(f"R-{depth}-C5", depth, {"type": "none", "levels": [5]}, "C5 alone, stride 32")
+        put(f"R-{depth}-FPN-RETINANET", depth, _fpn([3, 4, 5]), "P3-P7, P6 from C5", "p6p7", source="c5")
+    return presets
+
+
+TORCHVISION_BODIES: dict[str, dict[str, Any]] = {
+    "resnet18": {"depth": 18},
+    "resnet34": {"depth": 34},
+    "resnet50": {"depth": 50},
+    "resnet101": {"depth": 101},
+    "resnet152": {"depth": 152},
+    "resnext50_32x4d": {"depth": 50, "groups": 32, "width_per_group": 4},
+    "resnext101_32x8d": {"depth": 101, "groups": 32, "width_per_group": 8},
+    "wide_resnet50_2": {"depth": 50, "width_per_group": 128},
+    "wide_resnet101_2": {"depth": 101, "width_per_group": 128},
+}
+
+
+def _torchvision() -> dict[str, Preset]:
+    """models/detection/backbone_utils.py, resnet_fpn_backbone: frozen norm with eps 1e-5, LastLevelMaxPool."""
+    doc = "P2-P6, P6 by max pool; stride in the 3x3"
+    neck = _fpn([2, 3, 4, 5])
+    return {
+        f"{body}_fpn": Preset(f"{body}_fpn", "torchvision", doc, _trunk(knobs, neck, "maxpool"))
+        for body, knobs in TORCHVISION_BODIES.items()
+    }
+
+
+PRESETS: dict[str, Preset] = _maskrcnn_benchmark() | _torchvision()
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name; SpecError with the nearest name otherwise."""
+    if name not in PRESETS:
+        known = list(PRESETS)
+        raise SpecError(f"there is no preset {name!r}; `archbench list presets` names them." + nearest(name, known))
+    return PRESETS[name]

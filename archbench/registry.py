@@ -1,0 +1,80 @@
+"""A dict, a decorator and a good error. A part's signature is its schema: the knobs are its keyword-only parameters."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from archbench.errors import SpecError
+
+Program = TypeVar("Program", bound=Callable[..., Any])
+
+
+def nearest(word: str, accepted: list[str]) -> str:
+    """` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
+    close = difflib.get_close_matches(word, accepted, n=1, cutoff=0.6)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+class Part(Generic[Program]):
+    """One registered program with the knobs its signature declares."""
+
+    def __init__(self, family: str, name: str, program: Program, resolve: Callable[..., Any] | None) -> None:
+        self.family, self.name, self.program, self.resolve = family, name, program, resolve
+
+    @property
+    def doc(self) -> str:
+        """The first sentence of the program's docstring."""
+        return (inspect.getdoc(self.program) or "").split("\n")[0]
+
+    @cached_property
+    def knobs(self) -> dict[str, inspect.Parameter]:
+        """Keyword-only parameters, annotations resolved, in the order of the signature."""
+        hints = get_type_hints(self.program, include_extras=True)
+        parameters = inspect.signature(self.program).parameters.values()
+        return {p.name: p.replace(annotation=hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        return {name: knob.default for name, knob in self.knobs.items()}
+
+
+class Registry(Mapping[str, Part[Program]]):
+    """The parts of one family (`neck`): register with `@necks.register("fpn")`, look up with `necks["fpn"]`."""
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+        self._parts: dict[str, Part[Program]] = {}
+
+    def register(self, name: str, *, resolve: Callable[..., Any] | None = None) -> Callable[[Program], Program]:
+        """Add a program under `name`. `resolve(**knobs)` gives the knobs with every shorthand written out, for identity."""
+
+        def add(program: Program) -> Program:
+            if name in self._parts:
+                raise ValueError(f"{self.family} {name} is registered twice")
+            self._parts[name] = Part(self.family, name, program, resolve)
+            return program
+
+        return add
+
+    def __getitem__(self, name: str) -> Part[Program]:
+        try:
+            return self._parts[name]
+        except KeyError:
+            known = list(self._parts)
+            raise SpecError(
+                f"{self.family}.type: there is no {self.family} {name!r}; there are {', '.join(known)}."
+                + nearest(str(name), known)
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
