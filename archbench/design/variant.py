@@ -1,0 +1,83 @@
+"""A variant: an architecture and the workload it runs, with a readable name and an id that outlives both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+
+from archbench.models.detector import Architecture, record_network
+from archbench.models.graph import Graph
+
+Precision = Literal["fp32", "tf32", "amp_fp16", "amp_bf16"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+Side = Annotated[int, Ge(1), Le(65_536)]
+
+ID_DIGITS = 16  # hexadecimal: 64 bits, one chance in 37 million of a clash among a million variants
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What the network is given and how it runs. `threads` null means one per physical core."""
+
+    batch: Annotated[int, Ge(1), Le(65_536)] = 1
+    height: Side = 800
+    width: Side = 1333
+    precision: Precision = "fp32"
+    memory_format: MemoryFormat = "contiguous"
+    threads: Annotated[int, Ge(1), Le(1024)] | None = None
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes of one feature element: under amp, features are half precision; weights and the input stay fp32."""
+        return 2 if self.precision.startswith("amp") else 4
+
+    def resolved(self) -> dict[str, Any]:
+        """The fields that differ from their defaults."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A hand-written `nn.Module` in an architecture's place: `module: my_pkg.my_file:factory`. Traced, never priced."""
+
+    factory: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"module": self.factory}
+
+    def resolved(self) -> dict[str, Any]:
+        return self.as_json()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network to price and measure. `axes` maps the dotted paths that vary to this variant's values."""
+
+    name: str
+    architecture: Architecture | Module
+    workload: Workload
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    reference: bool = False
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of architecture and workload, resolved, default values left out: two spellings of one network agree."""
+        content = {"architecture": self.architecture.resolved(), "workload": self.workload.resolved()}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:ID_DIGITS]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The recorded network, one image. Raises SpecError where its parts do not fit."""
+        assert isinstance(self.architecture, Architecture), "a hand-written module has no graph"
+        return record_network(self.architecture, self.workload.height, self.workload.width)
+
+    def as_json(self) -> dict[str, Any]:
+        """What a worker is sent and a record keeps: every field, defaults included."""
+        return {"architecture": self.architecture.as_json(), "workload": asdict(self.workload)}
