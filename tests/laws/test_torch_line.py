@@ -1,0 +1,75 @@
+"""Law 4: no torch outside `measure/`, seen in the source and in a fresh process."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archbench
+
+PACKAGE = Path(archbench.__file__).parent
+TORCH = {"torch", "torchvision", "fvcore", "triton"}
+ROOMS = ["errors", "units", "metrics", "registry", "models", "design", "pricing", "estimate", "reporting", "measure", "run", "cli"]
+SUPERVISING = ["experiment", "supervisor", "pipe", "ledger", "environment", "plugins", "worker"]  # of measure/, in the parent
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_keep_to_the_house(path):
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] in TORCH:
+            assert room(path) == "measure", f"{path.name} imports {name}"
+            assert path.stem not in SUPERVISING
+        if parts[0] == "archbench" and len(parts) > 1 and room(path) in ROOMS and path.stem != "__init__":
+            assert ROOMS.index(parts[1]) <= ROOMS.index(room(path)), f"{path.name}: {name} points right"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room(p) not in ("cli", "measure", "__init__")], ids=lambda p: p.stem)
+def test_only_the_door_imports_inside_functions(path):
+    for outer in ast.walk(ast.parse(path.read_text())):
+        if isinstance(outer, ast.FunctionDef):
+            assert not [n for n in ast.walk(outer) if isinstance(n, (ast.Import, ast.ImportFrom))], path.name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["price", "specs/fpn_sweep.yaml"], ["check", "specs/fpn_sweep.yaml"], ["show", "R-50-FPN"], ["list", "presets"],
+     ["schema"], ["list", "runs"]],
+    ids=" ".join,
+)
+def test_a_command_that_needs_no_torch_imports_none(arguments):
+    code = (
+        "import sys; from archbench.cli import guarded; code = guarded(sys.argv[1:]); "
+        "heavy = {'torch', 'torchvision', 'fvcore', 'pandas'} & set(sys.modules); "
+        "sys.exit(code or (f'imported {heavy}' if heavy else 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_supervisor_of_a_run_imports_no_torch():
+    code = "import sys, archbench.run; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_importing_the_package_imports_next_to_nothing():
+    code = "import sys, archbench; sys.exit(bool({'torch', 'pandas', 'numpy', 'click', 'pydantic', 'rich'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
