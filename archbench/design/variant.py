@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
-from archbench.models.detector import Architecture, record_network
+from archbench.models.detector import Architecture, Choice, record_network
 from archbench.models.graph import Graph
 
 Precision = Literal["fp32", "tf32", "amp_fp16", "amp_bf16"]
@@ -81,3 +81,13 @@ class Variant:
     def as_json(self) -> dict[str, Any]:
         """What a worker is sent and a record keeps: every field, defaults included."""
         return {"architecture": self.architecture.as_json(), "workload": asdict(self.workload)}
+
+
+def variant_from_json(data: Mapping[str, Any]) -> Variant:
+    """The variant that `as_json` describes; names and axes stay behind."""
+    given = data["architecture"]
+    workload = Workload(**data["workload"])
+    if "module" in given:
+        return Variant("", Module(given["module"]), workload)
+    choices = {family: Choice(part["type"], {k: v for k, v in part.items() if k != "type"}) for family, part in given.items()}
+    return Variant("", Architecture(**choices), workload)

@@ -1,0 +1,148 @@
+"""What each key of a spec may hold, derived from the parts' signatures: validation, and the JSON Schema for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, get_type_hints
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from archbench.design.document import visible
+from archbench.design.variant import Workload
+from archbench.errors import SpecError
+from archbench.models.detector import FAMILIES, Choice
+from archbench.models.presets import PRESETS
+from archbench.registry import nearest
+
+SPEC_VERSION = 1
+WORKLOAD_IN_INPUT = ("batch", "height", "width")
+WORKLOAD_IN_MEASURE = ("precision", "memory_format", "threads")
+
+Device = Annotated[str, "auto | cpu | cuda | cuda:N | none"]
+
+
+@dataclass(frozen=True)
+class MeasurePlan:
+    """How a run measures. Nothing here changes what a variant is.
+
+    device       auto (CUDA where there is one), cpu, cuda, cuda:N, or none: price and store only
+    budget       wall time of the whole run, starts of processes included: 90s, 4m30s; null: until `generations` are done
+    generations  fresh processes a variant: the unit an interval is made of; more are run only while the budget lasts
+    replicas     measure every variant this many times over, as if it were that many variants
+    seed         of the initial weights, the input and the order of turns
+    timeout      seconds one variant may take to start, or to run one block, before it is given up
+    """
+
+    device: Device = "auto"
+    budget: str | int | float | None = None
+    generations: Annotated[int, Ge(1), Le(1000)] = 3
+    replicas: Annotated[int, Ge(1), Le(100)] = 1
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
+    timeout: Annotated[float, Ge(1), Le(86_400)] = 300.0
+
+
+def defaults_of(kind: type, names: tuple[str, ...] | None = None) -> dict[str, tuple[Any, Any]]:
+    """A dataclass's fields as (annotation, default), all or those named."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {f.name: (hints[f.name], f.default) for f in fields(kind) if names is None or f.name in names}
+
+
+def _model(name: str, members: Mapping[str, tuple[Any, Any]], doc: str = "") -> type[BaseModel]:
+    config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    model: type[BaseModel] = create_model(name, __config__=config, __doc__=doc, **dict(members))  # type: ignore[call-overload]
+    return model
+
+
+@cache
+def part_model(family: str, part: str) -> type[BaseModel]:
+    """The pydantic model of one part's knobs, from its signature."""
+    registered = FAMILIES[family][part]
+    members = {name: (knob.annotation, knob.default) for name, knob in registered.knobs.items()}
+    return _model(f"{family}_{part}", members, registered.doc)
+
+
+@cache
+def section_model(section: str) -> type[BaseModel]:
+    """The pydantic model of `input` or `measure`."""
+    if section == "input":
+        return _model("input", defaults_of(Workload, WORKLOAD_IN_INPUT), "One batch of images.")
+    members = defaults_of(MeasurePlan) | defaults_of(Workload, WORKLOAD_IN_MEASURE)
+    return _model("measure", members, "How, and how long, variants are measured.")
+
+
+def choice(family: str, given: Mapping[str, Any]) -> Choice:
+    """A part with every knob validated and filled in. Raises SpecError beginning with the dotted key."""
+    if "type" not in given:
+        raise SpecError(f"{family}.type: missing; say which: {', '.join(FAMILIES[family])}")
+    if not isinstance(given["type"], str):
+        raise SpecError(f"{family}.type: {shown(given['type'])} is not a word; take one of {', '.join(FAMILIES[family])}")
+    part = FAMILIES[family][given["type"]]
+    knobs = {name: value for name, value in given.items() if name != "type"}
+    return Choice(part.name, validated(part_model(family, part.name), knobs, family, part.name))
+
+
+def validated(model: type[BaseModel], given: Mapping[str, Any], where: str, whose: str) -> dict[str, Any]:
+    """`given` with defaults filled in; the first key that is unknown or not acceptable raises SpecError."""
+    known = list(model.model_fields)
+    for key in given:
+        if key not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes no keys"
+            raise SpecError(f"{where}.{visible(str(key))}: unknown key; {whose} {takes}.{nearest(str(key), known)}")
+    try:
+        return model.model_validate(dict(given)).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join([where, str(first["loc"][0]), *(f"[{item}]" for item in first["loc"][1:] if isinstance(item, int))])
+        message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        raise SpecError(f"{path.replace('.[', '[')}: {shown(first['input'])} is not accepted; {message}") from None
+
+
+def shown(value: Any) -> str:
+    """A value from a spec as an error repeats it: short, one line, nothing invisible."""
+    return visible(repr(value) if isinstance(value, str) else str(value))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a spec file, for editors. Cross-key rules (a level a backbone lacks) stay with `check`."""
+    axis: dict[str, Any] = {"type": "array", "minItems": 1, "description": "the values this dotted path takes"}
+    assignment = {"type": "object", "minProperties": 1, "description": "dotted path: value"}
+    sections = {name: section_model(name).model_json_schema() for name in ("input", "measure")}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "archbench spec",
+        "type": "object",
+        "required": ["archbench"],
+        "additionalProperties": False,
+        "properties": {
+            "archbench": {"const": SPEC_VERSION, "description": "version of the spec language"},
+            "name": {"type": "string", "maxLength": 200},
+            "base": {"type": "string", "description": "a preset or a spec's path", "examples": list(PRESETS)},
+            "module": {"type": "string", "pattern": MODULE_PATTERN, "description": "a hand-written nn.Module's factory"},
+            **{family: _family_schema(family) for family in FAMILIES},
+            **sections,
+            "axes": {"type": "object", "additionalProperties": axis},
+            "exclude": {"type": "array", "items": assignment},
+            "include": {"type": "array", "items": assignment},
+            "constraints": {"type": "array", "items": {"type": "string"}},
+            "reference": assignment,
+            "scores": {"type": "string", "description": "a CSV: name or id, score"},
+        },
+    }
+
+
+MODULE_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
+
+def _family_schema(family: str) -> dict[str, Any]:
+    """One alternative a part; `type` may be left to the base."""
+    alternatives = []
+    for name in FAMILIES[family]:
+        schema = part_model(family, name).model_json_schema()
+        schema["properties"] = {"type": {"const": name}, **schema.get("properties", {})}
+        alternatives.append(schema)
+    return {"anyOf": alternatives, "description": f"{family}: {', '.join(FAMILIES[family])}"}
+
+
