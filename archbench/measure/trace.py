@@ -9,7 +9,6 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
-from archbench.models.graph import Graph
 from archbench.pricing.price import Layer
 
 
@@ -66,9 +65,3 @@ def _facts(layer: Layer, batch: int) -> tuple[tuple[int, ...], int, int]:
 def _padded(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A vector per image has one pixel."""
     return (*shape, 1, 1) if len(shape) == 2 else shape
-
-
-def check_price(network: fx.GraphModule, graph: Graph, priced: tuple[Layer, ...], batch: int) -> list[str]:
-    """Law 1 on a network built on meta: what disagrees, or nothing."""
-    (_, shape), = graph.inputs
-    return disagreements(priced, trace_layers(network, torch.empty(batch, *shape, device="meta")), batch)

@@ -1,0 +1,130 @@
+"""What a run was measured on and with: host, GPUs, driver, versions, flags, commit. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pynvml
+
+from archbench.errors import CannotMeasure
+
+PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy")
+FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTORCH_CUDA_ALLOC_CONF", "CUDA_LAUNCH_BLOCKING",
+         "NVIDIA_TF32_OVERRIDE", "ONEDNN_MAX_CPU_ISA")
+# What must agree for two sessions' times to be of one kind.
+SAME = ("host", "cpu", "cores", "gpus", "driver", "versions", "flags", "device")
+
+
+def capture(device: str) -> dict[str, Any]:
+    """The environment of a run on `device`. What cannot be found out is null."""
+    gpus, driver = _gpus()
+    return {
+        "host": platform.node(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "cpu": _cpu_model(),
+        "cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": gpus,
+        "driver": driver,
+        "versions": {package: _version(package) for package in PACKAGES},
+        "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
+        "commit": _commit(),
+        "device": device,
+    }
+
+
+def fingerprint(environment: dict[str, Any]) -> dict[str, Any]:
+    """The part of an environment that a run must share to be gone on with."""
+    return {name: environment.get(name) for name in SAME}
+
+
+def resolve_device(asked: str) -> str:
+    """`auto` as cuda:0 where NVML knows a GPU, else cpu; `cuda` as cuda:0. Raises CannotMeasure where there is no GPU."""
+    gpus, _ = _gpus()
+    if asked == "auto":
+        return "cuda:0" if gpus else "cpu"
+    if asked.startswith("cuda") and not gpus:
+        raise CannotMeasure(f"measure.device: {asked} is asked for and no NVIDIA driver answers; take cpu, or none to price only")
+    return "cuda:0" if asked == "cuda" else asked
+
+
+def available_bytes(device: str) -> int:
+    """Memory that workers on `device` may take together: 80 % of what is free, so that nothing is pushed out."""
+    free = psutil.virtual_memory().available
+    if device.startswith("cuda"):
+        with _nvml() as alive:
+            if alive:
+                handle = pynvml.nvmlDeviceGetHandleByIndex(int(device.partition(":")[2] or 0))
+                free = int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+    return int(0.8 * free)
+
+
+@contextmanager
+def _nvml() -> Iterator[bool]:
+    """Whether NVML answers; it is shut down again."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpus() -> tuple[list[dict[str, Any]], str | None]:
+    with _nvml() as alive:
+        if not alive:
+            return [], None
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        gpus = [{"name": pynvml.nvmlDeviceGetName(h), "uuid": pynvml.nvmlDeviceGetUUID(h)} for h in handles]
+        return gpus, str(pynvml.nvmlSystemGetDriverVersion())
+
+
+def _cpu_model() -> str | None:
+    """Linux names it in /proc/cpuinfo; elsewhere what the platform knows."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the folder the command runs in, `+` where files differ from it; null outside a repository."""
+    head = _git("rev-parse", "HEAD")
+    return None if head is None else head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def devices() -> list[dict[str, Any]]:
+    """The devices a run can name here: the CPU, and the GPUs that NVML knows."""
+    gpus, driver = _gpus()
+    cpu = {"device": "cpu", "name": _cpu_model(), "driver": None}
+    return [cpu, *({"device": f"cuda:{index}", "name": gpu["name"], "driver": driver} for index, gpu in enumerate(gpus))]

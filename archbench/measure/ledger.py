@@ -1,0 +1,130 @@
+"""A run's folder as the experiment sees it: begun or gone on with, and written as results come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from archbench.design.schema import MeasurePlan
+from archbench.design.space import Space
+from archbench.design.spec import Spec, budget_seconds
+from archbench.measure import environment
+from archbench.measure.experiment import Key, Task
+from archbench.pricing.constraints import Kept
+from archbench.reporting.records import Block, Record, as_json
+from archbench.reporting.runs import failed_keys, planned_records
+from archbench.reporting.scores import read_scores
+from archbench.reporting.stats import summarise
+from archbench.reporting.store import RunFolder, newest
+
+# What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
+SAME = ("spec", "plan", "planned", "scores", "environment")
+BOUNDS = ("budget", "timeout", "device")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What a caller hears while a run goes on: progress with the seconds left, and each record once it is on disk."""
+
+    progress: Callable[[str, float | None], None] = lambda text, left: None
+    done: Callable[[Record], None] = lambda record: None
+
+
+def header(spec: Spec, space: Space, kept: Kept, device: str) -> dict[str, Any]:
+    """What run.json says: with records and samples, enough to rebuild every derived file."""
+    plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
+    captured = {
+        "name": spec.name,
+        "spec": spec.as_json() | {"measure": {k: v for k, v in spec.as_json().get("measure", {}).items() if k not in BOUNDS}},
+        "plan": plan,
+        "budget_s": budget_seconds(spec.measure),
+        "environment": environment.capture(device),
+        "space": {"raw": space.raw, "excluded": space.excluded, "duplicates": space.duplicates, "refused": dict(kept.refused)},
+        "scores": read_scores(spec.scores) if spec.scores else None,
+        "planned": [as_json(record) for record in _planned(kept, spec.measure)],
+    }
+    return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
+
+
+def _planned(kept: Kept, plan: MeasurePlan) -> list[Record]:
+    """A record for every (variant, replica) as it stands before anything is measured."""
+    return [
+        Record(
+            id=item.variant.id, name=item.variant.name, status="not reached", axes=dict(item.variant.axes),
+            exact=item.cost.as_json() if item.cost else None, reference=item.variant.reference, replica=replica,
+            **item.variant.as_json(),
+        )
+        for item in kept.priced for replica in range(plan.replicas)
+    ]
+
+
+def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFolder:
+    """The newest run of that name where it is the same experiment and nobody is at it, else a new one."""
+    found = None if new else newest(results, wanted["name"])
+    if found is not None and not found.busy() and _essence(found.header) == _essence(wanted):
+        return found
+    return RunFolder.create(results, wanted["name"], wanted)
+
+
+def _essence(header: Mapping[str, Any]) -> list[Any]:
+    captured = header.get("environment", {})
+    return [environment.fingerprint(captured) if key == "environment" else header.get(key) for key in SAME]
+
+
+class Ledger:
+    """Appends blocks and records to a locked folder; a record is announced only once it is on disk."""
+
+    def __init__(self, folder: RunFolder, listener: Listener) -> None:
+        self.folder, self.listener = folder, listener
+        self._open: dict[Key, Record] = {record.key: record for record in planned_records(folder)}
+        for record in folder.records():
+            del self._open[record.key]
+
+    def unfinished(self, kept: Kept, plan: MeasurePlan) -> list[Task]:
+        """Every (variant, replica) without a record."""
+        return [
+            Task(item.variant, replica, *((item.cost.weight_bytes, item.cost.peak_bytes) if item.cost else (0, 0)))
+            for item in kept.priced for replica in range(plan.replicas)
+            if (item.variant.id, replica) in self._open
+        ]
+
+    def block(self, block: Block) -> None:
+        self.folder.append_block(block)
+
+    def failed(self, task: Task, reason: str) -> None:
+        self._close(replace(self._open[task.key], status="failed", reason=reason))
+
+    def progress(self, text: str, seconds_left: float | None) -> None:
+        self.listener.progress(text, seconds_left)
+
+    def priced(self) -> None:
+        """Close every open record as priced: nothing is to be measured."""
+        for record in list(self._open.values()):
+            self._close(replace(record, status="priced"))
+
+    def measured(self) -> None:
+        """Close the record of everything that has counted samples; what the budget did not reach stays open."""
+        blocks = self.folder.blocks()
+        summaries = summarise(blocks, None, failed=failed_keys(self.folder.records()))
+        starts = {block.key: block.start for block in blocks if block.phase == "warm-up"}
+        for key, record in list(self._open.items()):
+            if key in summaries:
+                self._close(with_facts(record, starts[key]))
+
+    def _close(self, record: Record) -> None:
+        self.folder.append_record(record)
+        del self._open[record.key]
+        self.listener.done(record)
+
+
+def with_facts(record: Record, start: Mapping[str, Any]) -> Record:
+    """The record of a measured variant, with what its last process found while starting."""
+    uncounted = [f"{op}: {calls} calls are in no count" for op, calls in start["uncounted"].items()]
+    unsteady = [] if start["steady"] else ["not steady: its calls still drifted when the warm-up ended"]
+    return replace(record, status="measured", traced=start["traced"], memory_bytes=start["memory_bytes"],
+                   memory_kind=start["memory_kind"], cold_ms=start["cold_ms"], warnings=tuple(unsteady + uncounted))
+
+

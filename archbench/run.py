@@ -1,0 +1,58 @@
+"""The straight line: spec -> variants -> prices -> blocks -> records -> table and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from archbench.design.space import Space, expand
+from archbench.design.spec import Spec, budget_seconds
+from archbench.design.variant import Module
+from archbench.errors import SpecError
+from archbench.measure.environment import available_bytes, resolve_device
+from archbench.measure.experiment import Setup, measure
+from archbench.measure.ledger import Ledger, Listener, header, open_folder
+from archbench.measure.plugins import plugin_modules
+from archbench.pricing.constraints import keep, price_all
+from archbench.reporting.runs import Run
+
+
+def run(spec: Spec, results: str | Path = "results", *, plugins: Sequence[str] = (), new: bool = False,
+        listener: Listener = Listener()) -> Run:  # noqa: B008  (frozen)
+    """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
+
+    Goes on with the newest run of the same spec in the same environment, measuring nothing twice; `new` begins another.
+    Raises SpecError, CannotMeasure or ResultsError; a variant's own failure is a row of the table.
+    """
+    began = time.monotonic()
+    space = expand(spec)
+    check_plugins(space, plugins)
+    kept = keep(price_all(space.variants), spec.constraints)
+    device = resolve_device(spec.measure.device)
+    folder = open_folder(header(spec, space, kept, device), Path(results), new=new)
+    with folder.lock():
+        folder.repair()
+        ledger = Ledger(folder, listener)
+        try:
+            if device == "none":
+                ledger.priced()
+            else:
+                budget = budget_seconds(spec.measure)
+                deadline = None if budget is None else began + budget
+                setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline)
+                measure(ledger.unfinished(kept, spec.measure), setup, ledger, folder.blocks())
+                ledger.measured()
+        finally:  # an interrupted run has its table too
+            Run(folder).write()
+    return Run(folder)
+
+
+def check_plugins(space: Space, plugins: Sequence[str]) -> None:
+    """Refuse a spec that names user code the command line did not allow."""
+    for variant in space.variants:
+        if isinstance(variant.architecture, Module):
+            root = variant.architecture.factory.split(":")[0].split(".")[0]
+            if root not in plugin_modules(plugins):
+                raise SpecError(f"module: {variant.architecture.factory} is your own code and runs only when the command says "
+                                f"so; add --plugin {root}, or --plugin {root}.py for a file")
