@@ -1,0 +1,168 @@
+"""The experiment on a scripted clock: fresh processes, mirrored rounds, the budget, failures, going on."""
+
+from collections import Counter
+
+import pytest
+from fakes import Lab
+from networks import sized
+
+from archbench.design.schema import MeasurePlan
+from archbench.measure.experiment import PROCESS_BYTES, Setup, Task, groups, measure
+
+GIB = 1 << 30
+
+
+class Sink:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.blocks, self.failures, self.said = [], {}, []
+
+    def block(self, block):
+        self.blocks.append(block)
+
+    def failed(self, task, reason):
+        self.failures[task.key] = reason
+
+    def progress(self, text, left):
+        self.said.append((text, left))
+
+    def steady(self, generation=None):
+        return [b for b in self.blocks if b.phase == "steady" and generation in (None, b.generation)]
+
+
+def tasks(count, *, reference=0, **sizes):
+    found = []
+    for index in range(count):
+        variant = sized("R-18-FPN", 64, 64, {"neck.channels": 8 * (index + 1)})
+        if index == reference:
+            variant = type(variant)(**{**variant.__dict__, "reference": True})
+        found.append(Task(variant, **sizes))
+    return found
+
+
+def setup(lab, *, budget=None, memory=100 * GIB, **plan):
+    return Setup(MeasurePlan(**plan), "cpu", memory, deadline=budget, clock=lab.clock, worker=lab.worker)
+
+
+def test_each_generation_starts_every_variant_afresh_and_runs_an_order_and_its_mirror():
+    lab, sink, given = Lab(), Sink(), tasks(4)
+    measure(given, setup(lab, generations=2), sink)
+    assert Counter(verb for verb, _ in lab.log) == {"start": 8, "warm": 8, "block": 2 * 3 * 8}
+    for generation in (1, 2):
+        for number in (1, 2, 3):
+            ids = [b.id for b in sink.steady(generation) if b.round == number]
+            assert ids == ids[::-1]
+            assert len(set(ids)) == 4
+            assert [b.order for b in sink.steady(generation) if b.round == number] == list(range(8))
+    assert {b.size for b in sink.steady()} == {8}
+
+
+def test_orders_differ_between_rounds_and_are_the_same_for_the_same_seed():
+    def orders(seed):
+        lab, sink = Lab(), Sink()
+        measure(tasks(6), setup(lab, generations=3, seed=seed), sink)
+        return [tuple(b.id for b in sink.steady(g) if b.round == r) for g in (1, 2, 3) for r in (1, 2, 3)]
+
+    assert orders(0) == orders(0) != orders(1)
+    assert len(set(orders(0))) > 6
+
+
+def test_every_variant_is_reached_once_before_any_is_repeated():
+    lab, sink, given = Lab(), Sink(), tasks(5)
+    measure(given, setup(lab, budget=60.0, generations=3), sink)
+    first_half = [b.id for b in sink.steady()[:5]]
+    assert sorted(first_half) == sorted(task.variant.id for task in given)
+
+
+def test_a_generation_that_does_not_fit_the_budget_is_not_begun():
+    """Nine variants of 4 s: 27 s of starts, 36 of warming up, 72 of a round: 135 s. 270 s buy two, 269 buy one."""
+    for budget, expected in ((270.5, 2), (269.0, 1)):
+        lab, sink, given = Lab(), Sink(), tasks(9)
+        lab.call_s = {task.variant.id: 4.0 for task in given}
+        measure(given, setup(lab, budget=budget, generations=3), sink)
+        assert {b.generation for b in sink.steady()} == set(range(1, expected + 1))
+        assert lab.now <= budget
+        assert min(Counter(b.id for b in sink.steady()).values()) == 2 * expected
+
+
+def test_rounds_go_on_while_the_generations_share_of_the_budget_lasts():
+    lab, sink, given = Lab(start_s=0.5), Sink(), tasks(3)
+    lab.call_s = {task.variant.id: 1.0 for task in given}
+    measure(given, setup(lab, budget=90.0, generations=3), sink)
+    assert {b.generation for b in sink.steady()} == {1, 2, 3}
+    assert max(b.round for b in sink.steady()) == 4  # 30 s each: 1.5 of starts, 3 of warming up, rounds of 6
+    assert lab.now <= 90
+
+
+def test_a_budget_that_is_spent_on_half_a_round_leaves_the_mirror_out():
+    lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4)
+    lab.call_s = {task.variant.id: 10.0 for task in given}
+    measure(given, setup(lab, budget=100.0, generations=3), sink)  # 4 + 40, and 56 s left for 40 or 80
+    assert [b.size for b in sink.steady()] == [4] * 4
+    assert len({b.id for b in sink.steady()}) == 4
+
+
+def test_what_the_budget_does_not_reach_is_left_and_the_reference_is_reached_first():
+    lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4, reference=2)
+    lab.call_s = {task.variant.id: 10.0 for task in given}
+    measure(given, setup(lab, budget=58.0, generations=3), sink)
+    assert [b.id for b in sink.steady()] == [given[2].variant.id]
+    assert sink.failures == {}
+
+
+@pytest.mark.parametrize("verb", ["start", "warm", "block"])
+def test_a_worker_that_fails_costs_its_own_row_and_no_other(verb):
+    lab, sink, given = Lab(), Sink(), tasks(3)
+    lab.fails = {(given[1].variant.id, verb): "its process died of SIGSEGV"}
+    measure(given, setup(lab, generations=2), sink)
+    assert sink.failures == {given[1].key: "its process died of SIGSEGV"}
+    counted = Counter(b.id for b in sink.steady())
+    assert counted[given[0].variant.id] == counted[given[2].variant.id] == 2 * 3 * 2
+    assert sum(1 for asked, identifier in lab.log if identifier == given[1].variant.id and asked == "start") == 1
+
+
+def test_going_on_begins_a_new_generation_and_runs_only_those_still_wanted():
+    lab, sink, given = Lab(), Sink(), tasks(3)
+    measure(given, setup(lab, generations=3), sink)
+    done = [b for b in sink.blocks if b.generation == 1]
+    again, more = Lab(), Sink()
+    measure(given, setup(again, generations=3), more, done)
+    assert {b.generation for b in more.blocks} == {2, 3}
+    nothing = Lab()
+    measure(given, setup(nothing, generations=3), Sink(), sink.blocks)
+    assert nothing.log == []
+
+
+def test_an_interrupted_generation_without_a_whole_round_does_not_count():
+    lab, sink, given = Lab(), Sink(), tasks(3)
+    measure(given, setup(lab, generations=1), sink)
+    torn = [b for b in sink.blocks if b.phase == "warm-up"] + sink.steady()[:4]
+    more = Sink()
+    measure(given, setup(Lab(), generations=1), more, torn)
+    assert {b.generation for b in more.blocks} == {2}
+
+
+def test_groups_fit_in_memory_and_share_the_reference():
+    given = tasks(7, weight_bytes=GIB, peak_bytes=3 * GIB)
+    found = groups(given, 4 * (PROCESS_BYTES + GIB) + 3 * GIB)
+    assert [len(group) for group in found] == [4, 4]
+    assert all(group[0] == given[0] for group in found)
+    assert sorted({task.key for group in found for task in group}) == sorted(task.key for task in given)
+
+
+def test_a_network_larger_than_memory_is_refused_with_the_figures_and_never_started():
+    lab, sink = Lab(), Sink()
+    given = [*tasks(1), Task(sized("R-50-FPN", 64, 64), weight_bytes=GIB, peak_bytes=300 * GIB)]
+    measure(given, setup(lab, generations=1), sink)
+    assert list(sink.failures) == [given[1].key]
+    assert "MiB is to be had" in sink.failures[given[1].key]
+    assert ("start", given[1].variant.id) not in lab.log
+
+
+def test_a_warm_up_block_keeps_what_the_process_found():
+    sink = Sink()
+    measure(tasks(1), setup(Lab(), generations=1), sink)
+    first = sink.blocks[0]
+    assert (first.phase, first.start["memory_bytes"], first.start["steady"]) == ("warm-up", 5, True)
+    assert first.start["cold_ms"] == {"import": 1.0, "build": 2.0, "first call": 1000.0}
