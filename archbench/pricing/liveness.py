@@ -46,6 +46,11 @@ def peak_feature_bytes(graph: Graph, *, batch: int = 1, feature_bytes: int = FLO
         if owner[node.name] == node.name:
             size[node.name] = node.shape.numel * feature_bytes
             live += size[node.name]
-        peak = max(peak, live + node.op.cost(*graph.input_shapes(node)).scratch_bytes)
+        peak = larger(peak, live + node.op.cost(*graph.input_shapes(node)).scratch_bytes)
         live -= sum(size[name] for name in freed.get(position, ()))
     return batch * peak
+
+
+def larger(a: int, b: int) -> int:
+    """max(a, b) without a branch, so that it also holds lane by lane."""
+    return a + (b - a) * (b > a)

@@ -50,12 +50,17 @@ class Layer:
 def price(variant: Variant) -> Cost:
     """The exact cost of a variant. Raises SpecError where its parts do not fit, or for a hand-written module."""
     if isinstance(variant.architecture, Module):
-        raise SpecError(f"module: {variant.architecture.factory} is hand-written; it is traced when it is run, not priced")
-    rows = layers(variant)
+        raise SpecError(
+            f"module: {variant.architecture.factory} is hand-written; it is traced when it is run, not priced"
+        )
+    return add_up(variant.graph, variant.workload.batch, variant.workload.feature_bytes)
+
+
+def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
+    """The whole graph's cost for a batch of images, features at `feature_bytes` an element."""
+    rows = [_layer(node, node.op.cost(*graph.input_shapes(node)), batch) for node in graph.nodes]
     weights = sum(row.weight_bytes for row in rows)
     macs = sum(row.macs for row in rows)
-    workload = variant.workload
-    features = peak_feature_bytes(variant.graph, batch=workload.batch, feature_bytes=workload.feature_bytes)
     return Cost(
         params=sum(row.params for row in rows),
         weight_bytes=weights,
@@ -63,8 +68,8 @@ def price(variant: Variant) -> Cost:
         flops=2 * macs,
         fvcore_flops=sum(row.fvcore_flops for row in rows),
         acts=sum(row.acts for row in rows),
-        kernels=kernels(variant.graph),
-        peak_bytes=weights + features,
+        kernels=kernels(graph),
+        peak_bytes=weights + peak_feature_bytes(graph, batch=batch, feature_bytes=feature_bytes),
     )
 
 
