@@ -38,8 +38,14 @@ def random_variant(seed: int) -> Variant:
 
 
 def _overrides(draw: random.Random) -> dict[str, Any]:
-    return {**_backbone(draw), **_neck(draw), **_ends(draw),
-            "input.height": draw.randrange(32, 200), "input.width": draw.randrange(32, 200), "input.batch": draw.choice([1, 1, 2, 3])}
+    return {
+        **_backbone(draw),
+        **_neck(draw),
+        **_ends(draw),
+        "input.height": draw.randrange(32, 200),
+        "input.width": draw.randrange(32, 200),
+        "input.batch": draw.choice([1, 1, 2, 3]),
+    }
 
 
 def _backbone(draw: random.Random) -> dict[str, Any]:
@@ -62,8 +68,13 @@ def _neck(draw: random.Random) -> dict[str, Any]:
     levels = draw.choice([[2, 3, 4, 5], [3, 4, 5], [2, 3, 4], [3, 5], [4], [5]])
     if draw.random() < 0.25:
         return {"neck.type": "none", "neck.levels": levels}
-    return {"neck.channels": draw.choice([32, 64, 96, 256]), "neck.levels": levels, "neck.relu": draw.random() < 0.4,
-            "neck.norm": draw.choice(["none", "batch", "frozen", "group"]), "neck.fuse": draw.choice(["sum", "average"])}
+    return {
+        "neck.channels": draw.choice([32, 64, 96, 256]),
+        "neck.levels": levels,
+        "neck.relu": draw.random() < 0.4,
+        "neck.norm": draw.choice(["none", "batch", "frozen", "group"]),
+        "neck.fuse": draw.choice(["sum", "average"]),
+    }
 
 
 def _ends(draw: random.Random) -> dict[str, Any]:

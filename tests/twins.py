@@ -23,7 +23,12 @@ def randomise(module: nn.Module, seed: int = 0) -> None:
     """Give every norm statistics and affine of its own: at their initial values a missing norm could not be seen."""
     generator = torch.Generator().manual_seed(seed)
     for part in module.modules():
-        for name, low, high in (("weight", 0.5, 1.5), ("bias", -0.5, 0.5), ("running_mean", -0.5, 0.5), ("running_var", 0.5, 2.0)):
+        for name, low, high in (
+            ("weight", 0.5, 1.5),
+            ("bias", -0.5, 0.5),
+            ("running_mean", -0.5, 0.5),
+            ("running_var", 0.5, 2.0),
+        ):
             tensor = getattr(part, name, None)
             if isinstance(tensor, torch.Tensor) and tensor.dim() == 1 and not isinstance(part, (nn.Conv2d, nn.Linear)):
                 with torch.no_grad():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from archbench.design.document import visible
@@ -21,7 +22,7 @@ SPEC_VERSION = 1
 WORKLOAD_IN_INPUT = ("batch", "height", "width")
 WORKLOAD_IN_MEASURE = ("precision", "memory_format", "threads")
 
-Device = Annotated[str, "auto | cpu | cuda | cuda:N | none"]
+Device = Annotated[str, "auto | cpu | cuda | cuda:N | none"]  # which of them it is, is `measure_plan`'s to see
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def choice(family: str, given: Mapping[str, Any]) -> Choice:
     if "type" not in given:
         raise SpecError(f"{family}.type: missing; say which: {', '.join(FAMILIES[family])}")
     if not isinstance(given["type"], str):
-        raise SpecError(f"{family}.type: {shown(given['type'])} is not a word; take one of {', '.join(FAMILIES[family])}")
+        raise SpecError(
+            f"{family}.type: {shown(given['type'])} is not a word; take one of {', '.join(FAMILIES[family])}"
+        )
     part = FAMILIES[family][given["type"]]
     knobs = {name: value for name, value in given.items() if name != "type"}
     return Choice(part.name, validated(part_model(family, part.name), knobs, family, part.name))
@@ -90,14 +93,55 @@ def validated(model: type[BaseModel], given: Mapping[str, Any], where: str, whos
     for key in given:
         if key not in known:
             takes = f"takes {', '.join(known)}" if known else "takes no keys"
-            raise SpecError(f"{where}.{visible(str(key))}: unknown key; {whose} {takes}.{nearest(str(key), known)}")
+            raise SpecError(f"{where}.{named(key)}: unknown key; {whose} {takes}.{nearest(str(key), known)}")
     try:
         return model.model_validate(dict(given)).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join([where, str(first["loc"][0]), *(f"[{item}]" for item in first["loc"][1:] if isinstance(item, int))])
-        message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-        raise SpecError(f"{path.replace('.[', '[')}: {shown(first['input'])} is not accepted; {message}") from None
+        key = str(error.errors()[0]["loc"][0])
+        takes = accepted(model.model_fields[key].rebuild_annotation())
+        raise SpecError(f"{where}.{key}: {shown(given[key])} is not accepted; it takes {takes}") from None
+
+
+def accepted(annotation: Any) -> str:
+    """What a knob's type lets in, in words: `a whole number from 1 to 512`, `sum or average`."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return f"{accepted(arguments[0])}{_limits(arguments[1:])}"
+    if origin is Literal:
+        return _listed([str(item) for item in arguments])
+    if origin in (Union, UnionType):
+        return _listed([accepted(item) for item in arguments])
+    if origin is list:
+        return f"a list of {accepted(arguments[0]).removeprefix('a ').replace('number', 'numbers', 1)}"
+    return WORDS[annotation]
+
+
+WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    bool: "true or false",
+    type(None): "null",
+}
+
+
+def _listed(items: list[str]) -> str:
+    return " or ".join([", ".join(items[:-1]), items[-1]] if items[1:] else items)
+
+
+def _limits(metadata: tuple[Any, ...]) -> str:
+    """Ranges and lengths of an annotated type, in words."""
+    low = next((f" from {item.ge}" for item in metadata if isinstance(item, Ge)), "")
+    low = next((f" over {item.gt}" for item in metadata if isinstance(item, Gt)), low)
+    high = next((f" to {item.le}" for item in metadata if isinstance(item, Le)), "")
+    lengths = [item for item in metadata if isinstance(item, Len)]
+    exact = lengths and lengths[0].min_length == lengths[0].max_length
+    return low + high + (f", {lengths[0].min_length} of them" if exact else "")
+
+
+def named(key: str) -> str:
+    """A key that is not known, as an error repeats it: letters that only look like the right ones are escaped."""
+    return visible(key if key.isascii() else key.encode("ascii", "backslashreplace").decode())
 
 
 def shown(value: Any) -> str:
@@ -120,7 +164,11 @@ def json_schema() -> dict[str, Any]:
             "archbench": {"const": SPEC_VERSION, "description": "version of the spec language"},
             "name": {"type": "string", "maxLength": 200},
             "base": {"type": "string", "description": "a preset or a spec's path", "examples": list(PRESETS)},
-            "module": {"type": "string", "pattern": MODULE_PATTERN, "description": "a hand-written nn.Module's factory"},
+            "module": {
+                "type": "string",
+                "pattern": MODULE_PATTERN,
+                "description": "a hand-written nn.Module's factory",
+            },
             **{family: _family_schema(family) for family in FAMILIES},
             **sections,
             "axes": {"type": "object", "additionalProperties": axis},
@@ -144,5 +192,3 @@ def _family_schema(family: str) -> dict[str, Any]:
         schema["properties"] = {"type": {"const": name}, **schema.get("properties", {})}
         alternatives.append(schema)
     return {"anyOf": alternatives, "description": f"{family}: {', '.join(FAMILIES[family])}"}
-
-

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from archbench import units
+from archbench.design.config import Config, base_config, merged, split
 from archbench.design.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE, choice, section_model, validated
-from archbench.design.spec import Config, Spec, base_config, merged, preset_spec, split
+from archbench.design.spec import Spec, preset_spec
 from archbench.design.variant import Module, Variant, Workload
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, Architecture
@@ -47,8 +48,11 @@ def expand(spec: Spec) -> Space:
     Raises SpecError at the place of the axis or key that a variant fails on.
     """
     if (raw := size(spec)) > MAX_VARIANTS:
-        raise SpecError(f"axes: {raw:,} variants are more than the {MAX_VARIANTS:,} of one spec; "
-                        "shorten the axes or split the spec", spec.place("axes"))
+        raise SpecError(
+            f"axes: {raw:,} variants are more than the {MAX_VARIANTS:,} of one spec; "
+            "shorten the axes or split the spec",
+            spec.place("axes"),
+        )
     grid = [point for point in points(spec) if not excluded(point, spec)]
     candidates = [make(spec, point) for point in [*grid, *spec.include]]
     unique: dict[str, Variant] = {}
@@ -100,10 +104,11 @@ def make(spec: Spec, point: Assignment) -> Variant:
 def _make(spec: Spec, point: Assignment) -> Variant:
     config = configured(spec, point)
     axes = {path: _value(config, path) for path in dict.fromkeys([*(axis.path for axis in spec.axes), *point])}
-    given = {name: value for name, value in config.get("input", {}).items()}
     known = validated(section_model("measure"), config.get("measure", {}), "measure", "measure")
-    inputs = validated(section_model("input"), given, "input", "input")
-    workload = Workload(**{key: inputs[key] for key in WORKLOAD_IN_INPUT}, **{key: known[key] for key in WORKLOAD_IN_MEASURE})
+    inputs = validated(section_model("input"), config.get("input", {}), "input", "input")
+    workload = Workload(
+        **{key: inputs[key] for key in WORKLOAD_IN_INPUT}, **{key: known[key] for key in WORKLOAD_IN_MEASURE}
+    )
     if config.get("module"):
         return Variant("", Module(config["module"]), workload, axes)
     architecture = Architecture(**{family: choice(family, config.get(family, {})) for family in FAMILIES})

@@ -89,5 +89,7 @@ def variant_from_json(data: Mapping[str, Any]) -> Variant:
     workload = Workload(**data["workload"])
     if "module" in given:
         return Variant("", Module(given["module"]), workload)
-    choices = {family: Choice(part["type"], {k: v for k, v in part.items() if k != "type"}) for family, part in given.items()}
+    choices = {
+        family: Choice(part["type"], {k: v for k, v in part.items() if k != "type"}) for family, part in given.items()
+    }
     return Variant("", Architecture(**choices), workload)

@@ -11,8 +11,29 @@ import archbench
 
 PACKAGE = Path(archbench.__file__).parent
 TORCH = {"torch", "torchvision", "fvcore", "triton"}
-ROOMS = ["errors", "units", "metrics", "registry", "models", "design", "pricing", "estimate", "reporting", "measure", "run", "cli"]
-SUPERVISING = ["experiment", "supervisor", "pipe", "ledger", "environment", "plugins", "worker"]  # of measure/, in the parent
+ROOMS = [
+    "errors",
+    "units",
+    "metrics",
+    "registry",
+    "models",
+    "design",
+    "pricing",
+    "estimate",
+    "reporting",
+    "measure",
+    "run",
+    "cli",
+]
+SUPERVISING = [
+    "experiment",
+    "supervisor",
+    "pipe",
+    "ledger",
+    "environment",
+    "plugins",
+    "worker",
+]  # of measure/, in the parent
 
 
 def modules():
@@ -42,7 +63,9 @@ def test_imports_keep_to_the_house(path):
             assert ROOMS.index(parts[1]) <= ROOMS.index(room(path)), f"{path.name}: {name} points right"
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if room(p) not in ("cli", "measure", "__init__")], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in modules() if room(p) not in ("cli", "measure", "__init__")], ids=lambda p: p.stem
+)
 def test_only_the_door_imports_inside_functions(path):
     for outer in ast.walk(ast.parse(path.read_text())):
         if isinstance(outer, ast.FunctionDef):
@@ -51,8 +74,15 @@ def test_only_the_door_imports_inside_functions(path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["price", "specs/fpn_sweep.yaml"], ["check", "specs/fpn_sweep.yaml"], ["show", "R-50-FPN"], ["list", "presets"],
-     ["schema"], ["list", "runs"]],
+    [
+        ["--help"],
+        ["price", "specs/fpn_sweep.yaml"],
+        ["check", "specs/fpn_sweep.yaml"],
+        ["show", "R-50-FPN"],
+        ["list", "presets"],
+        ["schema"],
+        ["list", "runs"],
+    ],
     ids=" ".join,
 )
 def test_a_command_that_needs_no_torch_imports_none(arguments):
@@ -61,7 +91,9 @@ def test_a_command_that_needs_no_torch_imports_none(arguments):
         "heavy = {'torch', 'torchvision', 'fvcore', 'pandas'} & set(sys.modules); "
         "sys.exit(code or (f'imported {heavy}' if heavy else 0))"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

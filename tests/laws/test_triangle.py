@@ -17,7 +17,7 @@ def image_of(variant, device):
 
 
 def totals(counted):
-    return {name: value for name, value in counted.as_json().items()}
+    return dict(counted.as_json())
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -69,14 +69,20 @@ def test_random_networks_cover_every_part_and_knob():
     assert seen["top_block.type"] == {"none", "maxpool", "p6p7"}
     assert seen["head.type"] == {"none", "classifier"}
     assert seen["backbone.norm"] == {"batch", "frozen", "group", "none"}
-    assert {knob for knob, values in seen.items() if len(values) < 2} <= {"backbone.type", "backbone.depth", "head.classes"}
+    assert {knob for knob, values in seen.items() if len(values) < 2} <= {
+        "backbone.type",
+        "backbone.depth",
+        "head.classes",
+    }
 
 
 def test_a_layer_priced_otherwise_is_named():
     variant, other = sized("R-50-FPN", 64, 64), sized("R-50-FPN", 64, 64, {"neck.channels": 128})
     wrong = disagreements(layers(other), trace_layers(build(variant, device="meta"), image_of(variant, "meta")), 1)
     assert len(wrong) > 4
-    assert wrong[0].startswith("neck.p5.lateral: priced ((1, 128, 2, 2), 262272, 1048576), traced ((1, 256, 2, 2), 524544")
+    assert wrong[0].startswith(
+        "neck.p5.lateral: priced ((1, 128, 2, 2), 262272, 1048576), traced ((1, 256, 2, 2), 524544"
+    )
 
 
 def test_kernels_are_the_ops_that_write_when_the_network_runs():

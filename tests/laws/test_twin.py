@@ -47,7 +47,9 @@ def test_a_classifier_is_torchvisions(name):
     theirs = getattr(torchvision.models, name)(weights=None).eval()
     randomise(theirs)
     ours = build(classifier(BODIES[name], height=97, width=131))
-    assert copy_weights(theirs, ours, body_name) == sum(1 for m in theirs.modules() if list(m.parameters(recurse=False)))
+    assert copy_weights(theirs, ours, body_name) == sum(
+        1 for m in theirs.modules() if list(m.parameters(recurse=False))
+    )
     image = torch.randn(2, 3, 97, 131)
     assert_close(run(ours, image)["logits"], run(theirs, image))
 
@@ -152,7 +154,9 @@ def test_fpn_with_norm_is_torchvisions():
 
 @pytest.mark.parametrize(("level", "preset"), [(4, "R-50-C4"), (5, "R-50-C5")])
 def test_a_c_map_is_torchvisions(level, preset):
-    body = stride_to_1x1(torchvision.models.resnet50(weights=None, norm_layer=partial(FrozenBatchNorm2d, eps=0.0))).eval()
+    body = stride_to_1x1(
+        torchvision.models.resnet50(weights=None, norm_layer=partial(FrozenBatchNorm2d, eps=0.0))
+    ).eval()
     randomise(body)
     ours = build(sized(preset, 97, 131))
     theirs = IntermediateLayerGetter(body, {f"layer{level - 1}": f"c{level}"}).eval()
@@ -190,7 +194,12 @@ def test_fpn_with_relu_or_average_is_the_hand_written_one(relu, average):
     body = IntermediateLayerGetter(resnet, {f"layer{level - 1}": str(level) for level in LEVELS}).eval()
     fpn = HandWrittenFPN([64, 128, 256, 512], 64, relu=relu, average=average).eval()
     randomise(body), randomise(fpn)
-    knobs = {"neck.channels": 64, "neck.relu": relu, "neck.fuse": "average" if average else "sum", "top_block.type": "none"}
+    knobs = {
+        "neck.channels": 64,
+        "neck.relu": relu,
+        "neck.fuse": "average" if average else "sum",
+        "top_block.type": "none",
+    }
     ours = build(sized("resnet18_fpn", 97, 131, knobs))
     copy_weights(body, ours, body_name)
     copy_weights(fpn, ours, lambda name: fpn_name(name, LEVELS))

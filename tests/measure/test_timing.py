@@ -16,7 +16,9 @@ def network(device, work_ns, kernels=10):
     return forward
 
 
-@pytest.mark.parametrize(("launch_ns", "work_ns"), [(10_000, 5_000_000), (10_000, 20_000), (1_000, 1_000_000), (50_000, 200_000)])
+@pytest.mark.parametrize(
+    ("launch_ns", "work_ns"), [(10_000, 5_000_000), (10_000, 20_000), (1_000, 1_000_000), (50_000, 200_000)]
+)
 def test_a_request_takes_until_the_result_is_ready(launch_ns, work_ns):
     """Launches and work overlap: the first launch, then the longer of the two."""
     device = FakeDevice(launch_ns)

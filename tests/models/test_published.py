@@ -52,7 +52,11 @@ def test_a_classifier_has_torchvisions_published_parameters_and_operations(name)
 
 
 def test_every_resnet_torchvision_publishes_is_among_them():
-    names = [n for n in torchvision.models.list_models(torchvision.models) if n.startswith(("resnet", "resnext", "wide_resnet"))]
+    names = [
+        n
+        for n in torchvision.models.list_models(torchvision.models)
+        if n.startswith(("resnet", "resnext", "wide_resnet"))
+    ]
     assert sorted(names) == sorted(CLASSIFIERS)
 
 
@@ -124,9 +128,13 @@ def test_stride_in_the_1x1_has_the_resnet_papers_operations(depth, macs):
 @pytest.mark.parametrize(
     ("depth", "size", "gmacs", "macts"),
     [  # timm results/benchmark-infer-amp-nchw-pt240-cu124-rtx4090.csv @aa4b5850: fvcore in evaluation, two decimals
-        (18, 160, 0.93, 1.27), (18, 224, 1.82, 2.48), (18, 288, 3.01, 4.11),
-        (34, 160, 1.87, 1.91), (34, 224, 3.67, 3.74),
-        (50, 160, 2.1, 5.67), (50, 176, 2.62, None),
+        (18, 160, 0.93, 1.27),
+        (18, 224, 1.82, 2.48),
+        (18, 288, 3.01, 4.11),
+        (34, 160, 1.87, 1.91),
+        (34, 224, 3.67, 3.74),
+        (50, 160, 2.1, 5.67),
+        (50, 176, 2.62, None),
     ],
 )
 def test_fvcore_flops_and_activations_are_timms_published(depth, size, gmacs, macts):

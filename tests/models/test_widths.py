@@ -13,7 +13,10 @@ CHANNELS = [64, 96, 128, 192, 255, 256, 257, 512, 1024, 2048]  # 256 is FPN's us
 
 def wiring(graph: Graph):
     """The network with every width taken out: names, kinds, inputs, kernels, outputs."""
-    nodes = [(n.name, type(n.op).__name__, n.inputs, getattr(n.op, "kernel", None), getattr(n.op, "bias", None)) for n in graph.nodes]
+    nodes = [
+        (n.name, type(n.op).__name__, n.inputs, getattr(n.op, "kernel", None), getattr(n.op, "bias", None))
+        for n in graph.nodes
+    ]
     return nodes, graph.outputs
 
 
@@ -42,7 +45,16 @@ def test_macs_are_a_square_in_the_fpn_width(preset):
 
 @pytest.mark.parametrize(
     ("channels", "width", "expected"),
-    [(64, 1.0, 64), (60, 1.0, 60), (64, 0.5, 32), (64, 0.35, 24), (72, 0.7, 48), (64, 0.1, 8), (512, 0.75, 384), (64, 0.15625, 16)],
+    [
+        (64, 1.0, 64),
+        (60, 1.0, 60),
+        (64, 0.5, 32),
+        (64, 0.35, 24),
+        (72, 0.7, 48),
+        (64, 0.1, 8),
+        (512, 0.75, 384),
+        (64, 0.15625, 16),
+    ],
 )
 def test_width_rounds_to_the_nearest_multiple_of_8_and_never_under_90_percent(channels, width, expected):
     """64 * .35 = 22.4 -> 24; 72 * .7 = 50.4 -> 48; 64 * .15625 = 10 -> 8 would be 80 %, so 16."""
@@ -52,5 +64,7 @@ def test_width_rounds_to_the_nearest_multiple_of_8_and_never_under_90_percent(ch
 def test_a_projection_stands_wherever_stride_or_channels_change():
     """detectron2 and maskrcnn-benchmark decide by channels alone, and fail at equal channels with stride 2."""
     knobs = {"backbone.block": "basic", "backbone.depths": [2, 2, 2, 2], "backbone.depth": 18}
-    names = [node.name for node in sized("resnet18_fpn", 64, 64, knobs).graph.nodes if node.name.endswith("shortcut.conv")]
+    names = [
+        node.name for node in sized("resnet18_fpn", 64, 64, knobs).graph.nodes if node.name.endswith("shortcut.conv")
+    ]
     assert names == [f"backbone.res{level}.0.shortcut.conv" for level in (3, 4, 5)]

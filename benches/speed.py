@@ -1,0 +1,123 @@
+"""How long archbench keeps people waiting: import, expand, price, record, build; and that against its peers.
+
+Nothing heavy is imported at the top: asv imports this file for every bench.
+"""
+
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+SPECS = Path(__file__).parent.parent / "specs"
+NAMES = ["R-18-FPN", "R-50-FPN", "R-152-FPN"]
+
+
+def seconds(function, repeats):
+    """The fastest of `repeats` calls."""
+    best = float("inf")
+    for _ in range(repeats):
+        began = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+class Start:
+    """Whole processes, from their start to their end."""
+
+    timeout = 120
+    params = [
+        [
+            "import archbench",
+            "from archbench.cli import guarded; guarded(['--help'])",
+            f"from archbench.cli import guarded; guarded(['price', {str(SPECS / 'fpn_sweep.yaml')!r}])",
+        ]
+    ]
+    param_names = ["statement"]
+
+    def time_process(self, statement):
+        subprocess.run([sys.executable, "-c", statement], check=True, stdout=subprocess.DEVNULL)
+
+    def track_ratio_to_importing_torch(self, statement):
+        """Below 1: done before a tool that needs torch has begun."""
+
+        def start(code):
+            subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+        return seconds(lambda: start(statement), 3) / seconds(lambda: start("import torch"), 3)
+
+
+class Spec:
+    """A spec file to its variants."""
+
+    params = [["fpn_sweep", "resnet_depth_width", "presets"]]
+    param_names = ["spec"]
+
+    def setup(self, spec):
+        self.path = SPECS / f"{spec}.yaml"
+        self.read = import_module("archbench.design.spec").read_spec
+        self.expand = import_module("archbench.design.space").expand
+
+    def time_expand(self, spec):
+        self.expand(self.read(self.path))
+
+
+class Network:
+    """One network recorded, priced, built."""
+
+    params = [NAMES]
+    param_names = ["preset"]
+    timeout = 120
+
+    def setup(self, preset):
+        self.variant = import_module("archbench.design.space").preset(preset)
+        self.record = import_module("archbench.models.detector").record_network
+        self.cost = import_module("archbench.pricing.price").price
+        assert self.variant.graph.nodes
+
+    def time_record(self, preset):
+        self.record(self.variant.architecture, 800, 1333)
+
+    def time_price(self, preset):
+        self.cost(self.variant)
+
+
+class Build:
+    """The torch module of one network."""
+
+    params = [NAMES]
+    param_names = ["preset"]
+    timeout = 300
+
+    def setup(self, preset):
+        self.variant = import_module("archbench.design.space").preset(preset)
+        self.build = import_module("archbench.measure.build").build
+
+    def time_build_on_meta(self, preset):
+        self.build(self.variant, device="meta")
+
+    def time_build(self, preset):
+        self.build(self.variant)
+
+
+class AgainstPeers:
+    """The same counts from fvcore and from torch's counter, in the same run: how many times longer each takes."""
+
+    timeout = 600
+
+    def setup(self):
+        preset = import_module("archbench.design.space").preset
+        small = preset("R-50-FPN", {"input.height": 256, "input.width": 320})
+        torch = import_module("torch")
+        self.count = import_module("archbench.measure.count")
+        self.module = import_module("archbench.measure.build").build(small)
+        self.image = torch.randn(1, 3, 256, 320)
+        cost = import_module("archbench.pricing.price").price
+        self.ours = seconds(lambda: cost(preset("R-50-FPN", {"input.height": 256, "input.width": 320})), 5)
+
+    def track_fvcore_over_price(self):
+        return seconds(lambda: self.count.fvcore_counts(self.module, self.image), 2) / self.ours
+
+    def track_flop_counter_over_price(self):
+        return seconds(lambda: self.count.trace(self.module, self.image, fvcore=False), 2) / self.ours
