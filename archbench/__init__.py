@@ -1,2 +1,35 @@
-"""archbench."""
+"""archbench: choose a detector's backbone and FPN by what they cost.
+
+Importing the package imports no torch; `build` and `trace` do. Names are looked up when they are first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "read_spec": "archbench.design.spec",
+    "variants": "archbench.design.space",
+    "preset": "archbench.design.space",
+    "price": "archbench.pricing.price",
+    "layers": "archbench.pricing.price",
+    "build": "archbench.measure.build",
+    "trace": "archbench.measure.count",
+    "run": "archbench.run",
+    "read_run": "archbench.reporting.runs",
+}
+
+__all__ = ["SpecError", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name == "SpecError":
+        return import_module("archbench.errors").SpecError
+    raise AttributeError(f"module 'archbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

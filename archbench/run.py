@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from archbench.design.space import Space, expand
 from archbench.design.spec import Spec, budget_seconds
@@ -12,14 +15,20 @@ from archbench.design.variant import Module
 from archbench.errors import SpecError
 from archbench.measure.environment import available_bytes, resolve_device
 from archbench.measure.experiment import Setup, measure
-from archbench.measure.ledger import Ledger, Listener, header, open_folder
+from archbench.measure.ledger import SILENT, Ledger, Listener, header, open_folder
 from archbench.measure.plugins import plugin_modules
 from archbench.pricing.constraints import keep, price_all
 from archbench.reporting.runs import Run
 
 
-def run(spec: Spec, results: str | Path = "results", *, plugins: Sequence[str] = (), new: bool = False,
-        listener: Listener = Listener()) -> Run:  # noqa: B008  (frozen)
+def run(
+    spec: Spec,
+    results: str | Path = "results",
+    *,
+    plugins: Sequence[str] = (),
+    new: bool = False,
+    listener: Listener = SILENT,
+) -> Run:
     """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
 
     Goes on with the newest run of the same spec in the same environment, measuring nothing twice; `new` begins another.
@@ -41,8 +50,11 @@ def run(spec: Spec, results: str | Path = "results", *, plugins: Sequence[str] =
                 budget = budget_seconds(spec.measure)
                 deadline = None if budget is None else began + budget
                 setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline)
-                measure(ledger.unfinished(kept, spec.measure), setup, ledger, folder.blocks())
-                ledger.measured()
+                if tasks := ledger.unfinished(kept, spec.measure):
+                    measure(tasks, setup, ledger, folder.blocks())
+                    ledger.measured()
+                else:
+                    listener.progress(f"measured already in {folder.path}; --new measures again", None)
         finally:  # an interrupted run has its table too
             Run(folder).write()
     return Run(folder)
@@ -54,5 +66,17 @@ def check_plugins(space: Space, plugins: Sequence[str]) -> None:
         if isinstance(variant.architecture, Module):
             root = variant.architecture.factory.split(":")[0].split(".")[0]
             if root not in plugin_modules(plugins):
-                raise SpecError(f"module: {variant.architecture.factory} is your own code and runs only when the command says "
-                                f"so; add --plugin {root}, or --plugin {root}.py for a file")
+                raise SpecError(
+                    f"module: {variant.architecture.factory} is your own code and runs only when the command says "
+                    f"so; add --plugin {root}, or --plugin {root}.py for a file"
+                )
+
+
+class _CallableModule(ModuleType):
+    """Importing this file puts it into the package under the function's own name; `archbench.run(spec)` holds all the same."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Run:
+        return run(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -12,6 +12,7 @@ from typing import Any
 
 from archbench import units
 from archbench.design.config import Config, base_config, merged, split
+from archbench.design.document import visible
 from archbench.design.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE, choice, section_model, validated
 from archbench.design.spec import Spec, preset_spec
 from archbench.design.variant import Module, Variant, Workload
@@ -96,7 +97,7 @@ def make(spec: Spec, point: Assignment) -> Variant:
     try:
         return _make(spec, point)
     except SpecError as error:
-        at = ", ".join(f"{path}: {units.plain(value)}" for path, value in point.items())
+        at = ", ".join(f"{path}: {visible(units.plain(value))}" for path, value in point.items())
         placed = spec.error(error.message)
         raise SpecError(f"{error.message} (in the variant {at})" if at else error.message, placed.place) from None
 

@@ -36,8 +36,15 @@ class Trace:
 
     def as_json(self) -> dict[str, int]:
         """By the metrics' names, those that were counted."""
-        counts = {"params": self.params, "weight_bytes": self.weight_bytes, "macs": self.macs, "flops": 2 * self.macs,
-                  "fvcore_flops": self.fvcore_flops, "acts": self.acts, "peak_bytes": self.peak_bytes}
+        counts = {
+            "params": self.params,
+            "weight_bytes": self.weight_bytes,
+            "macs": self.macs,
+            "flops": 2 * self.macs,
+            "fvcore_flops": self.fvcore_flops,
+            "acts": self.acts,
+            "peak_bytes": self.peak_bytes,
+        }
         return {name: value for name, value in counts.items() if value is not None}
 
 
@@ -67,7 +74,7 @@ def trace(module: nn.Module, image: torch.Tensor, *, fvcore: bool = True) -> Tra
     uncounted = dict(ops.calls)
     flops = acts = None
     if fvcore:
-        flops, acts, unsupported = _fvcore(module, image)
+        flops, acts, unsupported = fvcore_counts(module, image)
         uncounted |= unsupported
     return Trace(
         params=sum(p.numel() for p in module.parameters()),
@@ -80,7 +87,7 @@ def trace(module: nn.Module, image: torch.Tensor, *, fvcore: bool = True) -> Tra
     )
 
 
-def _fvcore(module: nn.Module, image: torch.Tensor) -> tuple[int, int, dict[str, int]]:
+def fvcore_counts(module: nn.Module, image: torch.Tensor) -> tuple[int, int, dict[str, int]]:
     """fvcore's totals and the ops it has no handle for, with their calls."""
     with _quiet("fvcore.nn.jit_analysis"), torch.no_grad():
         flops = FlopCountAnalysis(module, image).tracer_warnings("none")

@@ -90,8 +90,13 @@ class CpuDevice:
             torch.set_num_threads(workload.threads)
 
     def identity(self) -> dict[str, Any]:
-        return {"device": "cpu", "torch": torch.__version__, "threads": torch.get_num_threads(),
-                "mkldnn": torch.backends.mkldnn.is_available(), "capability": torch.backends.cpu.get_cpu_capability()}
+        return {
+            "device": "cpu",
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "mkldnn": torch.backends.mkldnn.is_available(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
+        }
 
     def telemetry(self) -> dict[str, float | None]:
         return {}
@@ -158,8 +163,11 @@ class CudaDevice:
 
     def telemetry(self) -> dict[str, float | None]:
         """NVML through torch; null where it does not answer."""
-        return {"sm_mhz": _asked(torch.cuda.clock_rate, self.index), "celsius": _asked(torch.cuda.temperature, self.index),
-                "watts": _thousandth(_asked(torch.cuda.power_draw, self.index))}
+        return {
+            "sm_mhz": _asked(torch.cuda.clock_rate, self.index),
+            "celsius": _asked(torch.cuda.temperature, self.index),
+            "watts": _thousandth(_asked(torch.cuda.power_draw, self.index)),
+        }
 
 
 def _asked(question: Any, index: int) -> float | None:

@@ -17,8 +17,15 @@ import pynvml
 from archbench.errors import CannotMeasure
 
 PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy")
-FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTORCH_CUDA_ALLOC_CONF", "CUDA_LAUNCH_BLOCKING",
-         "NVIDIA_TF32_OVERRIDE", "ONEDNN_MAX_CPU_ISA")
+FLAGS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "CUDA_LAUNCH_BLOCKING",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+)
 # What must agree for two sessions' times to be of one kind.
 SAME = ("host", "cpu", "cores", "gpus", "driver", "versions", "flags", "device")
 
@@ -54,7 +61,9 @@ def resolve_device(asked: str) -> str:
     if asked == "auto":
         return "cuda:0" if gpus else "cpu"
     if asked.startswith("cuda") and not gpus:
-        raise CannotMeasure(f"measure.device: {asked} is asked for and no NVIDIA driver answers; take cpu, or none to price only")
+        raise CannotMeasure(
+            f"measure.device: {asked} is asked for and no NVIDIA driver answers; take cpu, or none to price only"
+        )
     return "cuda:0" if asked == "cuda" else asked
 
 
@@ -127,4 +136,7 @@ def devices() -> list[dict[str, Any]]:
     """The devices a run can name here: the CPU, and the GPUs that NVML knows."""
     gpus, driver = _gpus()
     cpu = {"device": "cpu", "name": _cpu_model(), "driver": None}
-    return [cpu, *({"device": f"cuda:{index}", "name": gpu["name"], "driver": driver} for index, gpu in enumerate(gpus))]
+    return [
+        cpu,
+        *({"device": f"cuda:{index}", "name": gpu["name"], "driver": driver} for index, gpu in enumerate(gpus)),
+    ]

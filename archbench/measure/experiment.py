@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Protocol
 
+from archbench import units
 from archbench.design.schema import MeasurePlan
 from archbench.design.variant import Variant
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
@@ -27,7 +28,9 @@ Key = tuple[str, int]
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
 MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fresh process would not sharpen more
 ROUNDS_WITHOUT_BUDGET = 3
-PROCESS_BYTES = 600 << 20  # a worker beside its network: interpreter, torch, its library's scratch (seen: 350 to 500 MiB)
+PROCESS_BYTES = (
+    600 << 20
+)  # a worker beside its network: interpreter, torch, its library's scratch (seen: 350 to 500 MiB)
 ACTIVATION_SLACK = 1.5  # a device holds more than the live tensors: scratch, rounding, a caching allocator
 
 
@@ -78,7 +81,7 @@ class Setup:
 def measure(tasks: Sequence[Task], setup: Setup, sink: Sink, done: Iterable[Block] = ()) -> None:
     """Measure all tasks, going on from the blocks already on disk. Failures go to the sink; nothing is raised for them."""
     blocks = list(done)
-    finished = len({block.generation for block in blocks if block.phase == "steady"})
+    finished = len(whole_generations(blocks))
     generation = 1 + max((block.generation for block in blocks), default=0)
     alive = list(_affordable(tasks, setup, sink))
     cost = 0.0
@@ -90,11 +93,25 @@ def measure(tasks: Sequence[Task], setup: Setup, sink: Sink, done: Iterable[Bloc
         finished, generation = finished + 1, generation + 1
 
 
+def whole_generations(blocks: Iterable[Block]) -> set[int]:
+    """Generations with at least one whole round: an interrupted one counts as a shorter one."""
+    orders: dict[tuple[int, int, int], set[int]] = {}
+    sizes: dict[tuple[int, int, int], int] = {}
+    for block in blocks:
+        if block.phase == "steady":
+            where = block.generation, block.group, block.round
+            orders.setdefault(where, set()).add(block.order)
+            sizes[where] = block.size
+    return {where[0] for where, seen in orders.items() if len(seen) == sizes[where]}
+
+
 def _affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:
     """The tasks that fit in memory by themselves; the others fail with the figures, and nothing is allocated."""
     for task in tasks:
         if (needed := _running_bytes(task)) > setup.memory_bytes:
-            sink.failed(task, f"needs about {needed / 2**30:.1f} GiB and {setup.memory_bytes / 2**30:.1f} GiB is to be had")
+            sink.failed(
+                task, f"needs about {units.mib(needed)} MiB and {units.mib(setup.memory_bytes)} MiB is to be had"
+            )
         else:
             yield task
 
@@ -120,10 +137,11 @@ def groups(tasks: Sequence[Task], memory_bytes: int) -> list[list[Task]]:
 
 @dataclass
 class _Seat:
-    """A task with its worker, and how long one of its calls takes as seen so far."""
+    """A task with its worker, what that found while starting, and how long a call and a turn take as seen so far."""
 
     task: Task
     worker: Worker
+    facts: dict[str, Any]
     call_ns: int = 0
     turn_s: float = 0.0
 
@@ -150,30 +168,33 @@ class _Generation:
         return [task for task in tasks if task.key not in self.lost]
 
     def _start(self, tasks: Sequence[Task], stack: ExitStack) -> list[_Seat]:
-        """Workers with their networks built, two starting at a time; those that fail are lost."""
+        """Workers with their networks built, two starting at a time; those that fail are lost.
 
-        def start(task: Task) -> tuple[_Seat | None, dict[str, Any] | str]:
-            if self.setup.left() <= 0:
-                return None, {}
-            self._say(f"starting {task.title}")
-            job = Job(task.variant, self.setup.device, self.setup.plan.seed, self.setup.plugins)
-            worker = self.setup.worker(job, timeout=self.setup.plan.timeout)
-            stack.callback(worker.close)
-            try:
-                return _Seat(task, worker), worker.start()
-            except WorkerFailed as failure:
-                return None, str(failure)
-
+        The processes are made by this thread: Linux ends them with the thread that made them, and the pool's end first.
+        """
+        workers = [self._worker(task, stack) for task in tasks]
         with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
-            outcomes = list(pool.map(start, tasks))
-        seats = []
-        for task, (seat, facts) in zip(tasks, outcomes, strict=True):
-            if isinstance(facts, str):
-                self._lose(task, facts)
-            elif seat is not None:
-                seat.worker.facts = facts
-                seats.append(seat)
-        return seats
+            outcomes = list(pool.map(self._try_start, tasks, workers))
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if isinstance(outcome, WorkerFailed):
+                self._lose(task, str(outcome))
+        return [outcome for outcome in outcomes if isinstance(outcome, _Seat)]
+
+    def _worker(self, task: Task, stack: ExitStack) -> Worker:
+        job = Job(task.variant, self.setup.device, self.setup.plan.seed, self.setup.plugins)
+        worker = self.setup.worker(job, timeout=self.setup.plan.timeout)
+        stack.callback(worker.close)
+        return worker
+
+    def _try_start(self, task: Task, worker: Worker) -> _Seat | WorkerFailed | None:
+        """A seat, the failure, or null where the time is over."""
+        if self.setup.left() <= 0:
+            return None
+        self._say(f"starting {task.title}")
+        try:
+            return _Seat(task, worker, worker.start())
+        except WorkerFailed as failure:
+            return failure
 
     def _warm(self, seat: _Seat, group: int) -> bool:
         """The first calls of a process, kept with what the process found while starting. False: lost, or no time left."""
@@ -183,11 +204,11 @@ class _Generation:
         reply = self._ask(seat, {"do": "warm"})
         if reply is None:
             return False
-        start = seat.worker.facts | {name: reply.pop(name) for name in ("steady", "memory_bytes", "memory_kind")}
-        start["cold_ms"] |= {"first call": reply["wall_ns"][0] / 1e6}
+        start = seat.facts | {name: reply.pop(name) for name in ("steady", "memory_bytes", "memory_kind")}
+        start["cold_ms"] = start["cold_ms"] | {"first call": reply["wall_ns"][0] / units.NS_PER_MS}
         self._keep(seat, reply, phase="warm-up", group=group, start=start)
         seat.call_ns = reply["wall_ns"][-1]
-        seat.turn_s = seat.call_ns / 1e9
+        seat.turn_s = seat.call_ns / units.NS_PER_S
         return True
 
     def _rounds(self, seats: list[_Seat], group: int, end: float) -> None:
@@ -228,12 +249,31 @@ class _Generation:
             self._lose(seat.task, str(failure))
             return None
 
-    def _keep(self, seat: _Seat, reply: Mapping[str, Any], *, phase: Phase = "steady", order: int = 0, round: int = 0,
-              **where: Any) -> None:
+    def _keep(
+        self,
+        seat: _Seat,
+        reply: Mapping[str, Any],
+        *,
+        phase: Phase = "steady",
+        order: int = 0,
+        round: int = 0,
+        **where: Any,
+    ) -> None:
         timed = {name: tuple(value) if isinstance(value, list) else value for name, value in reply.items()}
         identifier, replica = seat.task.key
-        self.sink.block(Block(id=identifier, replica=replica, generation=self.number, round=round, order=order,
-                              phase=phase, started=time.time(), **timed, **where))
+        self.sink.block(
+            Block(
+                id=identifier,
+                replica=replica,
+                generation=self.number,
+                round=round,
+                order=order,
+                phase=phase,
+                started=time.time(),
+                **timed,
+                **where,
+            )
+        )
 
     def _lose(self, task: Task, reason: str) -> None:
         self.lost.add(task.key)

@@ -16,7 +16,9 @@ BRANCH_GAIN = 0.25
 def initialize(network: nn.Module, graph: Graph, seed: int) -> None:
     """Fill every parameter and buffer of a module built from `graph`, reproducibly on any device."""
     torch.manual_seed(seed)
-    branches = {node.inputs[0] for node in graph.nodes if isinstance(node.op, Add) and node.name.startswith("backbone.")}
+    branches = {
+        node.inputs[0] for node in graph.nodes if isinstance(node.op, Add) and node.name.startswith("backbone.")
+    }
     for node in graph.nodes:
         module = getattr(network, node.name.replace(".", "__"), None)
         if module is None or not list(module.state_dict()):

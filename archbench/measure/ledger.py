@@ -33,16 +33,25 @@ class Listener:
     done: Callable[[Record], None] = lambda record: None
 
 
+SILENT = Listener()
+
+
 def header(spec: Spec, space: Space, kept: Kept, device: str) -> dict[str, Any]:
     """What run.json says: with records and samples, enough to rebuild every derived file."""
     plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
     captured = {
         "name": spec.name,
-        "spec": spec.as_json() | {"measure": {k: v for k, v in spec.as_json().get("measure", {}).items() if k not in BOUNDS}},
+        "spec": spec.as_json()
+        | {"measure": {k: v for k, v in spec.as_json().get("measure", {}).items() if k not in BOUNDS}},
         "plan": plan,
         "budget_s": budget_seconds(spec.measure),
         "environment": environment.capture(device),
-        "space": {"raw": space.raw, "excluded": space.excluded, "duplicates": space.duplicates, "refused": dict(kept.refused)},
+        "space": {
+            "raw": space.raw,
+            "excluded": space.excluded,
+            "duplicates": space.duplicates,
+            "refused": dict(kept.refused),
+        },
         "scores": read_scores(spec.scores) if spec.scores else None,
         "planned": [as_json(record) for record in _planned(kept, spec.measure)],
     }
@@ -53,11 +62,17 @@ def _planned(kept: Kept, plan: MeasurePlan) -> list[Record]:
     """A record for every (variant, replica) as it stands before anything is measured."""
     return [
         Record(
-            id=item.variant.id, name=item.variant.name, status="not reached", axes=dict(item.variant.axes),
-            exact=item.cost.as_json() if item.cost else None, reference=item.variant.reference, replica=replica,
+            id=item.variant.id,
+            name=item.variant.name,
+            status="not reached",
+            axes=dict(item.variant.axes),
+            exact=item.cost.as_json() if item.cost else None,
+            reference=item.variant.reference,
+            replica=replica,
             **item.variant.as_json(),
         )
-        for item in kept.priced for replica in range(plan.replicas)
+        for item in kept.priced
+        for replica in range(plan.replicas)
     ]
 
 
@@ -87,7 +102,8 @@ class Ledger:
         """Every (variant, replica) without a record."""
         return [
             Task(item.variant, replica, *((item.cost.weight_bytes, item.cost.peak_bytes) if item.cost else (0, 0)))
-            for item in kept.priced for replica in range(plan.replicas)
+            for item in kept.priced
+            for replica in range(plan.replicas)
             if (item.variant.id, replica) in self._open
         ]
 
@@ -124,7 +140,12 @@ def with_facts(record: Record, start: Mapping[str, Any]) -> Record:
     """The record of a measured variant, with what its last process found while starting."""
     uncounted = [f"{op}: {calls} calls are in no count" for op, calls in start["uncounted"].items()]
     unsteady = [] if start["steady"] else ["not steady: its calls still drifted when the warm-up ended"]
-    return replace(record, status="measured", traced=start["traced"], memory_bytes=start["memory_bytes"],
-                   memory_kind=start["memory_kind"], cold_ms=start["cold_ms"], warnings=tuple(unsteady + uncounted))
-
-
+    return replace(
+        record,
+        status="measured",
+        traced=start["traced"],
+        memory_bytes=start["memory_bytes"],
+        memory_kind=start["memory_kind"],
+        cold_ms=start["cold_ms"],
+        warnings=tuple(unsteady + uncounted),
+    )

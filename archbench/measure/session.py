@@ -16,8 +16,8 @@ from archbench.measure.build import build
 from archbench.measure.count import trace
 from archbench.measure.devices import Device, open_device
 from archbench.measure.memory import live_peak
-from archbench.measure.user_code import load_factory
 from archbench.measure.trace import disagreements, trace_layers
+from archbench.measure.user_code import load_factory
 from archbench.pricing.price import layers
 
 

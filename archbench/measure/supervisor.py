@@ -34,7 +34,12 @@ class Job:
     plugins: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {"variant": self.variant.as_json(), "device": self.device, "seed": self.seed, "plugins": list(self.plugins)}
+        return {
+            "variant": self.variant.as_json(),
+            "device": self.device,
+            "seed": self.seed,
+            "plugins": list(self.plugins),
+        }
 
 
 class Worker:
@@ -42,20 +47,26 @@ class Worker:
 
     def __init__(self, job: Job, *, timeout: float) -> None:
         self.job, self.timeout = job, timeout
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "archbench.measure.worker", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, stdout=self._stderr, stderr=self._stderr,
-                pass_fds=(theirs.fileno(),), process_group=0, env=worker_environment(job.variant.workload.threads),
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,
+                stderr=self._stderr,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,
+                env=worker_environment(job.variant.workload.threads),
             )
         self._end = ours
 
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def start(self) -> dict[str, Any]:

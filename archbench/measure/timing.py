@@ -15,13 +15,17 @@ from archbench.units import NS_PER_S
 
 Forward = Callable[[], object]
 
-BLOCK_NS = NS_PER_S // 20  # a block lasts at least 50 ms and 5 calls, so that a clock tick or one hiccup is not the block
+BLOCK_NS = (
+    NS_PER_S // 20
+)  # a block lasts at least 50 ms and 5 calls, so that a clock tick or one hiccup is not the block
 BLOCK_CALLS = 5
-SLOW_NS = NS_PER_S  # a call this long is its own warm-up and its own block (seen: its first is no slower than its second)
+SLOW_NS = (
+    NS_PER_S  # a call this long is its own warm-up and its own block (seen: its first is no slower than its second)
+)
 HAND_OVER_CALLS = 1  # the first call after another process had the device finds cold caches
 STEADY_WITHIN = 0.01
 STEADY_BLOCKS = 3
-WARM_UP_NS = 20 * NS_PER_S  # a network not steady by then is marked so
+WARM_UP_NS = 3 * NS_PER_S  # a network not steady by then is marked so
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,309 @@
+"""The door: each command reads its input, calls one function, prints what came back.
+
+Only this file imports inside functions, so that `--help` costs nothing and pricing never waits for torch or pandas.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from archbench import __version__
+from archbench.errors import ArchbenchError, SpecError
+
+if TYPE_CHECKING:
+    from archbench.design.spec import Spec
+    from archbench.reporting.tables import Table
+
+DONE, FAILED, WRONG, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+FORMATS = ("terminal", "markdown", "csv", "json")
+
+sets_option = click.option(
+    "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a key: neck.channels=128."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr.")
+format_option = click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="terminal", help="How to print it."
+)
+results_option = click.option(
+    "-o", "--results", default="results", show_default=True, metavar="DIR", help="Where runs are."
+)
+
+
+class Commands(click.Group):
+    """Commands in the order people meet them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archbench")
+def archbench() -> None:
+    """Choose a detector's backbone and FPN by what they cost: exact counts, measured latencies, one table."""
+
+
+@archbench.command()
+@click.argument("spec")
+@results_option
+@sets_option
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N, or none: price and store, measure nothing.")
+@click.option("--timeout", metavar="S", help="Seconds a variant may take for one step.")
+@click.option("--quick", is_flag=True, help="One generation, so no interval: a first look.")
+@click.option("--new", is_flag=True, help="Begin a new run even where a stored one could go on.")
+@click.option(
+    "--plugin", "plugins", multiple=True, metavar="PACKAGE_OR_FILE", help="Let `module:` import this code of yours."
+)
+@format_option
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+def run(
+    spec: str,
+    results: str,
+    sets: tuple[str, ...],
+    device: str | None,
+    timeout: str | None,
+    quick: bool,
+    new: bool,
+    plugins: tuple[str, ...],
+    form: str,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Price all variants of SPEC, measure them, store, print the table, write the report."""
+    given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
+    read = load(spec, [*sets, *(f"measure.{key}={value}" for key, value in given.items() if value is not None)])
+    from archbench.measure.ledger import Listener
+    from archbench.reporting.progress import Progress
+    from archbench.run import run as run_spec
+
+    with Progress(quiet=quiet, announce_on=sys.stderr if as_json else sys.stdout) as progress:
+        finished = run_spec(read, results, plugins=plugins, new=new, listener=Listener(progress.say, progress.done))
+    show_table(finished.view, "json" if as_json else form, run=str(finished.folder.path))
+    click.echo(f"kept in {finished.folder.path}", err=True)
+    return DONE if finished.complete else FAILED
+
+
+@archbench.command()
+@click.argument("spec")
+@sets_option
+@format_option
+@json_option
+def price(spec: str, sets: tuple[str, ...], form: str, as_json: bool) -> int:
+    """The exact cost of every variant of SPEC (or a preset), nothing measured, without torch."""
+    read = load(spec, sets)
+    from archbench.design.space import expand
+    from archbench.pricing.constraints import keep, price_all
+    from archbench.reporting.priced import priced_table
+    from archbench.reporting.scores import read_scores
+
+    kept = keep(price_all(expand(read).variants), read.constraints)
+    scores = read_scores(read.scores) if read.scores else None
+    show_table(priced_table(kept.priced, title=read.name, scores=scores), "json" if as_json else form)
+    return DONE
+
+
+@archbench.command()
+@click.argument("spec")
+@sets_option
+@json_option
+def check(spec: str, sets: tuple[str, ...], as_json: bool) -> int:
+    """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint."""
+    read = load(spec, sets)
+    from archbench.design.space import expand
+    from archbench.pricing.constraints import keep, price_all
+
+    space = expand(read)
+    kept = keep(price_all(space.variants), read.constraints)
+    counts = {
+        "raw": space.raw,
+        "excluded": space.excluded,
+        "duplicates": space.duplicates,
+        "refused": dict(kept.refused),
+        "variants": len(kept.priced),
+    }
+    if as_json:
+        click.echo(json.dumps(counts))
+        return DONE
+    click.echo(f"{read.name}: {counts['variants']} variants of {space.raw} raw, the reference included")
+    click.echo(f"  {space.excluded} excluded, {space.duplicates} the same network as another")
+    for constraint, refused in kept.refused.items():
+        click.echo(f"  {refused} refused by {constraint}")
+    return DONE
+
+
+@archbench.command()
+@click.argument("spec")
+@click.argument("name", required=False)
+@sets_option
+@json_option
+def show(spec: str, name: str | None, sets: tuple[str, ...], as_json: bool) -> int:
+    """One network of SPEC (or a preset), layer by layer, with shares by stage and by FPN level."""
+    read = load(spec, sets)
+    from archbench.design.space import expand
+    from archbench.reporting.layers import layers_json, show_layers
+
+    space = expand(read)
+    variant = space.reference if name is None else _named(space.variants, name)
+    if as_json:
+        click.echo(json.dumps(layers_json(variant)))
+    else:
+        show_layers(variant, console())
+    return DONE
+
+
+@archbench.command("list")
+@click.argument("what", type=click.Choice(["parts", "presets", "runs", "devices"]), default="presets")
+@results_option
+@json_option
+def list_(what: str, results: str, as_json: bool) -> int:
+    """What there is: parts with their knobs, presets with their cost, stored runs, devices."""
+    from archbench.reporting import listings
+
+    if what == "runs":
+        found = listings.runs(Path(results))
+    elif what == "devices":
+        from archbench.measure.environment import devices
+
+        found = devices()
+    else:
+        found = listings.parts() if what == "parts" else listings.presets()
+    if as_json:
+        click.echo(json.dumps({what: found}))
+    else:
+        listings.show(what, found, console())
+    return DONE
+
+
+@archbench.command()
+@click.argument("run")
+@results_option
+@format_option
+@json_option
+def report(run: str, results: str, form: str, as_json: bool) -> int:
+    """The table of a stored RUN again (a folder, SPEC/@latest, or an id); its files are rebuilt."""
+    from archbench.reporting.runs import read_run
+
+    stored = read_run(run, results)
+    stored.write()
+    extra = {"run": str(stored.folder.path), "records": stored.records_json}
+    show_table(stored.view, "json" if as_json else form, **extra)
+    return DONE if stored.complete else FAILED
+
+
+@archbench.command()
+@click.argument("path", default="spec.yaml")
+def init(path: str) -> int:
+    """Write a first spec to PATH, to edit."""
+    from archbench.design.first_spec import FIRST_SPEC
+
+    try:
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(FIRST_SPEC)
+    except FileExistsError:
+        raise SpecError("it is there already; give another path, `archbench init my_sweep.yaml`", path) from None
+    except OSError as error:
+        raise SpecError(f"cannot be written ({error.strerror}); give a path that can", path) from None
+    click.echo(f"wrote {path}; next: archbench price {path}")
+    return DONE
+
+
+@archbench.command()
+def schema() -> int:
+    """The JSON Schema of a spec, for editors."""
+    from archbench.design.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+    return DONE
+
+
+def load(spec: str, sets: Sequence[str]) -> Spec:
+    """The spec in a file, or a preset by its name."""
+    from archbench.design.spec import preset_spec, read_spec
+    from archbench.models.presets import PRESETS
+
+    return preset_spec(spec, sets) if spec in PRESETS else read_spec(spec, sets)
+
+
+def _named(variants: Sequence[Any], name: str) -> Any:
+    """The variant of that name or id; SpecError with the nearest."""
+    from archbench.registry import nearest
+
+    for variant in variants:
+        if name in (variant.name, variant.id):
+            return variant
+    known = [variant.name for variant in variants]
+    raise SpecError(
+        f"there is no variant {name!r}; there are {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}."
+        + nearest(name, known)
+    )
+
+
+def console() -> Any:
+    """A terminal as wide as it says, plain where it is none; NO_COLOR is honoured by rich."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def show_table(table: Table, form: str, **extra: Any) -> None:
+    """Print a table in the format asked for; `extra` goes into the JSON object beside its variants."""
+    if form == "terminal":
+        from archbench.reporting import terminal
+
+        terminal.show(table, console())
+    else:
+        from archbench.reporting import csv_file, json_file, markdown
+
+        render = {"markdown": markdown.render, "csv": csv_file.render}.get(form)
+        click.echo(render(table) if render else json_file.render(table, **extra), nl=False)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that says how it went."""
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _interrupt)
+    sys.exit(guarded(sys.argv[1:]))
+
+
+def guarded(arguments: Sequence[str]) -> int:
+    """One command with every way it can end as an exit code and, where it went wrong, one line on stderr."""
+    try:
+        return int(archbench.main(list(arguments), prog_name="archbench", standalone_mode=False) or DONE)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return WRONG
+    except ArchbenchError as error:
+        click.echo(f"archbench: {error}" if not getattr(error, "place", "") else str(error), err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("archbench: interrupted; what was finished is kept, the same command goes on", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing stdout says nothing more
+        return DONE
+    except Exception as error:  # noqa: BLE001  (the last door: a bug of ours)
+        click.echo(f"archbench: a bug of ours ({type(error).__name__}); its traceback is in {_log()}", err=True)
+        return BUG
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _log() -> str:
+    """Write the traceback of the exception being handled to a file, and name it."""
+    with tempfile.NamedTemporaryFile("w", prefix="archbench-", suffix=".log", delete=False) as file:
+        file.write(traceback.format_exc())
+        return file.name

@@ -1,0 +1,33 @@
+"""The table of prices alone: what `archbench price` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archbench.pricing.constraints import Priced
+from archbench.reporting.records import Record
+from archbench.reporting.tables import Table, build
+
+UNPRICED = "a hand-written module is counted when it is run, not priced"
+
+
+def priced_table(priced: Sequence[Priced], *, title: str, scores: Mapping[str, float] | None = None) -> Table:
+    """One row a variant with its exact metrics; a hand-written module's are null and its row says why."""
+    records = [record(item) for item in priced]
+    reference = next((item.key for item in records if item.reference), None)
+    return build(records, {}, reference=reference, scores=scores, title=title)
+
+
+def record(item: Priced) -> Record:
+    """A priced variant as a row."""
+    variant, cost = item.variant, item.cost
+    return Record(
+        id=variant.id,
+        name=variant.name,
+        status="priced",
+        axes=dict(variant.axes),
+        reference=variant.reference,
+        exact=cost.as_json() if cost else None,
+        reason=None if cost else UNPRICED,
+        **variant.as_json(),
+    )

@@ -1,0 +1,109 @@
+"""A stored run, read back: its rows, its table, and the files derived from it. Nothing but the folder is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from archbench import units
+from archbench.reporting import csv_file, markdown
+from archbench.reporting.frame import frame
+from archbench.reporting.records import Block, Record, as_json, from_json
+from archbench.reporting.stats import summarise
+from archbench.reporting.store import RunFolder, find
+from archbench.reporting.tables import Table, build
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder as it is on disk. A variant without a record yet is `not reached`."""
+
+    folder: RunFolder
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """One a (variant, replica), in the spec's order."""
+        finished = {record.key: record for record in self.folder.records()}
+        return tuple(finished.get(record.key, record) for record in planned_records(self.folder))
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        return self.folder.blocks()
+
+    @property
+    def records_json(self) -> list[dict[str, object]]:
+        """Every record as plain data, with its id and status."""
+        return [as_json(record) for record in self.records]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every variant was priced or measured."""
+        return all(record.status in ("priced", "measured") for record in self.records)
+
+    @cached_property
+    def view(self) -> Table:
+        """The comparison table, as every format writes it."""
+        reference = next((record.key for record in self.records if record.reference), None)
+        summaries = summarise(self.blocks, reference, failed=failed_keys(self.records))
+        return build(
+            self.records,
+            summaries,
+            reference=reference,
+            scores=self.folder.header.get("scores"),
+            title=self.folder.header["name"],
+            notes=tuple(notes(self.folder)),
+        )
+
+    def table(self) -> pd.DataFrame:
+        """The comparison table as a pandas DataFrame: base units, integers as Int64, missing as null."""
+        return frame(self.view)
+
+    def write(self) -> None:
+        """The derived files: table.csv and report.md."""
+        self.folder.write("table.csv", csv_file.render(self.view))
+        self.folder.write("report.md", markdown.render(self.view))
+
+
+def read_run(run: str | Path, results: str | Path = "results") -> Run:
+    """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
+    return Run(find(Path(results), str(run)))
+
+
+def planned_records(folder: RunFolder) -> tuple[Record, ...]:
+    """The variants a run set out to measure, as they stood before."""
+    return tuple(from_json(Record, data) for data in folder.header["planned"])
+
+
+def failed_keys(records: Iterable[Record]) -> frozenset[Key]:
+    return frozenset(record.key for record in records if record.status == "failed")
+
+
+def notes(folder: RunFolder) -> list[str]:
+    """What the table's caption says of the whole run: where it was measured, and what was left out on the way."""
+    header = folder.header
+    environment, space = header["environment"], header["space"]
+    said = [f"measured on {machine(environment)}"]
+    refused = sum(space["refused"].values())
+    if space["excluded"] or space["duplicates"] or refused:
+        said.append(
+            f"of {space['raw']} variants {space['excluded']} excluded, {space['duplicates']} the same network, "
+            f"{refused} refused by constraints"
+        )
+    if header["budget_s"] is not None:
+        said.append(f"budget {units.duration(header['budget_s'])}")
+    return said
+
+
+def machine(environment: dict[str, object]) -> str:
+    """Device, processor and torch in a few words."""
+    versions = environment["versions"]
+    assert isinstance(versions, dict)
+    gpus = environment["gpus"]
+    name = gpus[0]["name"] if environment["device"] != "cpu" and isinstance(gpus, list) and gpus else environment["cpu"]
+    return f"{environment['device']} ({name}, {environment['cores']} cores), torch {versions['torch']}"

@@ -1,0 +1,273 @@
+"""The commands from outside: what they print, where, and the code they exit with."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archbench
+from archbench.cli import guarded
+from archbench.metrics import EXACT
+
+ROOT = Path(archbench.__file__).parent.parent
+SPEC = """\
+archbench: 1
+name: sweep
+base: R-18-FPN
+input: {height: 64, width: 96}
+axes: {neck.channels: [64, 256], top_block.type: [none, maxpool]}
+constraints: [params < 13_774_017 or neck.channels == 256]
+"""
+FAULTS = """
+import os, torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+    def forward(self, x):
+        return {"p2": self.conv(x)}
+class Dies(Net):
+    def forward(self, x):
+        os.kill(os.getpid(), 9) if x.device.type != "meta" else None
+def good(): return Net()
+def dies(): return Dies()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(SPEC.replace("13_774_017", "13774017"))
+    return tmp_path
+
+
+def said(capsys, *arguments, code=0):
+    """stdout and stderr of a command that exits with `code`."""
+    assert guarded(arguments) == code, capsys.readouterr().err
+    return capsys.readouterr()
+
+
+def test_price_json_has_every_exact_metric_as_an_integer_under_its_name(folder, capsys):
+    rows = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    assert [row["name"] for row in rows][:2] == ["channels=64,top_block=none", "channels=64,top_block=maxpool"]
+    for row in rows:
+        assert all(type(row[metric]) is int for metric in EXACT)
+        assert row["kind"]["macs"] == "exact"
+        assert row["latency_ms"] is None if "latency_ms" in row else True
+        assert len(row["id"]) == 16
+        assert row["neck.channels"] in (64, 256)
+
+
+def test_price_takes_a_preset(capsys):
+    row, = json.loads(said(capsys, "price", "R-50-FPN", "--set", "input.width=1344", "--json").out)["variants"]
+    assert (row["params"], row["macs"]) == (26_799_296, 143_526_297_600)
+
+
+def test_check_counts_what_each_rule_took(folder, capsys):
+    Path("spec.yaml").write_text(SPEC.replace("params < 13_774_017 or neck.channels == 256", "neck.channels == 256")
+                                 + "exclude: [{neck.channels: 64, top_block.type: none}]\n")
+    counts = json.loads(said(capsys, "check", "spec.yaml", "--json").out)
+    assert counts == {"raw": 4, "excluded": 1, "duplicates": 0, "refused": {"neck.channels == 256": 1}, "variants": 2}
+    assert "1 refused by neck.channels == 256" in said(capsys, "check", "spec.yaml").out
+
+
+def test_the_reference_stays_though_a_constraint_refuses_it(folder, capsys):
+    rows = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    Path("spec.yaml").write_text(Path("spec.yaml").read_text().replace("params < 13774017 or neck.channels == 256", "neck.channels < 65"))
+    fewer = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    assert len(rows) == 4
+    assert [row["name"] for row in fewer] == ["channels=64,top_block=none", "channels=64,top_block=maxpool", "channels=256,top_block=maxpool"]
+
+
+def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, capsys):
+    first = said(capsys, "run", "spec.yaml", "--device", "none", "--json")
+    found = json.loads(first.out)
+    assert {row["status"] for row in found["variants"]} == {"priced"}
+    assert first.err.count("done ") == 4
+    run = Path(found["run"])
+    assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) >= ["records.jsonl", "report.md", "run.json"]
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    for name in ("table.csv", "report.md"):
+        (run / name).unlink()
+    for text in (str(run), "sweep/@latest", "@latest", run.name):
+        again = json.loads(said(capsys, "report", text, "--json").out)
+        assert again["variants"] == found["variants"]
+        assert [record["id"] for record in again["records"]] == [row["id"] for row in found["variants"]]
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_the_same_command_goes_on_with_the_same_run_and_new_begins_another(folder, capsys):
+    def run(*more):
+        return json.loads(said(capsys, "run", "spec.yaml", "--device", "none", "--json", *more).out)["run"]
+
+    first = run()
+    assert run() == first
+    assert run("--new") != first
+    assert len(json.loads(said(capsys, "list", "runs", "--json").out)["runs"]) == 2
+
+
+def test_a_changed_spec_is_another_run(folder, capsys):
+    said(capsys, "run", "spec.yaml", "--device", "none", "--quiet")
+    said(capsys, "run", "spec.yaml", "--device", "none", "--quiet", "--set", "backbone.norm=batch")
+    assert len(list(Path("results/sweep").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("form", "begins"), [("terminal", "sweep"), ("markdown", "## sweep"), ("csv", "name,"), ("json", "{")])
+def test_price_prints_every_format(folder, capsys, form, begins):
+    assert said(capsys, "price", "spec.yaml", "--format", form).out.lstrip().startswith(begins)
+
+
+def test_scores_join_by_name_and_set_the_front(folder, capsys):
+    Path("scores.csv").write_text("name,score\n\"channels=64,top_block=none\",36.5\n\"channels=256,top_block=maxpool\",37.9\n")
+    Path("spec.yaml").write_text(Path("spec.yaml").read_text() + "scores: scores.csv\n")
+    rows = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    assert [row["score"] for row in rows] == [36.5, None, None, 37.9]
+    assert [row["pareto"] for row in rows] == [True, None, None, True]
+
+
+def test_a_module_is_priced_null_with_the_reason(folder, capsys):
+    Path("spec.yaml").write_text("archbench: 1\nname: mine\nmodule: my_net:good\n")
+    row, = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    assert row["macs"] is None
+    assert "not priced" in row["reason"]
+
+
+def test_show_sums_to_the_whole(capsys):
+    found = json.loads(said(capsys, "show", "R-50-FPN", "--json").out)
+    assert sum(layer["macs"] for layer in found["layers"]) == found["exact"]["macs"] == sum(s["macs"] for s in found["shares"])
+    assert [share["group"] for share in found["shares"]] == [
+        "backbone.stem", "backbone.res2", "backbone.res3", "backbone.res4", "backbone.res5",
+        "neck.p2", "neck.p3", "neck.p4", "neck.p5", "top_block.p6",
+    ]
+    assert abs(sum(share["macs_share"] for share in found["shares"]) - 1) < 1e-12
+    assert "neck.p2.lateral" in said(capsys, "show", "R-50-FPN").out
+
+
+def test_list_presets_tells_the_two_resnet_50s_apart(capsys):
+    found = {row["preset"]: row["classifier_macs"] for row in json.loads(said(capsys, "list", "presets", "--json").out)["presets"]}
+    assert (found["R-50-FPN"], found["resnet50_fpn"]) == (3_857_973_248, 4_089_184_256)
+    assert "3.858 G" in said(capsys, "list", "presets").out
+
+
+def test_list_parts_shows_each_knob_with_its_default(capsys):
+    parts = json.loads(said(capsys, "list", "parts", "--json").out)["parts"]
+    fpn = next(part for part in parts if part["part"] == "fpn")
+    assert fpn["knobs"] == {"channels": 256, "levels": [2, 3, 4, 5], "norm": "none", "relu": False, "fuse": "sum"}
+
+
+def test_list_devices_has_the_cpu(capsys):
+    assert json.loads(said(capsys, "list", "devices", "--json").out)["devices"][0]["device"] == "cpu"
+
+
+def test_init_writes_a_spec_that_runs(folder, capsys):
+    assert "wrote first.yaml; next: archbench price first.yaml" in said(capsys, "init", "first.yaml").out
+    assert len(json.loads(said(capsys, "price", "first.yaml", "--json").out)["variants"]) == 6
+
+
+def test_cuda_where_there_is_none_is_exit_4(folder, capsys):
+    if json.loads(said(capsys, "list", "devices", "--json").out)["devices"][1:]:
+        pytest.skip("there is a GPU here")
+    assert "no NVIDIA driver answers; take cpu" in said(capsys, "run", "spec.yaml", "--device", "cuda", code=4).err
+    assert not Path("results").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_exit_4(folder, capsys):
+    Path("results").write_text("a file")
+    assert "-o" in said(capsys, "run", "spec.yaml", "--device", "none", code=4).err
+
+
+def test_a_run_that_is_not_there_is_exit_2(folder, capsys):
+    assert "archbench: " in said(capsys, "report", "nothing", code=2).err
+
+
+def test_a_bug_of_ours_is_exit_70_with_its_traceback_in_a_file(folder, capsys, monkeypatch):
+    monkeypatch.setattr("archbench.design.space.expand", lambda spec: 1 / 0)
+    err = said(capsys, "check", "spec.yaml", code=70).err
+    assert "a bug of ours (ZeroDivisionError)" in err
+    log = Path(err.strip().rsplit(" ", 1)[1])
+    assert "ZeroDivisionError" in log.read_text()
+    log.unlink()
+
+
+def test_a_closed_stdout_is_no_traceback(folder):
+    code = "from archbench.cli import main; import sys; sys.argv = ['archbench', 'list', 'presets', '--json']; main()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    err = process.stderr.read()
+    process.wait()
+    process.stderr.close()
+    assert b"Traceback" not in err
+
+
+def test_names_with_control_characters_are_printed_inert(folder, capsys):
+    Path("spec.yaml").write_text('archbench: 1\nname: "x\\e[31mred\\u202e"\nbase: R-18-FPN\naxes: {neck.norm: [batch, none]}\n')
+    out = said(capsys, "price", "spec.yaml").out
+    assert "\x1b[31m" not in out
+    assert "\u202e" not in out
+
+
+@pytest.mark.slow
+def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_its_row(folder, capsys):
+    """One network of ours, one hand-written, one that is killed when it runs."""
+    Path("my_net.py").write_text(FAULTS)
+    Path("spec.yaml").write_text(
+        "archbench: 1\nname: real\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {module: ['my_net:good', 'my_net:dies']}\n"
+        "measure: {generations: 2, threads: 1}\n"
+    )
+    printed = said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1)
+    found = json.loads(printed.out)
+    rows = {row["name"]: row for row in found["variants"]}
+    good, dies, ours = rows["module=my_net:good"], rows["module=my_net:dies"], next(r for r in found["variants"] if r["ref"])
+    assert (good["status"], dies["status"], ours["status"]) == ("measured", "failed", "measured")
+    assert "SIGKILL" in dies["reason"]
+    assert dies["latency_ms"] is None
+    assert good["macs"] == 8 * 27 * 62 * 62
+    assert good["kind"]["macs"] == "traced"
+    assert ours["kind"] == ours["kind"] | {"macs": "exact", "latency_ms": "measured"}
+    for row in (good, ours):
+        assert 0 < row["q25_ms"] <= row["latency_ms"] <= row["q75_ms"]
+        assert row["generations"] == 2
+        assert row["half_width"] > 0
+    assert good["ratio"] < 1 == ours["ratio"]
+    assert {line.split()[0] for line in printed.err.splitlines() if line.startswith(("done", "failed"))} == {"done", "failed"}
+    frame = archbench.read_run(found["run"]).table()
+    assert str(frame["macs"].dtype) == "Int64"
+    assert len(frame) == 3
+    samples = Path(found["run"], "samples.jsonl").read_bytes()
+    assert json.loads(said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1).out) == found
+    assert Path(found["run"], "samples.jsonl").read_bytes() == samples
+
+
+@pytest.mark.slow
+def test_an_interrupt_is_exit_130_keeps_what_is_done_and_goes_on(folder):
+    Path("spec.yaml").write_text("archbench: 1\nname: stopped\nbase: R-18-FPN\ninput: {height: 64, width: 64}\nmeasure: {threads: 1, generations: 2}\n")
+    command = [sys.executable, "-m", "archbench", "run", "spec.yaml", "--device", "cpu"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("generation 1, round 2"):
+            process.terminate()
+            break
+    err = process.communicate()[1]
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert len(os.listdir("results/stopped")) == 1
+
+
+def test_python_has_what_the_command_line_has(folder):
+    spec = archbench.read_spec("spec.yaml")
+    variants = archbench.variants(spec)
+    assert archbench.price(variants[0]).macs > 0
+    assert archbench.preset("R-50-FPN", {"neck.channels": 128}).name == "R-50-FPN,neck.channels=128"
+    module = archbench.build(archbench.preset("R-18-FPN", {"input.height": 64, "input.width": 64}))
+    assert archbench.trace(module, __import__("torch").randn(1, 3, 64, 64)).params == 13_774_016
+    assert callable(archbench.run)
+    with pytest.raises(archbench.SpecError, match="no preset"):
+        archbench.preset("R-51-FPN")
+    with pytest.raises(AttributeError, match="nothing"):
+        archbench.nothing  # noqa: B018
