@@ -60,8 +60,10 @@ class Architecture:
         part = self.part(family)
         knobs = dict(choice.knobs)
         if part.resolve is not None:
-            knobs = part.resolve(min(self.last_level, max(LEVELS)), **knobs)
-        return {name: value for name, value in knobs.items() if name not in part.defaults or value != part.defaults[name]}
+            knobs = part.resolve(self.last_level, **knobs)
+        return {
+            name: value for name, value in knobs.items() if name not in part.defaults or value != part.defaults[name]
+        }
 
 
 def trunk(image: Feature, architecture: Architecture) -> Features:
@@ -81,9 +83,13 @@ def trunk(image: Feature, architecture: Architecture) -> Features:
 
 def record_network(architecture: Architecture, height: int, width: int) -> Graph:
     """The graph of one image of `height` x `width`. Raises SpecError where the parts do not fit together."""
-    level = min(architecture.last_level, max(LEVELS))
+    level = architecture.last_level
+    if unknown := [given for given in architecture.neck.knobs["levels"] if given not in LEVELS]:
+        raise SpecError(f"neck.levels: {unknown[0]} is not a level of this backbone; it gives {', '.join(map(str, LEVELS))}")
     for side, pixels in (("height", height), ("width", width)):
         if pixels < 1 << level:
-            raise SpecError(f"input.{side}: {pixels} is under {1 << level}, the stride of c{level}: its map would "
-                            f"shrink to nothing; give at least {1 << level}")
+            raise SpecError(
+                f"input.{side}: {pixels} is under {1 << level}, the stride of c{level}: its map would "
+                f"shrink to nothing; give at least {1 << level}"
+            )
     return record(lambda image: trunk(image, architecture), Shape(3, height, width))

@@ -5,7 +5,7 @@ Pricing reads the graph as arithmetic, `measure/build.py` compiles it to a torch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,7 +87,7 @@ class Recorder:
         try:
             shape = op.shape(*(feature.shape for feature in features))
         except SpecError as error:
-            raise SpecError(f"{error.message} (at {full})") from error
+            raise SpecError(f"{self.path[0]}.{error.message} (at {full})") from error
         self.nodes.append(Node(full, op, tuple(feature.name for feature in features), shape))
         return Feature(self, full, shape)
 
@@ -134,8 +134,17 @@ def repeat(times: int, block: Callable[[Feature], Feature], x: Feature, *, first
     return x
 
 
-def conv(x: Feature, out: int, kernel: int = 1, stride: int = 1, *, groups: int = 1, dilation: int = 1,
-         bias: bool = False, name: str = "conv") -> Feature:
+def conv(
+    x: Feature,
+    out: int,
+    kernel: int = 1,
+    stride: int = 1,
+    *,
+    groups: int = 1,
+    dilation: int = 1,
+    bias: bool = False,
+    name: str = "conv",
+) -> Feature:
     return x.recorder.emit(Conv(out, kernel, stride, groups, dilation, bias), x, name=name)
 
 
@@ -171,5 +180,3 @@ def upsample_to(x: Feature, finer: Feature, *, name: str = "upsample") -> Featur
 
 def linear(x: Feature, out: int, *, name: str = "fc") -> Feature:
     return x.recorder.emit(Linear(out), x.recorder.emit(Flatten(), x, name="flatten"), name=name)
-
-

@@ -25,6 +25,8 @@ def classifier(features: Features, *, classes: Annotated[int, Ge(1), Le(1_000_00
     """The mean of the coarsest c-map through one linear layer, as in He et al. 2015, table 1."""
     maps = sorted(name for name in features if name.startswith("c"))
     if not maps or len(maps) != len(features):
-        raise SpecError("head.type: a classifier reads a backbone's map; take neck: {type: none, levels: [5]} "
-                        "and top_block: {type: none}")
+        raise SpecError(
+            "head.type: a classifier reads a backbone's map; take neck: {type: none, levels: [5]} "
+            "and top_block: {type: none}"
+        )
     return {"logits": linear(global_average_pool(features[maps[-1]]), classes)}

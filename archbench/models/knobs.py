@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Len
 
 from archbench.models.graph import Feature, apply, conv, relu
-from archbench.models.ops import BatchNorm, FrozenNorm, GroupNorm
+from archbench.models.ops import BatchNorm, FrozenNorm, GroupNorm, Op
 
 Channels = Annotated[int, Ge(1), Le(65_536)]
 Groups = Annotated[int, Ge(1), Le(65_536)]
@@ -24,8 +24,8 @@ def normed(x: Feature, norm: Norm, *, eps: float = 1e-5, name: str = "norm") -> 
     """`x` through the norm of that name; `none` leaves it as it is."""
     if norm == "none":
         return x
-    kind = {"batch": BatchNorm(eps), "frozen": FrozenNorm(eps), "group": GroupNorm(eps=eps)}[norm]
-    return apply(kind, x, name=name)
+    kinds: dict[str, Op] = {"batch": BatchNorm(eps), "frozen": FrozenNorm(eps), "group": GroupNorm(eps=eps)}
+    return apply(kinds[norm], x, name=name)
 
 
 def conv_norm_relu(x: Feature, out: int, kernel: int, *, norm: Norm, active: bool, name: str) -> Feature:

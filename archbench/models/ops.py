@@ -9,7 +9,7 @@ Arithmetic only: every method also works on arrays of integers, one entry per va
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -55,15 +55,22 @@ class Call:
 
 
 class Op(Protocol):
-    """`writes` says whose memory the output is: its own, its input's where nobody else reads it, or always its input's."""
+    """What every op answers, given its inputs' shapes: as many as it reads, hence `...`.
+
+    `writes` says whose memory the output is: its own, its input's where nobody else reads it, or always its input's.
+    `torch` also takes `in_place`, whether the graph lets it overwrite its input.
+    """
 
     writes: ClassVar[Writes]
 
-    def shape(self, *inputs: Shape) -> Shape: ...
+    @property
+    def shape(self) -> Callable[..., Shape]: ...
 
-    def cost(self, *inputs: Shape) -> OpCost: ...
+    @property
+    def cost(self) -> Callable[..., OpCost]: ...
 
-    def torch(self, *inputs: Shape, in_place: bool) -> Call: ...
+    @property
+    def torch(self) -> Callable[..., Call]: ...
 
 
 def side(n: int, kernel: int, stride: int, padding: int) -> int:
@@ -151,8 +158,10 @@ class GroupNorm:
 
     def shape(self, x: Shape) -> Shape:
         if x.c % self.groups:
-            raise SpecError(f"norm: group has {self.groups} groups, which do not divide {x.c} channels; "
-                            f"take widths in multiples of {self.groups}, or another norm")
+            raise SpecError(
+                f"norm: group has {self.groups} groups, which do not divide {x.c} channels; "
+                f"take widths in multiples of {self.groups}, or another norm"
+            )
         return x
 
     def cost(self, x: Shape) -> OpCost:

@@ -81,8 +81,16 @@ def widened(channels: int, width: float) -> int:
     return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
-def resolve(last_level: int, *, depth: int, block: BlockName | None, depths: list[int] | None, width: float,
-            stem_channels: int, **knobs: Any) -> dict[str, Any]:
+def resolve(
+    last_level: int,
+    *,
+    depth: int,
+    block: BlockName | None,
+    depths: list[int] | None,
+    width: float,
+    stem_channels: int,
+    **knobs: Any,
+) -> dict[str, Any]:
     """The knobs with every shorthand written out: `depth` as block and depths, `width` as channels, unbuilt stages gone."""
     named_block, named_depths = NAMED_DEPTHS[depth]
     stages = last_level - 1
@@ -129,8 +137,10 @@ def resnet(
     kind, counts = NAMED_DEPTHS[depth]
     kind, counts = block or kind, tuple(depths or counts)
     if kind == "basic" and (groups != 1 or width_per_group != 64):
-        raise SpecError(f"backbone.groups: basic blocks take groups 1 and width_per_group 64, not {groups} and "
-                        f"{width_per_group}; use block: bottleneck")
+        raise SpecError(
+            f"backbone.groups: basic blocks take groups 1 and width_per_group 64, not {groups} and "
+            f"{width_per_group}; use block: bottleneck"
+        )
     shared = Block(groups, width_per_group, stride_in_1x1, partial(normed, norm=norm, eps=norm_eps))
     build = partial(BLOCKS[kind], block=shared)
     x = stem(image, widened(stem_channels, width), shared)

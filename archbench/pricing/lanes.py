@@ -36,5 +36,5 @@ class Lanes(np.ndarray[Any, Any]):
 
     __int__ = __index__
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]  # an array has none; lanes that agree are one number
         return hash(self.__index__())

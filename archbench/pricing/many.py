@@ -45,15 +45,14 @@ def _is_lane(value: Any) -> bool:
 
 def _price_alike(variants: Sequence[Variant]) -> list[Cost]:
     """Price variants of one structure; where the program branches between them, each half by itself."""
-    if len(variants) == 1:
-        return _price_lanes(variants)
     try:
         return _price_lanes(variants)
     except Diverged as split:
-        costs = np.empty(len(variants), dtype=object)
+        costs: dict[int, Cost] = {}
         for mask in (split.mask, ~split.mask):
-            costs[mask] = np.fromiter(_price_alike([variants[i] for i in np.flatnonzero(mask)]), dtype=object)
-        return list(costs)
+            lanes = [int(lane) for lane in np.flatnonzero(mask)]
+            costs |= zip(lanes, _price_alike([variants[lane] for lane in lanes]), strict=True)
+        return [costs[lane] for lane in range(len(variants))]
 
 
 def _price_lanes(variants: Sequence[Variant]) -> list[Cost]:
