@@ -1,0 +1,346 @@
+"""A run on disk: `results/<spec name>/<run id>/{run.json,records.jsonl,samples.jsonl}`, append-only.
+
+A line is one write and is on disk when `append_*` returns. What a killed writer leaves is the beginning of a line
+without its end: a torn line, ignored by readers, cut off by the next writer. Any other damage is named, never mended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from archbench.design.document import visible
+from archbench.errors import CannotMeasure, ResultsError
+from archbench.reporting.records import SCHEMA, Block, Record, as_json, from_json
+
+RUN, RECORDS, SAMPLES = "run.json", "records.jsonl", "samples.jsonl"
+LATEST = "@latest"
+LONGEST_SLUG = 80  # a file system takes 255 bytes; a person reads fewer
+
+
+class Busy(ResultsError):
+    """Another process is writing this run."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder. `header` is what its run.json says: the spec's name and whatever the run needs to be rebuilt."""
+
+    path: Path
+    header: Mapping[str, Any]
+
+    @classmethod
+    def create(cls, results: Path, name: str, header: Mapping[str, Any]) -> RunFolder:
+        """Begin a run of the spec called `name`. Raises CannotMeasure where the folder cannot be written."""
+        now = time.time_ns()
+        path = results / slug(name) / run_id(now)
+        full = {"schema": SCHEMA, **header, "name": name, "created_ns": now}
+        with _writing(results):
+            path.mkdir(parents=True)
+            _replace(path / RUN, _json(full) + "\n")
+            _sync_folder(path.parent)
+            _sync_folder(results)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A stored run. Raises ResultsError where run.json is missing, damaged or of a newer schema."""
+        where = path / RUN
+        if not (data := _read(where)):
+            raise ResultsError(f"{_shown(path)}: no run is stored here, its {RUN} is missing or empty; "
+                               f"`archbench list runs` shows what there is")
+        try:
+            header = _parse(data)
+        except ValueError as error:
+            raise ResultsError(f"{_shown(where)}: damaged ({error}); it is left as it is") from error
+        _check_header(header, where)
+        return cls(path, header)
+
+    def records(self) -> tuple[Record, ...]:
+        """Every record, in the order written. Raises ResultsError naming the line that is damaged or doubled."""
+        return tuple(_lines(self.path / RECORDS, Record, lambda record: record.key))
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block, warm-ups and disturbed ones included. Raises ResultsError like `records`."""
+        return tuple(_lines(self.path / SAMPLES, Block, _block_key))
+
+    def append_record(self, record: Record) -> None:
+        """Add a record; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
+        _append(self.path / RECORDS, record)
+
+    def append_block(self, block: Block) -> None:
+        """Add a block; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
+        _append(self.path / SAMPLES, block)
+
+    def torn(self) -> tuple[str, ...]:
+        """The files whose last line is torn, for a warning: they are read without it."""
+        return tuple(name for name in (RECORDS, SAMPLES) if _torn_from(_read(self.path / name)) is not None)
+
+    def repair(self) -> None:
+        """Cut off torn last lines and remove unfinished files. Only for who holds the lock."""
+        with _writing(self.path):
+            for name in (RECORDS, SAMPLES):
+                if (start := _torn_from(_read(self.path / name))) is not None:
+                    _truncate(self.path / name, start)
+            for unfinished in self.path.glob(".*.tmp"):
+                unfinished.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only writer. Raises Busy where another process is; a lock dies with its process."""
+        with _writing(self.path):
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with _writing(self.path):
+                _take(folder, self.path)
+            yield
+        finally:
+            os.close(folder)
+
+    def busy(self) -> bool:
+        """Whether somebody is writing this run at the moment."""
+        try:
+            with self.lock():
+                return False
+        except Busy:
+            return True
+
+    def write(self, name: str, text: str) -> None:
+        """Put a derived file in place, whole or not at all. Raises CannotMeasure where it cannot be written."""
+        assert Path(name).name == name, name
+        with _writing(self.path):
+            _replace(self.path / name, text)
+
+
+def runs(results: Path) -> tuple[RunFolder, ...]:
+    """Every stored run, newest last. Folders without a readable run.json are no runs."""
+    found = [run for path in results.glob("*/*") if (run := _opened(path))]
+    return tuple(sorted(found, key=_age))
+
+
+def newest(results: Path, name: str) -> RunFolder | None:
+    """The newest run of the spec called `name`; null where there is none."""
+    found = [run for path in (results / slug(name)).glob("*") if (run := _opened(path)) and run.header["name"] == name]
+    return max(found, key=_age, default=None)
+
+
+def find(results: Path, text: str) -> RunFolder:
+    """The run a person means: its folder, its id, `SPECNAME/@latest`, or `@latest` for the newest of all.
+
+    Raises ResultsError with the way out where there is none, or where it is damaged.
+    """
+    found = _latest(results, text) if text.split("/")[-1] == LATEST else _named(results, text)
+    if found is None:
+        raise ResultsError(f"{visible(text)}: there is no such run in {_shown(results)}; `archbench list runs` shows what there "
+                           f"is, -o DIR looks elsewhere")
+    return found
+
+
+def slug(name: str) -> str:
+    """A folder's name for a label: letters, digits, `._-`; never empty, hidden or a path. Two labels may share one."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:LONGEST_SLUG].strip("._-") or "unnamed"
+
+
+def run_id(now_ns: int) -> str:
+    """UTC to the second, and four random digits for those who begin in the same one: 20260131-142500-9f3a."""
+    return f"{datetime.fromtimestamp(now_ns // 10**9, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _latest(results: Path, text: str) -> RunFolder | None:
+    name = text.removesuffix(LATEST).rstrip("/")
+    if not name:
+        return max(runs(results), key=_age, default=None)
+    inside = Path(name).glob("*") if os.path.isdir(name) else ()  # results/fpn_sweep/@latest
+    found = [run for path in inside if (run := _opened(path))]
+    return max(found, key=_age, default=None) or newest(results, name)
+
+
+def _named(results: Path, text: str) -> RunFolder | None:
+    candidates = [Path(text), results / text]
+    if slug(text) == text:  # an id, not a pattern or a path
+        candidates += sorted(results.glob(f"*/{text}"))
+    return next((RunFolder.open(path) for path in candidates if os.path.exists(path / RUN)), None)
+
+
+def _opened(path: Path) -> RunFolder | None:
+    try:
+        return RunFolder.open(path)
+    except ResultsError:
+        return None
+
+
+def _age(run: RunFolder) -> tuple[int, str]:
+    return run.header["created_ns"], run.path.name
+
+
+def _check_header(header: Any, where: Path) -> None:
+    """Refuse what another program, or a newer one of ours, wrote."""
+    schema = header.get("schema") if isinstance(header, dict) else None
+    if type(schema) is not int or schema < 1:
+        raise ResultsError(f"{_shown(where)}: not a run of archbench; it has no schema number")
+    if schema > SCHEMA:
+        raise ResultsError(f"{_shown(where)}: schema {schema} is newer than this archbench, which reads up to {SCHEMA}; "
+                           f"upgrade archbench to read it")
+    if not isinstance(header.get("name"), str) or type(header.get("created_ns")) is not int:
+        raise ResultsError(f"{_shown(where)}: damaged: it lacks the spec's name or the time it began")
+
+
+def _lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
+    seen: dict[object, int] = {}
+    data = _read(path)
+    lines = data[: _torn_from(data)].removesuffix(b"\n").split(b"\n") if data else []
+    for number, line in enumerate(lines, 1):
+        item = _item(line, kind, f"{_shown(path)}:{number}")
+        if (first := seen.setdefault(key_of(item), number)) != number:
+            raise ResultsError(f"{_shown(path)}:{number}: the same {kind.__name__} is on line {first} already; one must go")
+        yield item
+
+
+def _item(line: bytes, kind: type, place: str) -> Any:
+    try:
+        return from_json(kind, _parse(line))
+    except ValueError as error:
+        raise ResultsError(f"{place}: damaged ({error}); the file is left as it is") from error
+    except ResultsError as error:
+        raise ResultsError(f"{place}: {error}; the file is left as it is") from error
+
+
+def _torn_from(data: bytes) -> int | None:
+    """Where a torn last line begins. Only the beginning of a line can be torn: NULs or foreign text are damage."""
+    start = data.rfind(b"\n") + 1
+    tail = data[start:]
+    return start if tail.startswith(b"{") and b"\0" not in tail else None
+
+
+def _block_key(block: Block) -> tuple[object, ...]:
+    return block.key, block.phase, block.generation, block.group, block.round, block.order, block.attempt
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, none where it is missing. Raises ResultsError for what is no regular file or cannot be read."""
+    try:
+        if path.exists() and not path.is_file():  # a FIFO would be waited for
+            raise ResultsError(f"{_shown(path)}: not a regular file")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise ResultsError(f"{_shown(path)}: cannot be read ({error.strerror})") from error
+
+
+def _parse(text: bytes) -> Any:
+    """Strict JSON. Raises ValueError for NaN, infinities, numbers beyond a double, doubled keys and deep nesting."""
+    try:
+        return json.loads(text.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_doubles)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    return number if math.isfinite(number := float(text)) else _refuse(text)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, allow_nan=False, separators=(",", ":"))
+
+
+def _append(path: Path, item: Record | Block) -> None:
+    """One write, or nothing: a line that does not fit the disk is taken back, so that the next one starts at its own."""
+    line = (_json(as_json(item)) + "\n").encode()
+    with _writing(path):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            _append_line(file, line, path.parent)
+        finally:
+            os.close(file)
+
+
+def _append_line(file: int, line: bytes, folder: Path) -> None:
+    before = os.fstat(file).st_size
+    try:
+        _write_all(file, line)
+        os.fsync(file)
+    except BaseException:
+        os.ftruncate(file, before)
+        raise
+    if not before:
+        _sync_folder(folder)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Atomic and durable: a temporary file, fsync, rename, fsync of the folder."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        _write_all(file, text.encode())
+        os.fsync(file)
+        os.rename(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(file)
+    _sync_folder(path.parent)
+
+
+def _truncate(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _take(folder: int, path: Path) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Busy(f"{_shown(path)}: another archbench is writing this run; wait for it, or begin another with --new") from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """An operating system's refusal, said as what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotMeasure(f"{_shown(path)}: cannot be written ({error.strerror}); make room or use -o DIR") from error
+
+
+def _shown(path: Path) -> str:
+    return visible(str(path), 1000)

@@ -1,0 +1,184 @@
+"""Each format read back: the same cells, nothing lost, and no name that does anything but stand there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pandas as pd
+import pytest
+from rich.console import Console
+from runs_on_disk import COUNTS, record, summary
+
+from archbench.reporting import csv_file, markdown, terminal
+from archbench.reporting.formats import RENDERERS
+from archbench.reporting.frame import frame
+from archbench.reporting.tables import Table, build
+
+EVIL = ["=cmd()", "+1", "-1", "@x", "a|b", "`rm`", "<script>", "two\nlines", "\x1b[31mred", "[bold]x[/bold]", "[link](http://x)",
+        "\u202egnp", 'quo"te', "a,b", "*_~", "&lt;", "\\", "# h", "\ud800", "\t=1", " lead", "é中"]
+
+
+def sweep() -> Table:
+    records = [
+        record("a", name="channels=64", axes={"neck.channels": 64, "backbone.depths": [3, 4, 6, 3]}, reference=True),
+        record("b", name="channels=128", axes={"neck.channels": 128, "backbone.depths": [3, 4, 23, 3]}, exact=None,
+               traced={"macs": 2**53 + 1}, warnings=("not steady",)),
+        record("c", name="channels=256", axes={"neck.channels": 256}, status="failed", reason="out of memory"),
+    ]
+    summaries = {("a", 0): summary(10.25), ("b", 0): summary(20.5, half_width=None)}
+    return build(records, summaries, reference=("a", 0), scores={"a": 37.4, "b": -1.5}, title="fpn_sweep", notes=("budget 4m",))
+
+
+def named(names: list[str]) -> Table:
+    records = [record(str(i), name=name, axes={"module": name}, status="failed", reason=name) for i, name in enumerate(names)]
+    return build(records, {}, reference=None, title=names[0], notes=tuple(names))
+
+
+def printed(table: Table, width: int, **given: bool) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False, **given)  # type: ignore[arg-type]
+    terminal.show(table, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_csv_reads_back_as_the_rows() -> None:
+    table = sweep()
+    read = list(csv.DictReader(io.StringIO(csv_file.render(table))))
+    for row, cells in zip(table.rows, read, strict=True):
+        for column in table.columns:
+            value, cell = row.get(column.name), cells[column.name]
+            if value is None:
+                assert cell == ""
+            elif column.holds == "integer":
+                assert int(cell) == value
+            elif column.holds == "number":
+                assert float(cell) == value
+            elif isinstance(value, bool):
+                assert cell == str(value).lower()
+            else:
+                assert cell == str(value)
+        assert json.loads(cells["kind"]) == row["kind"]
+    assert read[1]["macs"] == str(2**53 + 1)
+    assert read[0]["backbone.depths"] == "[3, 4, 6, 3]"
+
+
+def test_csv_runs_nothing_in_a_spreadsheet_and_keeps_numbers_as_they_are() -> None:
+    lines = csv_file.render(named(EVIL)).split("\n")
+    assert len(lines) == len(EVIL) + 2  # a header, a line each, the end
+    read = list(csv.DictReader(io.StringIO("\n".join(lines))))
+    for cells in read:
+        assert not any(re.match(r"[=+\-@\t\r]", cell) for cell in cells.values())
+    assert read[0]["name"] == "'=cmd()"
+    assert list(csv.DictReader(io.StringIO(csv_file.render(sweep()))))[1]["score"] == "-1.5"
+
+
+def cells_of(line: str) -> list[str]:
+    return [re.sub(r"\\([^\w\s])", r"\1", cell) for cell in re.split(r" (?<!\\)\| ", line.removeprefix("| ").removesuffix(" |"))]
+
+
+def test_markdown_reads_back_as_what_a_person_reads() -> None:
+    table = sweep()
+    lines = [line for line in markdown.render(table).splitlines() if line.startswith("|")]
+    shown = [column for column in table.columns if column.label in cells_of(lines[0])]
+    assert [column.label for column in shown] == cells_of(lines[0])
+    assert {"name", "macs", "latency_ms", "half_width", "pareto", "reason"} <= {column.name for column in shown}
+    for row, line in zip(table.rows, lines[2:], strict=True):
+        assert cells_of(line) == [column.text(row) for column in shown]
+    assert all(f"- {said.replace('*', chr(92) + '*')}" in markdown.render(table) for said in table.caption)
+
+
+def test_markdown_formats_nothing_that_a_name_asks_for() -> None:
+    text = markdown.render(named(EVIL))
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == len(EVIL) + 2
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in rows}) == 1
+    assert not re.search(r"(?<!\\)[<`\[*&]", text)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    text.encode()
+
+
+def test_json_reads_back_as_the_rows_on_one_line() -> None:
+    table = sweep()
+    text = RENDERERS["json"](table, run="results/x")
+    read = json.loads(text)
+    assert read["variants"] == list(table.rows)
+    assert read["run"] == "results/x"
+    assert type(read["variants"][1]["macs"]) is int
+    assert read["variants"][2]["latency_ms"] is None
+    assert json.loads(RENDERERS["json"](named(EVIL)))["variants"][7]["name"] == "two\nlines"
+    assert RENDERERS["json"](named(EVIL)).isascii()
+    assert text.count("\n") == 1
+
+
+def test_a_frame_keeps_counts_whole_where_some_are_missing() -> None:
+    found = frame(sweep())
+    assert str(found["params"].dtype) == "Int64"
+    assert found["params"][0] == COUNTS["params"]
+    assert found["macs"][1] == 2**53 + 1  # a float would have lost it
+    assert found["params"][1] is pd.NA
+    assert found["latency_ms"][2] is pd.NA
+    assert found["calls"].dtype == "Int64"
+    assert list(found["neck.channels"]) == [64, 128, 256]
+    assert found["backbone.depths"][0] == [3, 4, 6, 3]
+    assert found["pareto"][0]
+    assert list(found["name"]) == ["channels=64", "channels=128", "channels=256"]
+    assert found.attrs["kind"]["latency_ms"] == "measured"
+    assert found["latency_ms"].mean() == 15.375
+
+
+def test_a_frame_of_no_rows_has_its_columns() -> None:
+    found = frame(build([], {}, reference=None))
+    assert len(found) == 0
+    assert "macs" in found.columns
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 100, 160, 300])
+def test_the_terminal_s_table_fits_and_names_what_it_left_out(width: int) -> None:
+    table = sweep()
+    text = printed(table, width)
+    grid, below = text.split("\n\n", 1)
+    assert max(len(line) for line in grid.splitlines()) <= width
+    assert "channels=64" in text
+    left_out = re.search(r"left out for want of width: (.*);", below)
+    assert bool(left_out) == (width < 300)
+    for label in left_out.group(1).split(", ") if left_out else ():
+        assert not re.search(rf"(^|\s){re.escape(label)}(\s|$)", grid.splitlines()[2])  # headings of one line
+
+
+def test_at_80_columns_the_costs_that_decide_are_there() -> None:
+    text = printed(sweep(), 80)
+    for shown in ("latency", "±", "MACs", "score", "status", "10.25", "37.4"):
+        assert shown in text
+
+
+def test_the_terminal_marks_front_and_reference_shows_nulls_and_says_why_a_row_failed() -> None:
+    lines = printed(sweep(), 200).splitlines()
+    rows = {line[2:].split()[0]: line for line in reversed(lines) if re.match(r"[* ][R ]\s+channels", line)}
+    assert rows["channels=64"].startswith("*R")
+    assert "failed" in rows["channels=256"]
+    assert " - " in rows["channels=256"]
+    assert "channels=256: failed: out of memory" in lines
+
+
+def test_no_name_formats_or_steers_the_terminal() -> None:
+    text = printed(named(EVIL), 200, force_terminal=False)
+    assert "[bold]x[/bold]" in text
+    assert "\\u001b[31mred" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "two\\u000alines" in text
+
+
+def test_a_name_wider_than_the_terminal_is_folded_and_still_whole() -> None:
+    text = printed(build([record("a", name="w" * 120)], {}, reference=None), 80)
+    assert text.count("w") >= 120
+    assert max(len(line) for line in text.splitlines()[:6]) <= 80
+
+
+def test_a_table_too_long_to_read_says_what_is_missing() -> None:
+    text = printed(build([record(str(i)) for i in range(600)], {}, reference=None), 80)
+    assert "the first 500 of 600 rows; --format csv has all" in text

@@ -1,0 +1,145 @@
+"""Rows, nulls, kinds, the front and the caption."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runs_on_disk import COUNTS, record, summary
+
+from archbench.metrics import EXACT, METRICS
+from archbench.reporting.records import Record
+from archbench.reporting.stats import Summary
+from archbench.reporting.tables import Table, build, json_object
+
+A, B, C = ("a", 0), ("b", 0), ("c", 0)
+
+
+def table(records: list[Record], summaries: dict[tuple[str, int], Summary] | None = None, **given: Any) -> Table:
+    return build(records, summaries or {}, **({"reference": A} | given))
+
+
+def costing(identifier: str, macs: int, peak_bytes: int = 1000, **given: Any) -> Record:
+    return record(identifier, exact=COUNTS | {"macs": macs, "peak_bytes": peak_bytes}, **given)
+
+
+def test_a_row_holds_every_metric_its_axes_and_its_kinds() -> None:
+    measured = record("a", axes={"neck.channels": 64}, memory_bytes=7, memory_kind="traced")
+    made = table([measured], {A: summary(12.5)}, scores={"a": 37.4})
+    row = made.rows[0]
+    assert {name: row[name] for name in EXACT} == COUNTS
+    assert set(METRICS) <= set(row)
+    assert (row["neck.channels"], row["latency_ms"], row["q25_ms"], row["q75_ms"]) == (64, 12.5, 11.5, 13.5)
+    assert (row["half_width"], row["calls"], row["generations"], row["score"]) == (0.04, 30, 3, 37.4)
+    assert row["kind"]["macs"] == "exact"
+    assert row["kind"]["latency_ms"] == "measured"
+    assert row["kind"]["memory_bytes"] == "traced"
+    assert {column.name: column.kind for column in made.columns}["macs"] == "exact"
+
+
+def test_every_column_is_in_every_row() -> None:
+    made = table([record("a", axes={"neck.channels": 64}), record("b", status="failed", reason="no")], {A: summary()})
+    assert all(column.name in row or "." in column.name for column in made.columns for row in made.rows)
+
+
+def test_rows_stand_in_the_records_order() -> None:
+    assert [row["name"] for row in table([record("c"), record("a"), record("b")]).rows] == ["c", "a", "b"]
+
+
+def test_what_was_not_measured_is_null_and_never_zero() -> None:
+    made = table([record("a"), record("b", status="failed", reason="no memory")], {A: summary(), B: summary()})
+    failed = made.rows[1]
+    unmeasured = ("latency_ms", "half_width", "ratio", "calls", "memory_bytes", "score", "pareto")
+    assert [failed[name] for name in unmeasured] == [None] * 7
+    assert failed["macs"] == 10
+    assert (failed["status"], failed["reason"]) == ("failed", "no memory")
+    assert "latency_ms" not in failed["kind"]
+
+
+def test_a_hand_written_module_shows_its_traced_counts_as_traced() -> None:
+    made = table([record("a"), record("b", exact=None, traced={"macs": 9})])
+    assert (made.rows[1]["macs"], made.rows[1]["params"]) == (9, None)
+    assert made.rows[1]["kind"] == {"macs": "traced", "ratio": "traced"}
+    assert {column.name: column.kind for column in made.columns}["macs"] is None  # exact and traced in one column
+
+
+def test_the_ratio_is_of_macs_where_nothing_was_measured_and_of_latency_where_anything_was() -> None:
+    records = [costing("a", 10), costing("b", 25)]
+    priced, measured = table(records), table(records, {A: summary(ratio=1.0)})
+    assert [row["ratio"] for row in priced.rows] == [1.0, 2.5]
+    assert [row["ratio"] for row in measured.rows] == [1.0, None]
+    assert any("MACs, nothing was measured" in said for said in priced.caption)
+    assert [c.label for c in priced.columns if c.name == "ratio"] == ["MACs ratio"]
+    assert [c.label for c in measured.columns if c.name == "ratio"] == ["latency ratio"]
+
+
+def test_without_a_reference_ratios_are_null_and_the_caption_says_so() -> None:
+    made = table([record("a")], reference=None)
+    assert made.rows[0]["ratio"] is None
+    assert "no reference: ratios are null" in made.caption
+
+
+def test_the_front_is_fast_small_and_capable_and_a_row_that_lacks_a_number_is_neither_on_nor_off_it() -> None:
+    records = [costing("a", 10, 100), costing("b", 20, 100), costing("c", 10, 200), record("d", exact=None),
+               record("e", status="failed")]
+    made = table(records, {A: summary(5.0), B: summary(6.0), C: summary(5.0), ("d", 0): summary(1.0)})
+    assert [row["pareto"] for row in made.rows] == [True, True, False, None, None]
+    assert any("least latency and peak, most MACs (for capacity" in said for said in made.caption)
+
+
+def test_scores_take_the_place_of_macs_on_the_front() -> None:
+    records = [costing("a", 10), costing("b", 20), costing("c", 30)]
+    made = table(records, scores={"a": 37.0, "b": 36.0, "C": 50.0})
+    assert [row["pareto"] for row in made.rows] == [True, False, None]
+    assert any("most score" in said for said in made.caption)
+    assert "scores of no variant here: C" in made.caption
+
+
+def test_a_score_is_found_by_id_before_name() -> None:
+    assert table([record("a", name="x")], scores={"x": 1.0, "a": 2.0}).rows[0]["score"] == 2.0
+
+
+def test_macs_on_both_sides_of_the_front_is_said() -> None:
+    made = table([costing("a", 10, 5), costing("b", 10, 6), costing("c", 30, 9)])
+    assert [row["pareto"] for row in made.rows] == [True, False, True]
+    assert any("only equal MACs compare" in said for said in made.caption)
+
+
+def test_the_caption_says_what_precision_was_bought() -> None:
+    records = [record("a"), record("b")]
+    three = table(records, {A: summary(half_width=0.04), B: summary(half_width=0.111, calls=40)}).caption
+    one = table(records, {A: summary(half_width=None, generations=1)}, notes=("budget for two: 4m",)).caption
+    mixed = table(records, {A: summary(), B: summary(half_width=None, generations=1)}).caption
+    assert any("30 to 40 calls in 3 generations" in said and "the widest is ±11.1%" in said for said in three)
+    assert any("30 calls in 1 generation; no interval" in said for said in one)
+    assert one[-1] == "budget for two: 4m"
+    assert any("1 have none, measured in one generation" in said for said in mixed)
+
+
+def test_the_caption_counts_what_failed_what_was_not_reached_and_tells_each_warning_once() -> None:
+    records = [record("a", warnings=("not steady",)), record("b", warnings=("not steady",)),
+               record("c", status="failed", reason="x"), record("d", status="not reached")]
+    caption = table(records, {A: summary(disturbed=2)}).caption
+    assert "1 of 4 failed" in caption
+    assert any(said.startswith("1 of 4 not reached") for said in caption)
+    assert "not steady (a, b)" in caption
+    assert any(said.startswith("2 of 6 counted blocks were disturbed") for said in caption)
+
+
+def test_replicas_are_rows_of_their_own_with_a_column_that_tells_them_apart() -> None:
+    made = table([record("a"), record("a", replica=1)], {A: summary(1.0), ("a", 1): summary(2.0)})
+    assert [(row["replica"], row["latency_ms"]) for row in made.rows] == [(0, 1.0), (1, 2.0)]
+    assert "replica" in [column.name for column in made.columns]
+    assert "replica" not in [column.name for column in table([record("a")]).columns]
+
+
+def test_an_axis_named_like_a_column_does_not_overwrite_it() -> None:
+    assert table([record("a", axes={"name": "forged"})]).rows[0]["name"] == "a"
+
+
+def test_the_json_object_has_variants_and_what_the_command_adds() -> None:
+    made = json_object(table([record("a")], title="sweep"), run="results/x")
+    assert (made["title"], made["run"], made["variants"][0]["id"]) == ("sweep", "results/x", "a")
+
+
+def test_a_table_of_nothing_can_be_built() -> None:
+    assert table([]).rows == ()
