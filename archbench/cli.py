@@ -262,10 +262,9 @@ def show_table(table: Table, form: str, **extra: Any) -> None:
 
         terminal.show(table, console())
     else:
-        from archbench.reporting import csv_file, json_file, markdown
+        from archbench.reporting.formats import RENDERERS
 
-        render = {"markdown": markdown.render, "csv": csv_file.render}.get(form)
-        click.echo(render(table) if render else json_file.render(table, **extra), nl=False)
+        click.echo(RENDERERS[form](table, **extra), nl=False)
 
 
 def main() -> NoReturn:

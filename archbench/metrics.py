@@ -41,10 +41,16 @@ METRICS: dict[str, Metric] = {
             write=units.milliseconds,
             exact=False,
         ),
-        Metric("memory_bytes", "memory MiB", "peak seen on the device (CPU: live tensor bytes, traced)",
-               write=units.mib, exact=False),
-        Metric("score", "score", "the user's own accuracy column", direction="max", write=lambda v: f"{v:g}",
-               exact=False),
+        Metric(
+            "memory_bytes",
+            "memory MiB",
+            "peak seen on the device (CPU: live tensor bytes, traced)",
+            write=units.mib,
+            exact=False,
+        ),
+        Metric(
+            "score", "score", "the user's own accuracy column", direction="max", write=lambda v: f"{v:g}", exact=False
+        ),
     )
 }
 

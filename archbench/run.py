@@ -18,7 +18,7 @@ from archbench.measure.experiment import Setup, measure
 from archbench.measure.ledger import SILENT, Ledger, Listener, header, open_folder
 from archbench.measure.plugins import plugin_modules
 from archbench.pricing.constraints import keep, price_all
-from archbench.reporting.runs import Run
+from archbench.reporting.runs import Run, failed_keys
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
                 deadline = None if budget is None else began + budget
                 setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline)
                 if tasks := ledger.unfinished(kept, spec.measure):
-                    measure(tasks, setup, ledger, folder.blocks())
+                    measure(tasks, setup, ledger, folder.blocks(), failed_keys(folder.records()))
                     ledger.measured()
                 else:
                     listener.progress(f"measured already in {folder.path}; --new measures again", None)

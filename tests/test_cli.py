@@ -221,7 +221,7 @@ def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_it
     printed = said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1)
     found = json.loads(printed.out)
     rows = {row["name"]: row for row in found["variants"]}
-    good, dies, ours = rows["module=my_net:good"], rows["module=my_net:dies"], next(r for r in found["variants"] if r["ref"])
+    good, dies, ours = rows["module=my_net:good"], rows["module=my_net:dies"], next(r for r in found["variants"] if r["reference"])
     assert (good["status"], dies["status"], ours["status"]) == ("measured", "failed", "measured")
     assert "SIGKILL" in dies["reason"]
     assert dies["latency_ms"] is None

@@ -21,9 +21,8 @@ from archbench import units
 from archbench.design.schema import MeasurePlan
 from archbench.design.variant import Variant
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
-from archbench.reporting.records import Block, Phase
-
-Key = tuple[str, int]
+from archbench.reporting.records import Block, Key, Phase
+from archbench.reporting.stats import whole_rounds
 
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
 MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fresh process would not sharpen more
@@ -78,10 +77,15 @@ class Setup:
         return float("inf") if self.deadline is None else self.deadline - self.clock()
 
 
-def measure(tasks: Sequence[Task], setup: Setup, sink: Sink, done: Iterable[Block] = ()) -> None:
-    """Measure all tasks, going on from the blocks already on disk. Failures go to the sink; nothing is raised for them."""
+def measure(
+    tasks: Sequence[Task], setup: Setup, sink: Sink, done: Iterable[Block] = (), failed: frozenset[Key] = frozenset()
+) -> None:
+    """Measure all tasks, going on from the blocks already on disk and without the variants that failed before.
+
+    An interrupted generation with a whole round counts as a shorter one. Failures go to the sink; none is raised.
+    """
     blocks = list(done)
-    finished = len(whole_generations(blocks))
+    finished = len({block.generation for block in whole_rounds(blocks, failed)})
     generation = 1 + max((block.generation for block in blocks), default=0)
     alive = list(_affordable(tasks, setup, sink))
     cost = 0.0
@@ -91,18 +95,6 @@ def measure(tasks: Sequence[Task], setup: Setup, sink: Sink, done: Iterable[Bloc
         alive = _Generation(generation, setup, sink, slot).run(alive)
         cost = setup.clock() - began
         finished, generation = finished + 1, generation + 1
-
-
-def whole_generations(blocks: Iterable[Block]) -> set[int]:
-    """Generations with at least one whole round: an interrupted one counts as a shorter one."""
-    orders: dict[tuple[int, int, int], set[int]] = {}
-    sizes: dict[tuple[int, int, int], int] = {}
-    for block in blocks:
-        if block.phase == "steady":
-            where = block.generation, block.group, block.round
-            orders.setdefault(where, set()).add(block.order)
-            sizes[where] = block.size
-    return {where[0] for where, seen in orders.items() if len(seen) == sizes[where]}
 
 
 def _affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:

@@ -12,9 +12,9 @@ from archbench.design.schema import MeasurePlan
 from archbench.design.space import Space
 from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
-from archbench.measure.experiment import Key, Task
+from archbench.measure.experiment import Task
 from archbench.pricing.constraints import Kept
-from archbench.reporting.records import Block, Record, as_json
+from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_records
 from archbench.reporting.scores import read_scores
 from archbench.reporting.stats import summarise

@@ -12,12 +12,10 @@ import pandas as pd
 from archbench import units
 from archbench.reporting import csv_file, markdown
 from archbench.reporting.frame import frame
-from archbench.reporting.records import Block, Record, as_json, from_json
+from archbench.reporting.records import Block, Key, Record, as_json, from_json
 from archbench.reporting.stats import summarise
 from archbench.reporting.store import RunFolder, find
 from archbench.reporting.tables import Table, build
-
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
