@@ -46,8 +46,7 @@ REFUSED = {
     "neck: {'channels ': 64}": "neck.channels\\u0020: unknown key",
     "_target_: os.system": "_target_: unknown key",
     "extends: ${env}": "extends: unknown key",
-    f"axes:\n  neck.channels: [{THOUSAND}]\n  input.batch: [{THOUSAND}]\n  input.height: [{THOUSAND}]\n  input.width: [{THOUSAND}]":
-        "spec.yaml:3:1: axes: 1,000,000,000,000 variants are more than the 100,000 of one spec",
+    f"axes:\n  neck.channels: [{THOUSAND}]\n  input.batch: [{THOUSAND}]\n  input.height: [{THOUSAND}]\n  input.width: [{THOUSAND}]": "spec.yaml:3:1: axes: 1,000,000,000,000 variants are more than the 100,000 of one spec",
     "axes: {neck.channels: []}": "axes.neck.channels: [] is not a list of at least one value",
     "axes: {neck.channels: }": "axes.neck.channels: None is not a list",
     "axes: {neck.channels: 64}": "axes.neck.channels: 64 is not a list",
@@ -63,7 +62,7 @@ REFUSED = {
     "constraints: [gmacs <=]": "spec.yaml:3:15: gmacs <=: not an expression at column 9",
     "constraints: [gmcs <= 3]": "there is no gmcs here",
     "constraints: [gmacs]": "neither true nor false",
-    'constraints: ["__import__(\'os\')"]': "spec.yaml:3:15:",
+    "constraints: [\"__import__('os')\"]": "spec.yaml:3:15:",
     'constraints: ["().__class__"]': "spec.yaml:3:15:",
     "constraints: [9**9**9 > 1]": "spec.yaml:3:15:",
     "constraints: gmacs < 3": "constraints: 'gmacs < 3' is not a list",

@@ -63,13 +63,15 @@ def test_price_json_has_every_exact_metric_as_an_integer_under_its_name(folder, 
 
 
 def test_price_takes_a_preset(capsys):
-    row, = json.loads(said(capsys, "price", "R-50-FPN", "--set", "input.width=1344", "--json").out)["variants"]
+    (row,) = json.loads(said(capsys, "price", "R-50-FPN", "--set", "input.width=1344", "--json").out)["variants"]
     assert (row["params"], row["macs"]) == (26_799_296, 143_526_297_600)
 
 
 def test_check_counts_what_each_rule_took(folder, capsys):
-    Path("spec.yaml").write_text(SPEC.replace("params < 13_774_017 or neck.channels == 256", "neck.channels == 256")
-                                 + "exclude: [{neck.channels: 64, top_block.type: none}]\n")
+    Path("spec.yaml").write_text(
+        SPEC.replace("params < 13_774_017 or neck.channels == 256", "neck.channels == 256")
+        + "exclude: [{neck.channels: 64, top_block.type: none}]\n"
+    )
     counts = json.loads(said(capsys, "check", "spec.yaml", "--json").out)
     assert counts == {"raw": 4, "excluded": 1, "duplicates": 0, "refused": {"neck.channels == 256": 1}, "variants": 2}
     assert "1 refused by neck.channels == 256" in said(capsys, "check", "spec.yaml").out
@@ -77,10 +79,16 @@ def test_check_counts_what_each_rule_took(folder, capsys):
 
 def test_the_reference_stays_though_a_constraint_refuses_it(folder, capsys):
     rows = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
-    Path("spec.yaml").write_text(Path("spec.yaml").read_text().replace("params < 13774017 or neck.channels == 256", "neck.channels < 65"))
+    Path("spec.yaml").write_text(
+        Path("spec.yaml").read_text().replace("params < 13774017 or neck.channels == 256", "neck.channels < 65")
+    )
     fewer = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
     assert len(rows) == 4
-    assert [row["name"] for row in fewer] == ["channels=64,top_block=none", "channels=64,top_block=maxpool", "channels=256,top_block=maxpool"]
+    assert [row["name"] for row in fewer] == [
+        "channels=64,top_block=none",
+        "channels=64,top_block=maxpool",
+        "channels=256,top_block=maxpool",
+    ]
 
 
 def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, capsys):
@@ -89,7 +97,11 @@ def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, c
     assert {row["status"] for row in found["variants"]} == {"priced"}
     assert first.err.count("done ") == 4
     run = Path(found["run"])
-    assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) >= ["records.jsonl", "report.md", "run.json"]
+    assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) >= [
+        "records.jsonl",
+        "report.md",
+        "run.json",
+    ]
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     for name in ("table.csv", "report.md"):
         (run / name).unlink()
@@ -116,13 +128,17 @@ def test_a_changed_spec_is_another_run(folder, capsys):
     assert len(list(Path("results/sweep").iterdir())) == 2
 
 
-@pytest.mark.parametrize(("form", "begins"), [("terminal", "sweep"), ("markdown", "## sweep"), ("csv", "name,"), ("json", "{")])
+@pytest.mark.parametrize(
+    ("form", "begins"), [("terminal", "sweep"), ("markdown", "## sweep"), ("csv", "name,"), ("json", "{")]
+)
 def test_price_prints_every_format(folder, capsys, form, begins):
     assert said(capsys, "price", "spec.yaml", "--format", form).out.lstrip().startswith(begins)
 
 
 def test_scores_join_by_name_and_set_the_front(folder, capsys):
-    Path("scores.csv").write_text("name,score\n\"channels=64,top_block=none\",36.5\n\"channels=256,top_block=maxpool\",37.9\n")
+    Path("scores.csv").write_text(
+        'name,score\n"channels=64,top_block=none",36.5\n"channels=256,top_block=maxpool",37.9\n'
+    )
     Path("spec.yaml").write_text(Path("spec.yaml").read_text() + "scores: scores.csv\n")
     rows = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
     assert [row["score"] for row in rows] == [36.5, None, None, 37.9]
@@ -131,24 +147,39 @@ def test_scores_join_by_name_and_set_the_front(folder, capsys):
 
 def test_a_module_is_priced_null_with_the_reason(folder, capsys):
     Path("spec.yaml").write_text("archbench: 1\nname: mine\nmodule: my_net:good\n")
-    row, = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    (row,) = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
     assert row["macs"] is None
     assert "not priced" in row["reason"]
 
 
 def test_show_sums_to_the_whole(capsys):
     found = json.loads(said(capsys, "show", "R-50-FPN", "--json").out)
-    assert sum(layer["macs"] for layer in found["layers"]) == found["exact"]["macs"] == sum(s["macs"] for s in found["shares"])
+    assert (
+        sum(layer["macs"] for layer in found["layers"])
+        == found["exact"]["macs"]
+        == sum(s["macs"] for s in found["shares"])
+    )
     assert [share["group"] for share in found["shares"]] == [
-        "backbone.stem", "backbone.res2", "backbone.res3", "backbone.res4", "backbone.res5",
-        "neck.p2", "neck.p3", "neck.p4", "neck.p5", "top_block.p6",
+        "backbone.stem",
+        "backbone.res2",
+        "backbone.res3",
+        "backbone.res4",
+        "backbone.res5",
+        "neck.p2",
+        "neck.p3",
+        "neck.p4",
+        "neck.p5",
+        "top_block.p6",
     ]
     assert abs(sum(share["macs_share"] for share in found["shares"]) - 1) < 1e-12
     assert "neck.p2.lateral" in said(capsys, "show", "R-50-FPN").out
 
 
 def test_list_presets_tells_the_two_resnet_50s_apart(capsys):
-    found = {row["preset"]: row["classifier_macs"] for row in json.loads(said(capsys, "list", "presets", "--json").out)["presets"]}
+    found = {
+        row["preset"]: row["classifier_macs"]
+        for row in json.loads(said(capsys, "list", "presets", "--json").out)["presets"]
+    }
     assert (found["R-50-FPN"], found["resnet50_fpn"]) == (3_857_973_248, 4_089_184_256)
     assert "3.858 G" in said(capsys, "list", "presets").out
 
@@ -204,7 +235,9 @@ def test_a_closed_stdout_is_no_traceback(folder):
 
 
 def test_names_with_control_characters_are_printed_inert(folder, capsys):
-    Path("spec.yaml").write_text('archbench: 1\nname: "x\\e[31mred\\u202e"\nbase: R-18-FPN\naxes: {neck.norm: [batch, none]}\n')
+    Path("spec.yaml").write_text(
+        'archbench: 1\nname: "x\\e[31mred\\u202e"\nbase: R-18-FPN\naxes: {neck.norm: [batch, none]}\n'
+    )
     out = said(capsys, "price", "spec.yaml").out
     assert "\x1b[31m" not in out
     assert "\u202e" not in out
@@ -221,7 +254,11 @@ def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_it
     printed = said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1)
     found = json.loads(printed.out)
     rows = {row["name"]: row for row in found["variants"]}
-    good, dies, ours = rows["module=my_net:good"], rows["module=my_net:dies"], next(r for r in found["variants"] if r["reference"])
+    good, dies, ours = (
+        rows["module=my_net:good"],
+        rows["module=my_net:dies"],
+        next(r for r in found["variants"] if r["reference"]),
+    )
     assert (good["status"], dies["status"], ours["status"]) == ("measured", "failed", "measured")
     assert "SIGKILL" in dies["reason"]
     assert dies["latency_ms"] is None
@@ -233,18 +270,27 @@ def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_it
         assert row["generations"] == 2
         assert row["half_width"] > 0
     assert good["ratio"] < 1 == ours["ratio"]
-    assert {line.split()[0] for line in printed.err.splitlines() if line.startswith(("done", "failed"))} == {"done", "failed"}
+    assert {line.split()[0] for line in printed.err.splitlines() if line.startswith(("done", "failed"))} == {
+        "done",
+        "failed",
+    }
     frame = archbench.read_run(found["run"]).table()
     assert str(frame["macs"].dtype) == "Int64"
     assert len(frame) == 3
     samples = Path(found["run"], "samples.jsonl").read_bytes()
-    assert json.loads(said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1).out) == found
+    assert (
+        json.loads(said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1).out)
+        == found
+    )
     assert Path(found["run"], "samples.jsonl").read_bytes() == samples
 
 
 @pytest.mark.slow
 def test_an_interrupt_is_exit_130_keeps_what_is_done_and_goes_on(folder):
-    Path("spec.yaml").write_text("archbench: 1\nname: stopped\nbase: R-18-FPN\ninput: {height: 64, width: 64}\nmeasure: {threads: 1, generations: 2}\n")
+    Path("spec.yaml").write_text(
+        "archbench: 1\nname: stopped\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
+        "measure: {threads: 1, generations: 2}\n"
+    )
     command = [sys.executable, "-m", "archbench", "run", "spec.yaml", "--device", "cpu"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:

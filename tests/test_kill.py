@@ -23,7 +23,10 @@ KILLS = 10
 def command(folder):
     return subprocess.Popen(
         [sys.executable, "-m", "archbench", "run", "spec.yaml", "-o", "results"],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
 
 

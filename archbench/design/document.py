@@ -184,8 +184,7 @@ def _check_characters(text: str, path: str) -> None:
     found = UNREADABLE.search(text)
     if found:
         what = "a byte order mark in the middle" if found[0] == "\ufeff" else f"the character {_escape(found[0])}"
-        raise SpecError(f"{what} is not text; remove it",
-                        _place(path, _mark_at(text, found.start())))
+        raise SpecError(f"{what} is not text; remove it", _place(path, _mark_at(text, found.start())))
 
 
 def _mark_at(text: str, index: int) -> Mark:
@@ -219,8 +218,10 @@ def _not_yaml(error: yaml.MarkedYAMLError, path: str) -> SpecError:
     since = f" (begun on line {began.line + 1})" if began and mark and began.line != mark.line else ""
     words = ", ".join(part for part in (context, problem) if part)
     way_out = next((way for fragment, way in WAYS_OUT.items() if fragment in words), "check the lines up to here")
-    return SpecError(f"not YAML: {visible(words, 160)}{since}; {way_out}",
-                     _place(path, Mark(mark.line + 1, mark.column + 1) if mark else None))
+    return SpecError(
+        f"not YAML: {visible(words, 160)}{since}; {way_out}",
+        _place(path, Mark(mark.line + 1, mark.column + 1) if mark else None),
+    )
 
 
 @dataclass
@@ -355,7 +356,7 @@ def _plain_value(text: str) -> Any:
     for pattern, way_out in AMBIGUOUS.items():
         if pattern.fullmatch(text):
             shown = visible(text)
-            raise SpecError(f"{shown}: versions of YAML read it differently; {way_out(text)}quote it: \"{shown}\"")
+            raise SpecError(f'{shown}: versions of YAML read it differently; {way_out(text)}quote it: "{shown}"')
     return text
 
 

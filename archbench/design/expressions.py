@@ -33,19 +33,44 @@ Values = Mapping[str, Any]
 
 WORDS = {"true": True, "false": False, "null": None}
 ARITHMETIC: dict[type[ast.operator], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**"
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
 }
 COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
-    ast.In: "in", ast.NotIn: "not in",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.In: "in",
+    ast.NotIn: "not in",
 }
 COMPUTE: dict[str, Callable[..., Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
-    "%": operator.mod, "**": operator.pow, "negative": operator.neg, "abs": abs,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "negative": operator.neg,
+    "abs": abs,
 }
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "in": lambda item, items: item in items, "not in": lambda item, items: item not in items,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "in": lambda item, items: item in items,
+    "not in": lambda item, items: item not in items,
 }
 ORDERINGS = ("<", "<=", ">", ">=")
 LINE_ENDS = str.maketrans("\n\r\t", "   ")
@@ -282,7 +307,9 @@ class _Compiler:
             raise self.refused(given, f"the attribute .{visible(parts[0], 40)}", "only names have dots")
         name = ".".join([node.id, *reversed(parts)])
         if name != self.source(given):  # Python reads full-width letters as plain ones, and spaces around dots as none
-            raise self.refused(given, f"the name {self.shown(given)}", f"write {visible(name, 40)} in plain letters, no spaces")
+            raise self.refused(
+                given, f"the name {self.shown(given)}", f"write {visible(name, 40)} in plain letters, no spaces"
+            )
         return Constant(name, WORDS[name]) if name in WORDS else Name(name, name)
 
     def _index(self, given: ast.Subscript) -> Index:

@@ -85,7 +85,9 @@ def record_network(architecture: Architecture, height: int, width: int) -> Graph
     """The graph of one image of `height` x `width`. Raises SpecError where the parts do not fit together."""
     level = architecture.last_level
     if unknown := [given for given in architecture.neck.knobs["levels"] if given not in LEVELS]:
-        raise SpecError(f"neck.levels: {unknown[0]} is not a level of this backbone; it gives {', '.join(map(str, LEVELS))}")
+        raise SpecError(
+            f"neck.levels: {unknown[0]} is not a level of this backbone; it gives {', '.join(map(str, LEVELS))}"
+        )
     for side, pixels in (("height", height), ("width", width)):
         if pixels < 1 << level:
             raise SpecError(

@@ -44,7 +44,9 @@ def p6p7(features: Features, pyramid: Features, *, source: Literal["c5", "p5"] =
     _, top = coarsest(pyramid)
     given = features | pyramid
     if source not in given:
-        raise SpecError(f"top_block.source: {source} is not there: neck.levels end at {max(pyramid)[1:]}; let them reach 5")
+        raise SpecError(
+            f"top_block.source: {source} is not there: neck.levels end at {max(pyramid)[1:]}; let them reach 5"
+        )
     with scope(top, "p6"):
         p6 = conv(given[source], top.channels, 3, 2, bias=True)
     with scope(top, "p7"):

@@ -35,7 +35,9 @@ def _structure(variant: Variant) -> str:
 
 def _knobs(variant: Variant) -> dict[Knob, Any]:
     assert not isinstance(variant.architecture, Module), "a hand-written module has no price"
-    knobs = {(family, name): value for family, part in variant.architecture.as_json().items() for name, value in part.items()}
+    knobs = {
+        (family, name): value for family, part in variant.architecture.as_json().items() for name, value in part.items()
+    }
     return knobs | {("input", side): getattr(variant.workload, side) for side in ("batch", "height", "width")}
 
 
@@ -57,7 +59,9 @@ def _price_alike(variants: Sequence[Variant]) -> list[Cost]:
 
 def _price_lanes(variants: Sequence[Variant]) -> list[Cost]:
     knobs = _stacked(_knobs(variant) for variant in variants)
-    parts = {family: {name: value for (of, name), value in knobs.items() if of == family} for family in (*FAMILIES, "input")}
+    parts = {
+        family: {name: value for (of, name), value in knobs.items() if of == family} for family in (*FAMILIES, "input")
+    }
     sizes = parts.pop("input")
     architecture = Architecture(**{family: Choice(part.pop("type"), part) for family, part in parts.items()})
     graph = record_network(architecture, sizes["height"], sizes["width"])
@@ -70,6 +74,8 @@ def _stacked(rows: Iterable[dict[Knob, Any]]) -> dict[Knob, Any]:
     """One mapping of many: a whole number that differs between rows is lanes, all else is as in the first row."""
     listed = list(rows)
     return {
-        key: Lanes([row[key] for row in listed]) if _is_lane(value) and any(row[key] != value for row in listed) else value
+        key: Lanes([row[key] for row in listed])
+        if _is_lane(value) and any(row[key] != value for row in listed)
+        else value
         for key, value in listed[0].items()
     }

@@ -16,7 +16,10 @@ def render(table: Table, **extra: object) -> str:
     """A heading, the columns that have anything to say, why rows failed, the caption."""
     columns = [column for column in table.columns if _says_something(column, table.rows)]
     lines = [f"## {escape(table.title)}", ""] if table.title else []
-    lines += [_line(escape(column.label) for column in columns), _line("---:" if column.numeric else "---" for column in columns)]
+    lines += [
+        _line(escape(column.label) for column in columns),
+        _line("---:" if column.numeric else "---" for column in columns),
+    ]
     lines += [_line(escape(column.text(row)) for column in columns) for row in table.rows]
     lines += ["", *(f"- {escape(said)}" for said in table.caption)]
     return "\n".join(lines) + "\n"

@@ -104,7 +104,9 @@ def from_json(kind: type, data: Any) -> Any:
 def _check_fields(item: Any) -> None:
     for name, (accepted, holds) in FIELDS[type(item)].items():
         if not holds(getattr(item, name)):
-            raise ResultsError(f"{name} of a {type(item).__name__} is not {accepted}: {ascii(getattr(item, name))[:60]}")
+            raise ResultsError(
+                f"{name} of a {type(item).__name__} is not {accepted}: {ascii(getattr(item, name))[:60]}"
+            )
     if isinstance(item, Block) and item.dropped >= len(item.wall_ns):
         raise ResultsError(f"a Block drops {item.dropped} of its {len(item.wall_ns)} calls: none is left to count")
 
@@ -161,7 +163,10 @@ FIELDS: dict[type, dict[str, Expected]] = {
     Block: {
         "id": TEXT,
         **dict.fromkeys(("replica", "generation", "round", "order", "group", "size", "attempt", "dropped"), COUNT),
-        "wall_ns": ("positive nanoseconds", lambda value: bool(value) and _all(lambda ns: _is_count(ns) and ns > 0)(value)),
+        "wall_ns": (
+            "positive nanoseconds",
+            lambda value: bool(value) and _all(lambda ns: _is_count(ns) and ns > 0)(value),
+        ),
         "device_ns": ("nanoseconds", _all(_is_count)),
         "phase": (f"one of {', '.join(get_args(Phase))}", lambda value: value in get_args(Phase)),
         "disturbed": TEXTS,

@@ -69,5 +69,7 @@ def _entry(cells: Sequence[str], place: str) -> tuple[str, float]:
         raise SpecError(f"{len(cells)} columns where there are two; {FORM}", place)
     name, text = cells[0].strip(), cells[1].strip()
     if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-        raise SpecError(f"the score of {visible(name)} is {visible(text) or 'missing'}; give a finite number like 37.4", place)
+        raise SpecError(
+            f"the score of {visible(name)} is {visible(text) or 'missing'}; give a finite number like 37.4", place
+        )
     return name, float(text)

@@ -60,8 +60,10 @@ class RunFolder:
         """A stored run. Raises ResultsError where run.json is missing, damaged or of a newer schema."""
         where = path / RUN
         if not (data := _read(where)):
-            raise ResultsError(f"{_shown(path)}: no run is stored here, its {RUN} is missing or empty; "
-                               f"`archbench list runs` shows what there is")
+            raise ResultsError(
+                f"{_shown(path)}: no run is stored here, its {RUN} is missing or empty; "
+                f"`archbench list runs` shows what there is"
+            )
         try:
             header = _parse(data)
         except ValueError as error:
@@ -144,8 +146,10 @@ def find(results: Path, text: str) -> RunFolder:
     """
     found = _latest(results, text) if text.split("/")[-1] == LATEST else _named(results, text)
     if found is None:
-        raise ResultsError(f"{visible(text)}: there is no such run in {_shown(results)}; `archbench list runs` shows what there "
-                           f"is, -o DIR looks elsewhere")
+        raise ResultsError(
+            f"{visible(text)}: there is no such run in {_shown(results)}; `archbench list runs` shows what there "
+            f"is, -o DIR looks elsewhere"
+        )
     return found
 
 
@@ -192,8 +196,10 @@ def _check_header(header: Any, where: Path) -> None:
     if type(schema) is not int or schema < 1:
         raise ResultsError(f"{_shown(where)}: not a run of archbench; it has no schema number")
     if schema > SCHEMA:
-        raise ResultsError(f"{_shown(where)}: schema {schema} is newer than this archbench, which reads up to {SCHEMA}; "
-                           f"upgrade archbench to read it")
+        raise ResultsError(
+            f"{_shown(where)}: schema {schema} is newer than this archbench, which reads up to {SCHEMA}; "
+            f"upgrade archbench to read it"
+        )
     if not isinstance(header.get("name"), str) or type(header.get("created_ns")) is not int:
         raise ResultsError(f"{_shown(where)}: damaged: it lacks the spec's name or the time it began")
 
@@ -205,7 +211,9 @@ def _lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iterator[
     for number, line in enumerate(lines, 1):
         item = _item(line, kind, f"{_shown(path)}:{number}")
         if (first := seen.setdefault(key_of(item), number)) != number:
-            raise ResultsError(f"{_shown(path)}:{number}: the same {kind.__name__} is on line {first} already; one must go")
+            raise ResultsError(
+                f"{_shown(path)}:{number}: the same {kind.__name__} is on line {first} already; one must go"
+            )
         yield item
 
 
@@ -244,7 +252,9 @@ def _read(path: Path) -> bytes:
 def _parse(text: bytes) -> Any:
     """Strict JSON. Raises ValueError for NaN, infinities, numbers beyond a double, doubled keys and deep nesting."""
     try:
-        return json.loads(text.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_doubles)
+        return json.loads(
+            text.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_doubles
+        )
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -330,7 +340,9 @@ def _take(folder: int, path: Path) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Busy(f"{_shown(path)}: another archbench is writing this run; wait for it, or begin another with --new") from error
+        raise Busy(
+            f"{_shown(path)}: another archbench is writing this run; wait for it, or begin another with --new"
+        ) from error
 
 
 @contextmanager

@@ -76,7 +76,9 @@ def build(
     nothing was measured) and peak bytes, least, against score (MACs where there are no scores), most; null for a row that
     lacks one of them. A failed row keeps its exact counts and has no latency.
     """
-    summaries = {record.key: summaries[record.key] for record in records if record.key in summaries and record.status != "failed"}
+    summaries = {
+        record.key: summaries[record.key] for record in records if record.key in summaries and record.status != "failed"
+    }
     base = next((record for record in records if record.key == reference), None)
     rows = [_row(record, summaries.get(record.key), scores or {}) for record in records]
     if not summaries:
@@ -84,8 +86,14 @@ def build(
     axes = _front_axes(measured=bool(summaries), scored=scores is not None)
     _add_front(rows, axes)
     caption = [
-        *_reference_line(base, measured=bool(summaries)), *_precision_lines(summaries), *_memory_line(records),
-        *_front_line(rows, axes), *_score_lines(records, scores), *_status_lines(records), *_warning_lines(records), *notes,
+        *_reference_line(base, measured=bool(summaries)),
+        *_precision_lines(summaries),
+        *_memory_line(records),
+        *_front_line(rows, axes),
+        *_score_lines(records, scores),
+        *_status_lines(records),
+        *_warning_lines(records),
+        *notes,
     ]
     columns = [_with_kind(column, rows) for column in _columns(records, measured=bool(summaries))]
     return Table(title, tuple(columns), tuple(rows), tuple(caption))
@@ -99,19 +107,28 @@ def json_object(table: Table, **extra: Any) -> dict[str, Any]:
 def _row(record: Record, summary: Summary | None, scores: Mapping[str, float]) -> Row:
     exact, traced = record.exact or {}, record.traced or {}
     counts = {name: exact.get(name, traced.get(name)) for name in EXACT}
-    kinds: dict[str, Kind] = {name: "exact" if name in exact else "traced" for name in EXACT if counts[name] is not None}
+    kinds: dict[str, Kind] = {
+        name: "exact" if name in exact else "traced" for name in EXACT if counts[name] is not None
+    }
     latency = _latency(summary)
     kinds |= {name: "measured" for name in ("latency_ms", "q25_ms", "q75_ms", "ratio") if latency[name] is not None}
     if record.memory_bytes is not None and record.memory_kind is not None:
         kinds["memory_bytes"] = record.memory_kind
     return {
         **record.axes,
-        "name": record.name, "id": record.id, "replica": record.replica, "reference": record.reference,
-        **counts, **latency,
+        "name": record.name,
+        "id": record.id,
+        "replica": record.replica,
+        "reference": record.reference,
+        **counts,
+        **latency,
         "memory_bytes": record.memory_bytes,
         "pareto": None,
         "score": scores.get(record.id, scores.get(record.name)),
-        "status": record.status, "reason": record.reason, "warnings": list(record.warnings), "kind": kinds,
+        "status": record.status,
+        "reason": record.reason,
+        "warnings": list(record.warnings),
+        "kind": kinds,
     }
 
 
@@ -155,7 +172,9 @@ def _columns(records: Sequence[Record], *, measured: bool) -> list[Column]:
     """Every column, in the order of the files; a terminal picks by priority."""
     replicas = [Column("replica", "replica", "integer", 0)] if any(record.replica for record in records) else []
     return [
-        Column("name", "name", "text", 0), Column("id", "id", "text", 90), *replicas,
+        Column("name", "name", "text", 0),
+        Column("id", "id", "text", 90),
+        *replicas,
         Column("reference", "ref", "flag", 80, write=lambda value: "R" if value else ""),
         *_axis_columns(records),
         *(Column(name, METRICS[name].label, "integer", EXACT_PRIORITY[name], METRICS[name].write) for name in EXACT),
@@ -170,12 +189,21 @@ def _columns(records: Sequence[Record], *, measured: bool) -> list[Column]:
         replace(_metric("memory_bytes", 30), holds="integer"),
         Column("pareto", "front", "flag", 81, write=lambda value: "*" if value else ""),
         _metric("score", 3),
-        Column("status", "status", "text", 2), Column("reason", "reason", "text", 99),
+        Column("status", "status", "text", 2),
+        Column("reason", "reason", "text", 99),
     ]
 
 
-EXACT_PRIORITY = {"macs": 6, "params": 7, "peak_bytes": 8, "acts": 40, "kernels": 41, "weight_bytes": 50, "flops": 70,
-                  "fvcore_flops": 71}
+EXACT_PRIORITY = {
+    "macs": 6,
+    "params": 7,
+    "peak_bytes": 8,
+    "acts": 40,
+    "kernels": 41,
+    "weight_bytes": 50,
+    "flops": 70,
+    "fvcore_flops": 71,
+}
 
 
 def _metric(name: str, priority: int) -> Column:
@@ -184,7 +212,10 @@ def _metric(name: str, priority: int) -> Column:
 
 def _axis_columns(records: Sequence[Record]) -> list[Column]:
     paths = dict.fromkeys(path for record in records for path in record.axes)
-    return [Column(path, path.removesuffix(".type"), _holds([record.axes.get(path) for record in records]), 20) for path in paths]
+    return [
+        Column(path, path.removesuffix(".type"), _holds([record.axes.get(path) for record in records]), 20)
+        for path in paths
+    ]
 
 
 def _holds(values: Sequence[object]) -> Holds:
@@ -211,7 +242,10 @@ def _precision_lines(summaries: Mapping[Key, Summary]) -> list[str]:
     if not summaries:
         return []
     found = list(summaries.values())
-    calls, generations = _span([each.calls for each in found], "call"), _span([each.generations for each in found], "generation")
+    calls, generations = (
+        _span([each.calls for each in found], "call"),
+        _span([each.generations for each in found], "generation"),
+    )
     said = [f"latency: median of {calls} in {generations}; {_interval(found)}"]
     if disturbed := sum(each.disturbed for each in found):
         blocks = sum(each.blocks for each in found)
@@ -244,7 +278,9 @@ def _front_line(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]]) ->
     least = [METRICS[name].label.rsplit(" ", 1)[0] for name, sides in axes.items() if "min" in sides]
     most = next(name for name, sides in axes.items() if "max" in sides)
     gain = METRICS[most].label if most == "score" else "MACs (for capacity: there are no scores)"
-    both = "; MACs being cost and gain, only equal MACs compare" if len(axes["macs"] if most == "macs" else ()) > 1 else ""
+    both = (
+        "; MACs being cost and gain, only equal MACs compare" if len(axes["macs"] if most == "macs" else ()) > 1 else ""
+    )
     return [f"* is on the Pareto front: least {' and '.join(least)}, most {gain}{both}"]
 
 
@@ -260,7 +296,9 @@ def _status_lines(records: Sequence[Record]) -> list[str]:
     if counts["failed"]:
         said.append(f"{counts['failed']} of {len(records)} failed")
     if counts["not reached"]:
-        said.append(f"{counts['not reached']} of {len(records)} not reached: what is shown of them is of the rounds so far")
+        said.append(
+            f"{counts['not reached']} of {len(records)} not reached: what is shown of them is of the rounds so far"
+        )
     return said
 
 

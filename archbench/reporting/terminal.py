@@ -70,13 +70,24 @@ def _cell(column: Column, row: Row) -> str:
 
 
 def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Grid:
-    grid = Grid(title=Text(visible(title)) if title else None, title_justify="left", box=SIMPLE_HEAD, show_edge=False,
-                padding=(0, PADDING - 1, 0, 0), pad_edge=False)
+    grid = Grid(
+        title=Text(visible(title)) if title else None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, PADDING - 1, 0, 0),
+        pad_edge=False,
+    )
     grid.add_column("", width=MARK, no_wrap=True)
     for column in columns:
-        grid.add_column(Text(_heading(column)), justify="right" if column.numeric else "left", vertical="top",
-                        overflow="fold", no_wrap=column.name != "name",
-                        max_width=LONGEST_NAME if column.name == "name" else None)
+        grid.add_column(
+            Text(_heading(column)),
+            justify="right" if column.numeric else "left",
+            vertical="top",
+            overflow="fold",
+            no_wrap=column.name != "name",
+            max_width=LONGEST_NAME if column.name == "name" else None,
+        )
     for row in rows:
         style = "bold" if row["pareto"] else "dim" if row["status"] == "failed" else ""
         grid.add_row(_mark(row), *(Text(_cell(column, row)) for column in columns), style=style)

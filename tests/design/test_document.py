@@ -86,7 +86,9 @@ def test_a_dotted_key_is_one_key() -> None:
     assert document.place(("neck", "channels")) == "s.yaml:1:1"
 
 
-@pytest.mark.parametrize("word", ["none", "off", "no", "yes", "on", "y", "None", "nan", "inf", "3m", "4m30s", "1.5.2", "="])
+@pytest.mark.parametrize(
+    "word", ["none", "off", "no", "yes", "on", "y", "None", "nan", "inf", "3m", "4m30s", "1.5.2", "="]
+)
 def test_words_are_words(word: str) -> None:
     assert value(word) == word
 
@@ -155,7 +157,12 @@ def test_a_float_that_would_be_infinite_is_refused() -> None:
         ("&x a: 1", "1:1", "the anchor &x is refused", "write the value out"),
         ("a: &x [*x]", "1:4", "the anchor &x is refused", "write the value out"),
         ("a: *x", "1:4", "the alias *x is refused", "write the value out"),
-        ("a: !!python/object/apply:os.system [ls]", "1:4", "the tag !!python/object/apply:os.system is refused", "remove it"),
+        (
+            "a: !!python/object/apply:os.system [ls]",
+            "1:4",
+            "the tag !!python/object/apply:os.system is refused",
+            "remove it",
+        ),
         ("a: ! 1", "1:4", "the tag ! is refused", "remove it"),
         ("!x {a: 1}", "1:1", "the tag !x is refused", "remove it"),
         ("%YAML 1.1\n---\na: 1", "1:1", "directives are refused", "remove the line"),
@@ -358,7 +365,9 @@ def same(ours: Any, expected: Any) -> bool:
     if isinstance(expected, list):
         return type(ours) is list and len(ours) == len(expected) and all(map(same, ours, expected))
     if isinstance(expected, dict):
-        return type(ours) is dict and list(ours) == list(expected) and all(same(ours[key], expected[key]) for key in ours)
+        return (
+            type(ours) is dict and list(ours) == list(expected) and all(same(ours[key], expected[key]) for key in ours)
+        )
     return type(ours) is type(expected) and bool(ours == expected)
 
 

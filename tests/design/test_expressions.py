@@ -174,7 +174,9 @@ def test_a_long_text_is_refused_before_it_is_parsed(text: str) -> None:
     assert "over 1,000 characters; shorten it" in refusal(text)
 
 
-@pytest.mark.parametrize("text", ["-" * 999 + "1", "not " * 200 + "a", "1" + "+1" * 400, "(" * 60 + "-" * 60 + "a" + ")" * 60])
+@pytest.mark.parametrize(
+    "text", ["-" * 999 + "1", "not " * 200 + "a", "1" + "+1" * 400, "(" * 60 + "-" * 60 + "a" + ")" * 60]
+)
 def test_nesting_deeper_than_50_is_refused(text: str) -> None:
     assert "nesting deeper than 50 is not allowed" in refusal(text)
 
@@ -197,14 +199,19 @@ def test_a_nested_chain_computes_each_operand_once() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nek.channels", "nek.channels: there is no nek.channels here; quote it if it is a word. Did you mean neck.channels?"),
+        (
+            "nek.channels",
+            "nek.channels: there is no nek.channels here; quote it if it is a word. Did you mean neck.channels?",
+        ),
         ("gmacs / 0 > 1", "gmacs / 0 > 1: gmacs / 0: a division by zero"),
         ("1 // 0", "1 // 0: a division by zero"),
         ("1 % 0", "1 % 0: a division by zero"),
         ("'a' < 1", "'a' < 1: < compares two numbers or two texts; given 'a' and 1"),
         ("[1] < [2]", "[1] < [2]: < compares two numbers or two texts; given [1] and [2]"),
-        ("top_block.type >= 3",
-         "top_block.type >= 3: >= compares two numbers or two texts; given top_block.type ('none') and 3"),
+        (
+            "top_block.type >= 3",
+            "top_block.type >= 3: >= compares two numbers or two texts; given top_block.type ('none') and 3",
+        ),
         ("latency_ms < 3", "latency_ms < 3: latency_ms is null; test it first with `!= null and`"),
         ("3 >= latency_ms", "3 >= latency_ms: latency_ms is null; test it first with `!= null and`"),
         ("latency_ms + 3", "latency_ms + 3: latency_ms is null; test it first with `!= null and`"),
@@ -213,16 +220,22 @@ def test_a_nested_chain_computes_each_operand_once() -> None:
         ("backbone.depths * 3", "backbone.depths * 3: backbone.depths ([3, 4, 6, 3]) is not a number"),
         ("'a' + 'b'", "'a' + 'b': 'a' is not a number"),
         ("-'a'", "-'a': 'a' is not a number"),
-        ("gmacs and neck.relu",
-         "gmacs and neck.relu: `and` takes true or false, not gmacs (100.5); compare it with something"),
+        (
+            "gmacs and neck.relu",
+            "gmacs and neck.relu: `and` takes true or false, not gmacs (100.5); compare it with something",
+        ),
         ("backbone.depths[4]", "backbone.depths[4]: backbone.depths has 4 items, counted from 0"),
         ("gmacs[0]", "gmacs[0]: gmacs (100.5) is not a list; leave the index out"),
         ("min(nothing)", "min(nothing): the list is empty and has no min"),
-        ("max(top_block.type)",
-         "max(top_block.type): top_block.type ('none') is not a list; max takes one, or several numbers"),
+        (
+            "max(top_block.type)",
+            "max(top_block.type): top_block.type ('none') is not a list; max takes one, or several numbers",
+        ),
         ("sum([1, 'a'])", "sum([1, 'a']): an item of sum([1, 'a']) ('a') is not a number"),
-        ("min(1, latency_ms)",
-         "min(1, latency_ms): an item of min(1, latency_ms) is null; test it first with `!= null and`"),
+        (
+            "min(1, latency_ms)",
+            "min(1, latency_ms): an item of min(1, latency_ms) is null; test it first with `!= null and`",
+        ),
         ("len(3)", "len(3): 3 is not a list or a text; len takes one"),
         ("abs('a')", "abs('a'): 'a' is not a number"),
     ],

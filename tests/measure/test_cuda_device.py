@@ -71,7 +71,13 @@ def test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_st
     cuda.calls.clear()
     wall, on_device = request(lambda: cuda.calls.append("forward"), device)
     assert cuda.calls == [
-        "event", "event", "synchronize 1", "record on stream of 1", "forward", "record on stream of 1", "synchronize 1",
+        "event",
+        "event",
+        "synchronize 1",
+        "record on stream of 1",
+        "forward",
+        "record on stream of 1",
+        "synchronize 1",
     ]
     assert on_device == 1_000_000  # one millisecond between the marks
     assert wall > 0

@@ -17,23 +17,55 @@ from archbench.reporting.formats import RENDERERS
 from archbench.reporting.frame import frame
 from archbench.reporting.tables import Table, build
 
-EVIL = ["=cmd()", "+1", "-1", "@x", "a|b", "`rm`", "<script>", "two\nlines", "\x1b[31mred", "[bold]x[/bold]", "[link](http://x)",
-        "\u202egnp", 'quo"te', "a,b", "*_~", "&lt;", "\\", "# h", "\ud800", "\t=1", " lead", "é中"]
+EVIL = [
+    "=cmd()",
+    "+1",
+    "-1",
+    "@x",
+    "a|b",
+    "`rm`",
+    "<script>",
+    "two\nlines",
+    "\x1b[31mred",
+    "[bold]x[/bold]",
+    "[link](http://x)",
+    "\u202egnp",
+    'quo"te',
+    "a,b",
+    "*_~",
+    "&lt;",
+    "\\",
+    "# h",
+    "\ud800",
+    "\t=1",
+    " lead",
+    "é中",
+]
 
 
 def sweep() -> Table:
     records = [
         record("a", name="channels=64", axes={"neck.channels": 64, "backbone.depths": [3, 4, 6, 3]}, reference=True),
-        record("b", name="channels=128", axes={"neck.channels": 128, "backbone.depths": [3, 4, 23, 3]}, exact=None,
-               traced={"macs": 2**53 + 1}, warnings=("not steady",)),
+        record(
+            "b",
+            name="channels=128",
+            axes={"neck.channels": 128, "backbone.depths": [3, 4, 23, 3]},
+            exact=None,
+            traced={"macs": 2**53 + 1},
+            warnings=("not steady",),
+        ),
         record("c", name="channels=256", axes={"neck.channels": 256}, status="failed", reason="out of memory"),
     ]
     summaries = {("a", 0): summary(10.25), ("b", 0): summary(20.5, half_width=None)}
-    return build(records, summaries, reference=("a", 0), scores={"a": 37.4, "b": -1.5}, title="fpn_sweep", notes=("budget 4m",))
+    return build(
+        records, summaries, reference=("a", 0), scores={"a": 37.4, "b": -1.5}, title="fpn_sweep", notes=("budget 4m",)
+    )
 
 
 def named(names: list[str]) -> Table:
-    records = [record(str(i), name=name, axes={"module": name}, status="failed", reason=name) for i, name in enumerate(names)]
+    records = [
+        record(str(i), name=name, axes={"module": name}, status="failed", reason=name) for i, name in enumerate(names)
+    ]
     return build(records, {}, reference=None, title=names[0], notes=tuple(names))
 
 
@@ -76,7 +108,10 @@ def test_csv_runs_nothing_in_a_spreadsheet_and_keeps_numbers_as_they_are() -> No
 
 
 def cells_of(line: str) -> list[str]:
-    return [re.sub(r"\\([^\w\s])", r"\1", cell) for cell in re.split(r" (?<!\\)\| ", line.removeprefix("| ").removesuffix(" |"))]
+    return [
+        re.sub(r"\\([^\w\s])", r"\1", cell)
+        for cell in re.split(r" (?<!\\)\| ", line.removeprefix("| ").removesuffix(" |"))
+    ]
 
 
 def test_markdown_reads_back_as_what_a_person_reads() -> None:

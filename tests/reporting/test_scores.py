@@ -68,6 +68,10 @@ def test_a_file_larger_than_16_mib_is_refused(path: Path) -> None:
 
 def test_what_is_no_regular_file_is_refused_at_once(path: Path) -> None:
     os.mkfifo(path)
-    for wrong, words in ((path, "regular file"), (path.parent, "regular file"), (path.parent / "none.csv", "cannot be read")):
+    for wrong, words in (
+        (path, "regular file"),
+        (path.parent, "regular file"),
+        (path.parent / "none.csv", "cannot be read"),
+    ):
         with pytest.raises(SpecError, match=words):
             read_scores(wrong)

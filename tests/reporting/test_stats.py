@@ -14,8 +14,28 @@ from archbench.reporting.stats import student_t, summarise, whole_rounds
 A, B, C = ("A", 0), ("B", 0), ("C", 0)
 
 # Two-sided 95 % points, NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2.
-PUBLISHED_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 12: 2.179,
-               15: 2.131, 20: 2.086, 25: 2.060, 30: 2.042, 40: 2.021, 60: 2.000, 80: 1.990, 100: 1.984, 100_000: 1.960}
+PUBLISHED_T = {
+    1: 12.706,
+    2: 4.303,
+    3: 3.182,
+    4: 2.776,
+    5: 2.571,
+    6: 2.447,
+    7: 2.365,
+    8: 2.306,
+    9: 2.262,
+    10: 2.228,
+    12: 2.179,
+    15: 2.131,
+    20: 2.086,
+    25: 2.060,
+    30: 2.042,
+    40: 2.021,
+    60: 2.000,
+    80: 1.990,
+    100: 1.984,
+    100_000: 1.960,
+}
 
 
 @pytest.mark.parametrize(("df", "published"), PUBLISHED_T.items())
@@ -40,7 +60,11 @@ def test_two_variants_in_two_generations_by_hand() -> None:
     s = abs(d1 - d2) / 2  # each of four residuals is (d1 - d2) / 4; their squares add to (d1 - d2)^2 / 4
     assert found[B].ratio == pytest.approx(math.exp((d1 + d2) / 2))
     assert found[B].ratio_half_width == pytest.approx(math.expm1(12.7062 * s * math.sqrt(1 / 2 + 1 / 2)), rel=1e-4)
-    assert found[A].half_width == found[B].half_width == pytest.approx(math.expm1(12.7062 * s * math.sqrt(1 / 2)), rel=1e-4)
+    assert (
+        found[A].half_width
+        == found[B].half_width
+        == pytest.approx(math.expm1(12.7062 * s * math.sqrt(1 / 2)), rel=1e-4)
+    )
     assert (found[A].ratio, found[A].ratio_half_width) == (1.0, 0.0)
     assert (found[B].calls, found[B].blocks, found[B].generations, found[B].median_ms) == (4, 4, 2, 20.5)
 
@@ -123,7 +147,8 @@ def test_a_variant_lost_in_an_earlier_round_is_not_planned_in_a_later_one() -> N
 
 def test_a_disturbed_turn_counts_by_its_undisturbed_attempt_else_by_its_last() -> None:
     blocks = [
-        block("A", 50, size=2, disturbed=("throttled",)), block("A", 10, size=2, attempt=1),
+        block("A", 50, size=2, disturbed=("throttled",)),
+        block("A", 10, size=2, attempt=1),
         block("A", 60, order=1, size=2, disturbed=("throttled",)),
         block("A", 12, order=1, size=2, attempt=1, disturbed=("clock",)),
     ]
@@ -141,7 +166,9 @@ def test_a_warm_up_that_did_not_settle_is_told_and_never_counted() -> None:
 def test_groups_are_compared_through_the_reference_they_share() -> None:
     """B is 2 A and C is 3 A; the second group ran on a machine 10 % slower."""
     blocks = [
-        each for g in (1, 2) for group, letters in enumerate(("ABBA", "ACCA"))
+        each
+        for g in (1, 2)
+        for group, letters in enumerate(("ABBA", "ACCA"))
         for each in whole_round(letters, {"A": 10 + group, "B": 20, "C": 33}, generation=g, group=group)
     ]
     found = summarise(blocks, A)
@@ -158,8 +185,11 @@ def test_variants_that_shared_no_session_are_not_compared() -> None:
 
 def test_an_unbalanced_variant_is_less_sure_by_the_design_s_own_variance() -> None:
     """B ran in one of three generations beside A and C; by the fit its contrast has more than the (1/1 + 1/3) of free means."""
-    blocks = [each for g, extra in ((1, 1.00), (2, 1.05), (3, 0.97))
-              for each in whole_round("ACCA" if g > 1 else "ABCCBA", {"A": 10, "B": 20, "C": 30 * extra}, generation=g)]
+    blocks = [
+        each
+        for g, extra in ((1, 1.00), (2, 1.05), (3, 0.97))
+        for each in whole_round("ACCA" if g > 1 else "ABCCBA", {"A": 10, "B": 20, "C": 30 * extra}, generation=g)
+    ]
     blocks += whole_round("BCCB", {"B": 20.5, "C": 30}, generation=4)
     found = summarise(blocks, A)
     assert found[B].half_width > found[C].half_width  # type: ignore[operator]
@@ -177,8 +207,14 @@ def simulated(seed: int, *, generations: int = 3, ratio: float = 1.02) -> list[B
             sequence = draw.sample("ABCD", 4)
             ms = {letter: 10 * (ratio if letter == "B" else 1) * math.exp(process[letter]) for letter in "ABCD"}
             blocks += [
-                block(letter, [ms[letter] * math.exp(draw.gauss(0, 0.005)) for _ in range(5)], generation=generation, round=round,
-                      order=place, size=8)
+                block(
+                    letter,
+                    [ms[letter] * math.exp(draw.gauss(0, 0.005)) for _ in range(5)],
+                    generation=generation,
+                    round=round,
+                    order=place,
+                    size=8,
+                )
                 for place, letter in enumerate([*sequence, *reversed(sequence)])
             ]
     return blocks

@@ -21,9 +21,14 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_a_run_is_read_back_as_it_was_written(run: RunFolder) -> None:
-    records = (record("a", axes={"backbone.depths": [3, 4]}, warnings=("w",)),
-               record("b", replica=1, status="failed", reason="no"))
-    blocks = (block("a", [1.5, 2.0], dropped=1, size=2), block("a", 3, order=1, size=2, telemetry={"sm_clock": None, "w": 2.5}))
+    records = (
+        record("a", axes={"backbone.depths": [3, 4]}, warnings=("w",)),
+        record("b", replica=1, status="failed", reason="no"),
+    )
+    blocks = (
+        block("a", [1.5, 2.0], dropped=1, size=2),
+        block("a", 3, order=1, size=2, telemetry={"sm_clock": None, "w": 2.5}),
+    )
     for each in records:
         run.append_record(each)
     for each in blocks:
@@ -104,13 +109,25 @@ def test_a_tail_that_no_writer_of_ours_could_have_left_is_damage(run: RunFolder)
 
 
 WRONG_FIELDS = [
-    ("records.jsonl", "exact", {"macs": 1.5}), ("records.jsonl", "exact", {"macs": -1}), ("records.jsonl", "status", "done"),
-    ("records.jsonl", "status", []), ("records.jsonl", "name", 5), ("records.jsonl", "axes", [1]),
+    ("records.jsonl", "exact", {"macs": 1.5}),
+    ("records.jsonl", "exact", {"macs": -1}),
+    ("records.jsonl", "status", "done"),
+    ("records.jsonl", "status", []),
+    ("records.jsonl", "name", 5),
+    ("records.jsonl", "axes", [1]),
     ("records.jsonl", "replica", True),
-    ("records.jsonl", "memory_bytes", "5"), ("records.jsonl", "cold_ms", {"build": -1.0}), ("records.jsonl", "warnings", "text"),
-    ("samples.jsonl", "wall_ns", []), ("samples.jsonl", "wall_ns", [0]), ("samples.jsonl", "wall_ns", [1.5]),
-    ("samples.jsonl", "wall_ns", [True]), ("samples.jsonl", "wall_ns", 7), ("samples.jsonl", "dropped", 1),
-    ("samples.jsonl", "phase", "hot"), ("samples.jsonl", "generation", "1"), ("samples.jsonl", "telemetry", {"sm": "fast"}),
+    ("records.jsonl", "memory_bytes", "5"),
+    ("records.jsonl", "cold_ms", {"build": -1.0}),
+    ("records.jsonl", "warnings", "text"),
+    ("samples.jsonl", "wall_ns", []),
+    ("samples.jsonl", "wall_ns", [0]),
+    ("samples.jsonl", "wall_ns", [1.5]),
+    ("samples.jsonl", "wall_ns", [True]),
+    ("samples.jsonl", "wall_ns", 7),
+    ("samples.jsonl", "dropped", 1),
+    ("samples.jsonl", "phase", "hot"),
+    ("samples.jsonl", "generation", "1"),
+    ("samples.jsonl", "telemetry", {"sm": "fast"}),
 ]
 
 
@@ -262,7 +279,9 @@ def test_runs_are_found_in_every_way_a_person_names_them(tmp_path: Path, monkeyp
     assert find(results, f"sweep/{first.path.name}").path == first.path
 
 
-@pytest.mark.parametrize("text", ["nothing", "nothing/@latest", "@latest", "", "../..", "a\0b", "x" * 5000, "\x1b[31m", "*", "["])
+@pytest.mark.parametrize(
+    "text", ["nothing", "nothing/@latest", "@latest", "", "../..", "a\0b", "x" * 5000, "\x1b[31m", "*", "["]
+)
 def test_a_run_that_is_not_there_is_an_error_with_the_way_out(tmp_path: Path, text: str) -> None:
     with pytest.raises(ResultsError, match="archbench list runs") as caught:
         find(tmp_path / "results", text)
@@ -284,9 +303,16 @@ def test_folders_without_a_readable_header_are_no_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [('{"schema":2}', "schema 2 is newer"), ('{"schema":true}', "no schema number"), ('{"schema":1', "damaged"), 
-     ("[]", "no schema"), ('{"schema":1,"schema":1}', "twice"), ('{"schema":NaN}', "NaN is no number"), ('{"schema":1}', "lacks"),
-     ("", "no run is stored")],
+    [
+        ('{"schema":2}', "schema 2 is newer"),
+        ('{"schema":true}', "no schema number"),
+        ('{"schema":1', "damaged"),
+        ("[]", "no schema"),
+        ('{"schema":1,"schema":1}', "twice"),
+        ('{"schema":NaN}', "NaN is no number"),
+        ('{"schema":1}', "lacks"),
+        ("", "no run is stored"),
+    ],
 )
 def test_a_header_we_cannot_read_is_named_and_left_alone(run: RunFolder, text: str, said: str) -> None:
     (run.path / "run.json").write_text(text)

@@ -79,8 +79,13 @@ def test_without_a_reference_ratios_are_null_and_the_caption_says_so() -> None:
 
 
 def test_the_front_is_fast_small_and_capable_and_a_row_that_lacks_a_number_is_neither_on_nor_off_it() -> None:
-    records = [costing("a", 10, 100), costing("b", 20, 100), costing("c", 10, 200), record("d", exact=None),
-               record("e", status="failed")]
+    records = [
+        costing("a", 10, 100),
+        costing("b", 20, 100),
+        costing("c", 10, 200),
+        record("d", exact=None),
+        record("e", status="failed"),
+    ]
     made = table(records, {A: summary(5.0), B: summary(6.0), C: summary(5.0), ("d", 0): summary(1.0)})
     assert [row["pareto"] for row in made.rows] == [True, True, False, None, None]
     assert any("least latency and peak, most MACs (for capacity" in said for said in made.caption)
@@ -116,8 +121,12 @@ def test_the_caption_says_what_precision_was_bought() -> None:
 
 
 def test_the_caption_counts_what_failed_what_was_not_reached_and_tells_each_warning_once() -> None:
-    records = [record("a", warnings=("not steady",)), record("b", warnings=("not steady",)),
-               record("c", status="failed", reason="x"), record("d", status="not reached")]
+    records = [
+        record("a", warnings=("not steady",)),
+        record("b", warnings=("not steady",)),
+        record("c", status="failed", reason="x"),
+        record("d", status="not reached"),
+    ]
     caption = table(records, {A: summary(disturbed=2)}).caption
     assert "1 of 4 failed" in caption
     assert any(said.startswith("1 of 4 not reached") for said in caption)
