@@ -89,33 +89,31 @@ class Worker:
         return reply
 
     def close(self) -> None:
-        """End the process and everything it started: its socket first, then TERM, then KILL."""
+        """End the process and everything it started: TERM, and KILL for what is still there after five seconds."""
         self._end.close()
-        for end in (None, signal.SIGTERM, signal.SIGKILL):
-            if end is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, end)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(TERM_SECONDS if end else 0.5)
+                self._process.wait(TERM_SECONDS)
                 break
         self._stderr.close()
 
     def _epitaph(self) -> str:
         """How the process died, with the last line it wrote."""
-        code = self._process.wait(TERM_SECONDS) if self._ended() else None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(TERM_SECONDS)
+        code = self._process.poll()
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
         said = f": {lines[-1][:STDERR_LINE]}" if lines else ""
         self.close()
-        if code is not None and code < 0:
+        if code is None:
+            return f"its process closed its pipe and did not end{said}"
+        if code < 0:
             hint = " (out of memory?)" if code == -signal.SIGKILL else ""
             return f"its process died of {signal.Signals(-code).name}{hint}{said}"
         return f"its process ended with code {code}{said}"
-
-    def _ended(self) -> bool:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(TERM_SECONDS)
-        return self._process.poll() is not None
 
 
 def worker_environment(threads: int | None) -> dict[str, str]:
