@@ -60,7 +60,7 @@ def plain(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(plain(item) for item in value) + "]"
-    return "none" if value is None else str(value)
+    return "null" if value is None else str(value)
 
 
 def seconds(text: str) -> float:

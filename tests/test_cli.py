@@ -172,7 +172,7 @@ def test_show_sums_to_the_whole(capsys):
         "top_block.p6",
     ]
     assert abs(sum(share["macs_share"] for share in found["shares"]) - 1) < 1e-12
-    assert "neck.p2.lateral" in said(capsys, "show", "R-50-FPN").out
+    assert "lateral" in said(capsys, "show", "R-50-FPN").out
 
 
 def test_list_presets_tells_the_two_resnet_50s_apart(capsys):
@@ -181,7 +181,7 @@ def test_list_presets_tells_the_two_resnet_50s_apart(capsys):
         for row in json.loads(said(capsys, "list", "presets", "--json").out)["presets"]
     }
     assert (found["R-50-FPN"], found["resnet50_fpn"]) == (3_857_973_248, 4_089_184_256)
-    assert "3.858 G" in said(capsys, "list", "presets").out
+    assert "3.858" in said(capsys, "list", "presets").out
 
 
 def test_list_parts_shows_each_knob_with_its_default(capsys):

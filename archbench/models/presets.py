@@ -42,11 +42,11 @@ def _maskrcnn_benchmark() -> dict[str, Preset]:
     def put(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
         body = {"depth": depth, "stride_in_1x1": True, "norm_eps": 0.0}
         presets[name] = Preset(
-            name, "maskrcnn-benchmark", f"{doc}; stride in the 1x1", _trunk(body, neck, *top, **knobs)
+            name, "maskrcnn-benchmark", doc, _trunk(body, neck, *top, **knobs)
         )
 
     for depth in (18, 34, 50, 101, 152):
-        put(f"R-{depth}-FPN", depth, _fpn([2, 3, 4, 5]), "P2-P6, P6 by max pool", "maxpool")
+        put(f"R-{depth}-FPN", depth, _fpn([2, 3, 4, 5]), "P2-P6, P6 pooled", "maxpool")
     for depth in (50, 101):
         put(f"R-{depth}-C4", depth, {"type": "none", "levels": [4]}, "C4 alone")
         put(f"R-{depth}-C5", depth, {"type": "none", "levels": [5]}, "C5 alone, stride 32")
@@ -69,7 +69,7 @@ TORCHVISION_BODIES: dict[str, dict[str, Any]] = {
 
 def _torchvision() -> dict[str, Preset]:
     """models/detection/backbone_utils.py, resnet_fpn_backbone: frozen norm with eps 1e-5, LastLevelMaxPool."""
-    doc = "P2-P6, P6 by max pool; stride in the 3x3"
+    doc = "P2-P6, P6 pooled"
     neck = _fpn([2, 3, 4, 5])
     return {
         f"{body}_fpn": Preset(f"{body}_fpn", "torchvision", doc, _trunk(knobs, neck, "maxpool"))

@@ -123,7 +123,7 @@ def resnet(
     norm: Norm = "batch",
     norm_eps: Epsilon = 1e-5,
 ) -> Features:
-    """A ResNet's c2 to c5, at strides 4 to 32; stages past `last_level` are not built.
+    """A ResNet's c2 to c5, at strides 4 to 32; stages past the last that is read are not built.
 
     depth           18, 34, 50, 101 or 152: shorthand for `block` and `depths`, either of which overrides its half
     block           basic or bottleneck

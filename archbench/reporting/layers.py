@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from archbench import units
+from archbench.design.document import visible
 from archbench.design.variant import Variant
 from archbench.pricing.price import Layer, layers, price
 
@@ -79,23 +81,28 @@ def show_layers(variant: Variant, console: Console) -> None:
 
 
 def _layer_grid(variant: Variant, rows: Sequence[Layer]) -> Grid:
+    """A section a stage or level, so that a layer's name is short enough for 80 columns."""
     workload = variant.workload
-    grid = Grid(
-        title=escape(f"{variant.name}  {workload.batch} x 3 x {workload.height} x {workload.width}"),
-        title_justify="left",
-    )
+    size = f"{workload.batch} x 3 x {workload.height} x {workload.width}"
+    grid = Grid(title=escape(f"{visible(variant.name)}  {size}"), title_justify="left", box=SIMPLE_HEAD)
     for heading in ("layer", "op"):
         grid.add_column(heading, overflow="fold")
     for heading in ("output", "params", "MACs G", "acts M"):
-        grid.add_column(heading, justify="right")
+        grid.add_column(heading, justify="right", no_wrap=True)
+    group = ""
     for row in rows:
+        if row.group != group:
+            group = row.group
+            grid.add_section()
+            grid.add_row(f"[bold]{group}")
         shape = " x ".join(str(n) for n in row.shape)
-        grid.add_row(row.name, row.op, shape, units.count(row.params), units.giga(row.macs), units.mega(row.acts))
+        counts = units.count(row.params), units.giga(row.macs), units.mega(row.acts)
+        grid.add_row(row.name.removeprefix(f"{group}."), row.op, shape, *counts)
     return grid
 
 
 def _share_grid(rows: Sequence[Layer]) -> Grid:
-    grid = Grid(title="where the cost is", title_justify="left")
+    grid = Grid(title="where the cost is", title_justify="left", box=SIMPLE_HEAD)
     grid.add_column("stage or level")
     for heading in ("params M", "share", "MACs G", "share"):
         grid.add_column(heading, justify="right")

@@ -6,7 +6,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table as Grid
 
@@ -28,7 +29,12 @@ AS_CLASSIFIER = {
     "input.width": 224,
 }
 
-NOTES = {"presets": f"every preset: {FROZEN_NOTE}. classifier: its body with 1000 classes at 224 x 224."}
+COUNTS: dict[str, units.Format] = {"params": units.mega, "macs": units.giga, "classifier_macs": units.giga}
+HEADINGS = {"stride_in": "stride in", "params": "params M", "macs": "MACs G", "classifier_macs": "classifier G"}
+SECTIONS = ("lineage", "family")  # what rows are gathered under
+NAMES = ("preset", "run", "name", "part", "device")  # what is looked for is not cut
+
+NOTES = {"presets": f"every preset: {FROZEN_NOTE}. MACs at 800 x 1333; classifier: MACs of its body with 1000 classes at 224 x 224."}
 
 
 def parts() -> list[dict[str, Any]]:
@@ -57,6 +63,7 @@ def presets() -> list[dict[str, Any]]:
             {
                 "preset": each.name,
                 "lineage": each.lineage,
+                "stride_in": "1x1" if each.parts["backbone"].get("stride_in_1x1") else "3x3",
                 "params": cost.params,
                 "macs": cost.macs,
                 "classifier_macs": classifier.macs,
@@ -84,23 +91,28 @@ def show(what: str, found: list[dict[str, Any]], console: Console) -> None:
     if not found:
         console.print(f"no {what} here")
         return
-    grid = Grid()
-    for heading in found[0]:
-        grid.add_column(heading, justify="right" if heading.endswith(("params", "macs")) else "left", overflow="fold")
+    keys = [key for key in found[0] if key not in SECTIONS]
+    grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for key in keys:
+        justify: JustifyMethod = "right" if key in COUNTS else "left"
+        grid.add_column(HEADINGS.get(key, key), justify=justify, overflow="fold", no_wrap=key in NAMES)
+    section = None
     for row in found:
-        grid.add_row(*(escape(_written(key, value)) for key, value in row.items()))
+        if (named := next((row[key] for key in SECTIONS if key in row), None)) != section:
+            section = named
+            grid.add_section()
+            grid.add_row(f"[bold]{section}")
+        grid.add_row(*(escape(_written(key, row[key])) for key in keys))
     console.print(grid)
     if what in NOTES:
         console.print(NOTES[what])
 
 
 def _written(key: str, value: Any) -> str:
-    if key.endswith("macs"):
-        return f"{units.giga(value)} G"
-    if key == "params":
-        return f"{units.mega(value)} M"
+    if key in COUNTS:
+        return COUNTS[key](value)
     if key == "knobs":
-        return ", ".join(f"{name}: {units.plain(default)}" for name, default in value.items()) or "-"
+        return ", ".join(f"{name}: {units.plain(default)}" for name, default in value.items()) or units.MISSING
     if key == "records":
-        return f"{len(value)}"
-    return visible(units.plain(value), 200)
+        return units.count(len(value))
+    return units.MISSING if value is None else visible(units.plain(value), 200)
