@@ -14,7 +14,8 @@ from archbench.pricing.price import price
 
 ROOT = Path(archbench.__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^archbench (.+?)\s*(?:#.*)?$", README, flags=re.MULTILINE)
+BLOCKS = "\n".join(re.findall(r"^```\n(.+?)^```", README, flags=re.DOTALL | re.MULTILINE))
+COMMANDS = re.findall(r"^archbench (.+?)\s*(?:#.*)?$", BLOCKS, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,7 +45,9 @@ def test_the_figure_shown_is_the_price():
 
 
 def test_the_table_shown_has_the_sweeps_exact_counts():
-    for channels, top, cell in re.findall(r"channels=(\d+),top_block=(\w+)\s+([\d.]+)", README):
+    cells = re.findall(r"channels=(\d+),top_block=(\w+)\s+.*?(\d+\.\d{3})\s", README)
+    assert len(cells) == 9
+    for channels, top, cell in cells:
         macs = price(preset("R-50-FPN", {"neck.channels": int(channels), "top_block.type": top})).macs
         assert f"{macs / 1e9:.3f}" == cell
 
