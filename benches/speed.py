@@ -23,29 +23,30 @@ def seconds(function, repeats):
     return best
 
 
+START = {
+    "import": "import archbench",
+    "help": "from archbench.cli import guarded; guarded(['--help'])",
+    "price": f"from archbench.cli import guarded; guarded(['price', {str(SPECS / 'fpn_sweep.yaml')!r}])",
+}
+
+
+def process(statement):
+    subprocess.run([sys.executable, "-c", statement], check=True, stdout=subprocess.DEVNULL)
+
+
 class Start:
     """Whole processes, from their start to their end."""
 
     timeout = 120
-    params = [
-        [
-            "import archbench",
-            "from archbench.cli import guarded; guarded(['--help'])",
-            f"from archbench.cli import guarded; guarded(['price', {str(SPECS / 'fpn_sweep.yaml')!r}])",
-        ]
-    ]
-    param_names = ["statement"]
+    params = [list(START)]
+    param_names = ["command"]
 
-    def time_process(self, statement):
-        subprocess.run([sys.executable, "-c", statement], check=True, stdout=subprocess.DEVNULL)
+    def time_process(self, command):
+        process(START[command])
 
-    def track_ratio_to_importing_torch(self, statement):
+    def track_ratio_to_importing_torch(self, command):
         """Below 1: done before a tool that needs torch has begun."""
-
-        def start(code):
-            subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-
-        return seconds(lambda: start(statement), 3) / seconds(lambda: start("import torch"), 3)
+        return seconds(lambda: process(START[command]), 3) / seconds(lambda: process("import torch"), 3)
 
 
 class Spec:

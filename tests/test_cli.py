@@ -248,7 +248,8 @@ def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_it
     """One network of ours, one hand-written, one that is killed when it runs."""
     Path("my_net.py").write_text(FAULTS)
     Path("spec.yaml").write_text(
-        "archbench: 1\nname: real\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {module: ['my_net:good', 'my_net:dies']}\n"
+        "archbench: 1\nname: real\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
+        "axes: {module: ['my_net:good', 'my_net:dies']}\n"
         "measure: {generations: 2, threads: 1}\n"
     )
     printed = said(capsys, "run", "spec.yaml", "--device", "cpu", "--plugin", "my_net.py", "--json", code=1)

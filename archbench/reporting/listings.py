@@ -34,7 +34,10 @@ HEADINGS = {"stride_in": "stride in", "params": "params M", "macs": "MACs G", "c
 SECTIONS = ("lineage", "family")  # what rows are gathered under
 NAMES = ("preset", "run", "name", "part", "device")  # what is looked for is not cut
 
-NOTES = {"presets": f"every preset: {FROZEN_NOTE}. MACs at 800 x 1333; classifier: MACs of its body with 1000 classes at 224 x 224."}
+NOTES = {
+    "presets": f"every preset: {FROZEN_NOTE}. MACs at 800 x 1333; "
+    "classifier: MACs of its body with 1000 classes at 224 x 224."
+}
 
 
 def parts() -> list[dict[str, Any]]:
