@@ -33,7 +33,7 @@ def test_there_are_commands_shown():
 def test_the_spec_shown_is_one(tmp_path, capsys):
     text = re.search(r"```yaml\n(.+?)```", README, flags=re.DOTALL)[1]
     (tmp_path / "spec.yaml").write_text(text)
-    (tmp_path / "map.csv").write_text("name,score\n\"channels=128,top_block=maxpool\",37.0\n")
+    (tmp_path / "map.csv").write_text('name,score\n"channels=128,top_block=maxpool",37.0\n')
     assert guarded(["price", str(tmp_path / "spec.yaml"), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["variants"]
     assert [row["neck.channels"] for row in rows] == [64, 64, 128, 128, 128, 256, 256, 256, 320]

@@ -41,9 +41,7 @@ def _maskrcnn_benchmark() -> dict[str, Preset]:
 
     def put(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
         body = {"depth": depth, "stride_in_1x1": True, "norm_eps": 0.0}
-        presets[name] = Preset(
-            name, "maskrcnn-benchmark", doc, _trunk(body, neck, *top, **knobs)
-        )
+        presets[name] = Preset(name, "maskrcnn-benchmark", doc, _trunk(body, neck, *top, **knobs))
 
     for depth in (18, 34, 50, 101, 152):
         put(f"R-{depth}-FPN", depth, _fpn([2, 3, 4, 5]), "P2-P6, P6 pooled", "maxpool")
