@@ -88,13 +88,12 @@ def measure(
     finished = len({block.generation for block in whole_rounds(blocks, failed)})
     generation = 1 + max((block.generation for block in blocks), default=0)
     alive = list(_affordable(tasks, setup, sink))
-    cost = 0.0
-    while alive and finished < setup.plan.generations and (not finished or cost < setup.left()):
-        began = setup.clock()
+    least = 0.0  # what a generation of one round takes
+    while alive and finished < setup.plan.generations and (not finished or least < setup.left()):
         slot = setup.left() / (setup.plan.generations - finished)
-        alive = _Generation(generation, setup, sink, slot).run(alive)
-        cost = setup.clock() - began
-        finished, generation = finished + 1, generation + 1
+        fresh = _Generation(generation, setup, sink, slot)
+        alive = fresh.run(alive)
+        least, finished, generation = fresh.least, finished + 1, generation + 1
 
 
 def _affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:
@@ -147,16 +146,17 @@ class _Generation:
     sink: Sink
     slot: float  # seconds this generation may take
     lost: set[Key] = field(default_factory=set)
+    least: float = 0.0  # seconds it took to start, warm up and run one round of each group
 
     def run(self, tasks: Sequence[Task]) -> list[Task]:
         """Measure; the tasks that are still to be measured in the next generation."""
         parts = groups(tasks, self.setup.memory_bytes)
         for index, group in enumerate(parts):
-            end = self.setup.clock() + self.slot / len(parts)
+            began = self.setup.clock()
             with ExitStack() as stack:
                 seats = self._start([task for task in group if task.key not in self.lost], stack)
                 seats = [seat for seat in seats if self._warm(seat, index)]
-                self._rounds(seats, index, end)
+                self._rounds(seats, index, began, began + self.slot / len(parts))
         return [task for task in tasks if task.key not in self.lost]
 
     def _start(self, tasks: Sequence[Task], stack: ExitStack) -> list[_Seat]:
@@ -203,7 +203,7 @@ class _Generation:
         seat.turn_s = seat.call_ns / units.NS_PER_S
         return True
 
-    def _rounds(self, seats: list[_Seat], group: int, end: float) -> None:
+    def _rounds(self, seats: list[_Seat], group: int, began: float, end: float) -> None:
         """One round that fits the whole run, then more while they fit this group's share."""
         most = ROUNDS_WITHOUT_BUDGET if self.setup.deadline is None else MOST_ROUNDS
         for number in range(1, most + 1):
@@ -214,6 +214,7 @@ class _Generation:
             for place, seat in enumerate(order):
                 if seat.task.key not in self.lost:
                     self._turn(seat, place, {"round": number, "group": group, "size": len(order)})
+            self.least += self.setup.clock() - began if number == 1 else 0.0
 
     def _order(self, seats: Sequence[_Seat], number: int) -> list[_Seat]:
         """A random order and its mirror; what does not fit the time left is planned shorter, the reference kept first."""

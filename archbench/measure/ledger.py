@@ -96,7 +96,7 @@ class Ledger:
         self.folder, self.listener = folder, listener
         self._open: dict[Key, Record] = {record.key: record for record in planned_records(folder)}
         for record in folder.records():
-            del self._open[record.key]
+            self._open.pop(record.key, None)
 
     def unfinished(self, kept: Kept, plan: MeasurePlan) -> list[Task]:
         """Every (variant, replica) without a record."""

@@ -95,6 +95,20 @@ def test_rounds_go_on_while_the_generations_share_of_the_budget_lasts():
     assert lab.now <= 90
 
 
+def test_a_generation_that_fits_with_fewer_rounds_is_run():
+    """60 s for two. The first takes 28.5 in four rounds, and 3.6 more as it slows; in 27.9 the second has three."""
+    lab, sink = Lab(start_s=0.5), Sink()
+    keep = sink.block
+
+    def slow_down(block):
+        keep(block)
+        lab.now += 0.6 if (block.generation, block.round) == (1, 4) else 0.0
+
+    sink.block = slow_down
+    measure(tasks(3), setup(lab, budget=60.0, generations=2), sink)
+    assert [max(b.round for b in sink.steady(generation)) for generation in (1, 2)] == [4, 3]
+
+
 def test_a_budget_that_is_spent_on_half_a_round_leaves_the_mirror_out():
     lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4)
     lab.call_s = {task.variant.id: 10.0 for task in given}
