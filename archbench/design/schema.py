@@ -20,8 +20,9 @@ from archbench.registry import nearest
 
 SPEC_VERSION = 1
 WORKLOAD_IN_INPUT = ("batch", "height", "width")
-WORKLOAD_IN_MEASURE = ("precision", "memory_format", "threads")
+WORKLOAD_IN_MEASURE = ("precision", "memory_format", "threads", "engine", "mode")
 
+Quantity = Literal["request", "step", "device"]
 Device = Annotated[str, "auto | cpu | cuda | cuda:N | none"]  # which of them it is, is `measure_plan`'s to see
 
 
@@ -31,7 +32,10 @@ class MeasurePlan:
 
     device       auto (CUDA where there is one), cpu, cuda, cuda:N, or none: price and store only
     budget       wall time of the whole run, starts of processes included: 90s, 4m30s; null: until `generations` are done
-    generations  fresh processes a variant: the unit an interval is made of; more are run only while the budget lasts
+    quantity     what `latency_ms` is: request (one batch in, result ready), step (back to back), device (its own work)
+    generations  fresh processes a variant, the unit an interval is made of: so many are wanted; with a budget more are
+                 run while it lasts, until every interval is within `target`
+    target       half-width of the 95 % intervals, as a share, at which a run with a budget stops early
     replicas     measure every variant this many times over, as if it were that many variants
     seed         of the initial weights, the input and the order of turns
     timeout      seconds one variant may take to start, or to run one block, before it is given up
@@ -39,7 +43,9 @@ class MeasurePlan:
 
     device: Device = "auto"
     budget: str | int | float | None = None
+    quantity: Quantity = "request"
     generations: Annotated[int, Ge(1), Le(1000)] = 3
+    target: Annotated[float, Gt(0), Le(1)] = 0.01
     replicas: Annotated[int, Ge(1), Le(100)] = 1
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
     timeout: Annotated[float, Ge(1), Le(86_400)] = 300.0

@@ -16,6 +16,8 @@ from archbench.models.graph import Graph
 
 Precision = Literal["fp32", "tf32", "amp_fp16", "amp_bf16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
+Engine = Literal["eager", "compile", "cuda_graph", "onnxruntime"]
+Mode = Literal["infer", "train"]
 Side = Annotated[int, Ge(1), Le(65_536)]
 
 ID_DIGITS = 16  # hexadecimal: 64 bits, one chance in 37 million of a clash among a million variants
@@ -23,7 +25,11 @@ ID_DIGITS = 16  # hexadecimal: 64 bits, one chance in 37 million of a clash amon
 
 @dataclass(frozen=True)
 class Workload:
-    """What the network is given and how it runs. `threads` null means one per physical core."""
+    """What the network is given and how it runs. `threads` null means one per physical core.
+
+    engine  what makes the calls: eager PyTorch, `torch.compile`, a replayed CUDA graph, ONNX Runtime on the CPU
+    mode    infer: a forward pass; train: forward, backward and an optimizer's step
+    """
 
     batch: Annotated[int, Ge(1), Le(65_536)] = 1
     height: Side = 800
@@ -31,6 +37,8 @@ class Workload:
     precision: Precision = "fp32"
     memory_format: MemoryFormat = "contiguous"
     threads: Annotated[int, Ge(1), Le(1024)] | None = None
+    engine: Engine = "eager"
+    mode: Mode = "infer"
 
     @property
     def feature_bytes(self) -> int:

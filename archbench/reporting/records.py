@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from archbench.design.schema import Quantity
 from archbench.errors import ResultsError
 from archbench.metrics import Kind
 
@@ -52,7 +53,7 @@ class Block:
     """One turn of one variant at the device: consecutive calls, each timed. Times are nanoseconds of one forward pass.
 
     `order` is the place in its round's sequence (A B C C B A has 0..5), so (id, replica, generation, round, order,
-    attempt) names a block. The first `dropped` calls follow a hand-over between processes: kept, not counted.
+    attempt, quantity) names a block. The first `dropped` calls follow a hand-over between processes: kept, not counted.
     """
 
     id: str
@@ -60,8 +61,9 @@ class Block:
     generation: int
     round: int
     order: int
-    wall_ns: tuple[int, ...]  # host clock: synchronise, call, synchronise
-    device_ns: tuple[int, ...]  # CUDA events around the same call; on the CPU, process CPU time
+    wall_ns: tuple[int, ...]  # host clock; of a step or device block, each entry is of several calls, divided by them
+    device_ns: tuple[int, ...]  # CUDA events around the same calls; on the CPU, process CPU time
+    quantity: Quantity = "request"  # how its calls were made
     phase: Phase = "steady"
     group: int = 0  # variants that do not fit in memory together are measured group by group
     size: int = 0  # blocks planned in this round of this group; it is whole when it has as many
@@ -78,7 +80,9 @@ class Block:
 
     @property
     def counted_ns(self) -> tuple[int, ...]:
-        return self.wall_ns[self.dropped :]
+        """The times of its quantity after the hand-over: the device's own for `device`, else the host's."""
+        times = self.device_ns if self.quantity == "device" else self.wall_ns
+        return times[self.dropped :]
 
 
 def as_json(item: Record | Block) -> dict[str, Any]:
@@ -168,6 +172,7 @@ FIELDS: dict[type, dict[str, Expected]] = {
             lambda value: bool(value) and _all(lambda ns: _is_count(ns) and ns > 0)(value),
         ),
         "device_ns": ("nanoseconds", _all(_is_count)),
+        "quantity": (f"one of {', '.join(get_args(Quantity))}", lambda value: value in get_args(Quantity)),
         "phase": (f"one of {', '.join(get_args(Phase))}", lambda value: value in get_args(Phase)),
         "disturbed": TEXTS,
         "started": ("seconds", _is_number),
