@@ -234,7 +234,16 @@ def _torn_from(data: bytes) -> int | None:
 
 
 def _block_key(block: Block) -> tuple[object, ...]:
-    return block.key, block.phase, block.generation, block.group, block.round, block.order, block.attempt, block.quantity
+    return (
+        block.key,
+        block.phase,
+        block.generation,
+        block.group,
+        block.round,
+        block.order,
+        block.attempt,
+        block.quantity,
+    )
 
 
 def _read(path: Path) -> bytes:
