@@ -3,6 +3,10 @@
   generation  fresh processes for all variants: the unit of replication
   round       a random order of the variants and its mirror, one block a turn, so that a drift meets all alike
   group       as many variants as fit in memory together; groups share the reference
+  disturbed   a block during which the clock was throttled or others took the processor is kept and taken again, at most
+              three times, after a pause that grows, while the generation's patience lasts
+  stopping    at a generation's end: the wanted generations are done and every interval is narrow enough, or the budget is
+              spent
 Nothing is measured while another process starts or runs. Imports no torch.
 """
 
@@ -10,7 +14,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,15 +22,21 @@ from statistics import median
 from typing import Any, Protocol
 
 from archbench import units
-from archbench.design.schema import MeasurePlan
+from archbench.design.schema import MeasurePlan, Quantity
 from archbench.design.variant import Variant
+from archbench.measure.hygiene import Hygiene
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
 from archbench.reporting.records import Block, Key, Phase
-from archbench.reporting.stats import whole_rounds
+from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.stats import summarise
 
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
 MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fresh process would not sharpen more
 ROUNDS_WITHOUT_BUDGET = 3
+SLOW_NS = units.NS_PER_S  # a call this long is a block of its own, too dear to be made for a second quantity
+PAUSES_S = (1.0, 2.0, 4.0)  # before a disturbed block is taken again: bursts of a shared machine last seconds
+PATIENCE_S = 20.0  # that pauses and repeats of one generation may take in all, or a quarter of its share of a budget
+LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
 PROCESS_BYTES = (
     600 << 20
 )  # a worker beside its network: interpreter, torch, its library's scratch (seen: 350 to 500 MiB)
@@ -35,12 +45,16 @@ ACTIVATION_SLACK = 1.5  # a device holds more than the live tensors: scratch, ro
 
 @dataclass(frozen=True)
 class Task:
-    """One variant to measure, once per replica. `peak_bytes` and `weight_bytes` are priced; null for a module."""
+    """One variant to measure, once per replica. `peak_bytes` and `weight_bytes` are priced; 0 for a module.
+
+    Tasks of the same `pair` are compared with each other and so are never in different groups.
+    """
 
     variant: Variant
     replica: int = 0
     weight_bytes: int = 0
     peak_bytes: int = 0
+    pair: str = ""
 
     @property
     def key(self) -> Key:
@@ -70,10 +84,15 @@ class Setup:
     memory_bytes: int  # what all workers together may take
     plugins: tuple[str, ...] = ()
     deadline: float | None = None
+    stop: Callable[[], bool] = lambda: False  # somebody wants the run to end at the next block
     clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
     worker: Callable[..., Worker] = Worker
 
     def left(self) -> float:
+        """Seconds the run may still take."""
+        if self.stop():
+            return 0.0
         return float("inf") if self.deadline is None else self.deadline - self.clock()
 
 
@@ -84,16 +103,75 @@ def measure(
 
     An interrupted generation with a whole round counts as a shorter one. Failures go to the sink; none is raised.
     """
-    blocks = list(done)
-    finished = len({block.generation for block in whole_rounds(blocks, failed)})
-    generation = 1 + max((block.generation for block in blocks), default=0)
-    alive = list(_affordable(tasks, setup, sink))
+    history = _History(setup, sink, list(done), set(failed))
+    alive = list(_affordable(tasks, setup, history))
     least = 0.0  # what a generation of one round takes
-    while alive and finished < setup.plan.generations and (not finished or least < setup.left()):
-        slot = setup.left() / (setup.plan.generations - finished)
-        fresh = _Generation(generation, setup, sink, slot)
+    for number in history.generations():
+        if not alive or (history.finished and least >= setup.left()):
+            return
+        fresh = _Generation(number, setup, history, history.slot())
         alive = fresh.run(alive)
-        least, finished, generation = fresh.least, finished + 1, generation + 1
+        least = fresh.least
+
+
+@dataclass
+class _History:
+    """Everything measured so far: a sink that remembers, and the stopping rule."""
+
+    setup: Setup
+    sink: Sink
+    blocks: list[Block]
+    lost: set[Key]
+    hygiene: Hygiene = field(default_factory=Hygiene)
+    precision: float | None = None  # the widest interval at the end of the last generation
+    finished: int = 0
+    share: float = float("inf")
+
+    def generations(self) -> Iterator[int]:
+        """The numbers of the generations to run: as many as are wanted, then more until the intervals are narrow."""
+        number = 1 + max((block.generation for block in self.blocks), default=0)
+        while self.setup.left() > 0:
+            self._look()
+            if self.finished >= self.setup.plan.generations and self._enough():
+                return
+            yield number
+            number += 1
+
+    def _look(self) -> None:
+        counted = {block.generation for block in whole_rounds(self.blocks, frozenset(self.lost))}
+        self.finished = len(counted)
+        widths = self._widths() if self.finished > 1 and self.setup.deadline is not None else []
+        self.precision = max(widths) if widths else None
+
+    def _widths(self) -> list[float]:
+        """Of the intervals that may end the run; none where they rest on too little."""
+        found = summarise(
+            self.blocks, None, failed=frozenset(self.lost), quantity=self.setup.plan.quantity, looked=True
+        )
+        return [each.half_width for each in found.values() if each.half_width is not None and each.df >= LEAST_DF]
+
+    def _enough(self) -> bool:
+        """Without a budget the wanted generations are; with one, intervals under the target."""
+        within = self.precision is not None and self.precision <= self.setup.plan.target
+        return self.setup.deadline is None or within
+
+    def slot(self) -> float:
+        """Seconds the next generation may take: an equal share of what is left; those beyond the wanted ones as much as these."""
+        wanted = self.setup.plan.generations - self.finished
+        if wanted > 0:
+            self.share = self.setup.left() / wanted
+        return min(self.share, self.setup.left())
+
+    def block(self, block: Block) -> None:
+        self.blocks.append(block)
+        self.sink.block(block)
+
+    def failed(self, task: Task, reason: str) -> None:
+        self.lost.add(task.key)
+        self.sink.failed(task, reason)
+
+    def progress(self, text: str, seconds_left: float | None) -> None:
+        self.sink.progress(text, seconds_left)
 
 
 def _affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:
@@ -113,17 +191,32 @@ def _running_bytes(task: Task) -> int:
 
 
 def groups(tasks: Sequence[Task], memory_bytes: int) -> list[list[Task]]:
-    """Tasks in groups that fit in memory: all wait with their weights, one runs. Later groups begin with the reference."""
+    """Tasks in groups that fit in memory: all wait with their weights, one runs. Later groups begin with the reference.
+
+    A pair stays together; one that does not fit beside the reference is a group without it.
+    """
     reference = [task for task in tasks if task.variant.reference][:1]
     found: list[list[Task]] = [[]]
-    for task in tasks:
-        group = [*found[-1], task]
-        waiting = sum(PROCESS_BYTES + member.weight_bytes for member in group)
-        running = max(_running_bytes(member) - PROCESS_BYTES - member.weight_bytes for member in group)
-        if waiting + running > memory_bytes and len(found[-1]) > len(reference):
-            found.append([member for member in reference if member != task])
-        found[-1].append(task)
+    for unit in _units(tasks):
+        if found[-1] and not _fit([*found[-1], *unit], memory_bytes) and len(found[-1]) > len(reference):
+            shared = [task for task in reference if task not in unit]
+            found.append(shared if _fit([*shared, *unit], memory_bytes) or len(unit) == 1 else [])
+        found[-1].extend(unit)
     return found
+
+
+def _units(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Pairs, and single tasks, in their order."""
+    found: dict[object, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.pair or task.key, []).append(task)
+    return list(found.values())
+
+
+def _fit(group: Sequence[Task], memory_bytes: int) -> bool:
+    waiting = sum(PROCESS_BYTES + member.weight_bytes for member in group)
+    running = max(_running_bytes(member) - PROCESS_BYTES - member.weight_bytes for member in group)
+    return waiting + running <= memory_bytes
 
 
 @dataclass
@@ -143,21 +236,23 @@ class _Generation:
 
     number: int
     setup: Setup
-    sink: Sink
+    sink: _History
     slot: float  # seconds this generation may take
-    lost: set[Key] = field(default_factory=set)
     least: float = 0.0  # seconds it took to start, warm up and run one round of each group
+    patience: float = 0.0  # seconds that pauses and repeats may still take
 
     def run(self, tasks: Sequence[Task]) -> list[Task]:
         """Measure; the tasks that are still to be measured in the next generation."""
         parts = groups(tasks, self.setup.memory_bytes)
+        self.patience = min(PATIENCE_S, self.slot / 4)
         for index, group in enumerate(parts):
             began = self.setup.clock()
             with ExitStack() as stack:
-                seats = self._start([task for task in group if task.key not in self.lost], stack)
+                seats = self._start([task for task in group if task.key not in self.sink.lost], stack)
                 seats = [seat for seat in seats if self._warm(seat, index)]
-                self._rounds(seats, index, began, began + self.slot / len(parts))
-        return [task for task in tasks if task.key not in self.lost]
+                rounds = self._rounds(seats, index, began, began + self.slot / len(parts))
+                self._other_quantities(seats, index, rounds)
+        return [task for task in tasks if task.key not in self.sink.lost]
 
     def _start(self, tasks: Sequence[Task], stack: ExitStack) -> list[_Seat]:
         """Workers with their networks built, two starting at a time; those that fail are lost.
@@ -203,36 +298,73 @@ class _Generation:
         seat.turn_s = seat.call_ns / units.NS_PER_S
         return True
 
-    def _rounds(self, seats: list[_Seat], group: int, began: float, end: float) -> None:
-        """One round that fits the whole run, then more while they fit this group's share."""
+    def _rounds(self, seats: list[_Seat], group: int, began: float, end: float) -> int:
+        """One round that fits the whole run, then more while they fit this group's share; how many there were."""
         most = ROUNDS_WITHOUT_BUDGET if self.setup.deadline is None else MOST_ROUNDS
         for number in range(1, most + 1):
-            seats = [seat for seat in seats if seat.task.key not in self.lost]
+            seats = self._alive(seats)
             if number > 1 and self.setup.clock() + 2 * sum(seat.turn_s for seat in seats) > end:
-                return
-            order = self._order(seats, number)
-            for place, seat in enumerate(order):
-                if seat.task.key not in self.lost:
-                    self._turn(seat, place, {"round": number, "group": group, "size": len(order)})
+                return number - 1
+            self._round(self._order(seats, number), {"round": number, "group": group})
             self.least += self.setup.clock() - began if number == 1 else 0.0
+        return most
+
+    def _round(self, order: Sequence[_Seat], where: Mapping[str, Any], quantity: Quantity | None = None) -> None:
+        """One block a turn, in that order. A run that is to end ends here, with the round torn."""
+        for place, seat in enumerate(order):
+            if seat.task.key not in self.sink.lost and not self.setup.stop():
+                self._turn(seat, quantity or self.setup.plan.quantity, {"order": place, "size": len(order), **where})
+
+    def _other_quantities(self, seats: list[_Seat], group: int, rounds: int) -> None:
+        """One round for each quantity the device tells apart and the plan did not ask for, where it fits the time left."""
+        seats = [seat for seat in self._alive(seats) if seat.call_ns < SLOW_NS]
+        told = list(dict.fromkeys(each for seat in seats for each in seat.facts.get("quantities", ())))
+        for place, quantity in enumerate((each for each in told if each != self.setup.plan.quantity), rounds + 1):
+            order = [seat for seat in seats if quantity in seat.facts["quantities"]]
+            if sum(seat.turn_s for seat in order) <= self.setup.left():
+                self._round(self._shuffled(order, place), {"round": place, "group": group}, quantity)
+
+    def _alive(self, seats: Iterable[_Seat]) -> list[_Seat]:
+        return [seat for seat in seats if seat.task.key not in self.sink.lost]
 
     def _order(self, seats: Sequence[_Seat], number: int) -> list[_Seat]:
         """A random order and its mirror; what does not fit the time left is planned shorter, the reference kept first."""
-        shuffled = sorted(seats, key=lambda seat: not seat.task.variant.reference)
-        while shuffled and sum(seat.turn_s for seat in shuffled) > self.setup.left():
-            shuffled.pop()
-        random.Random(f"{self.setup.plan.seed}/{self.number}/{number}").shuffle(shuffled)
+        fitting = sorted(seats, key=lambda seat: not seat.task.variant.reference)
+        while fitting and sum(seat.turn_s for seat in fitting) > self.setup.left():
+            fitting.pop()
+        shuffled = self._shuffled(fitting, number)
         fits = 2 * sum(seat.turn_s for seat in shuffled) <= self.setup.left()
         return shuffled + shuffled[::-1] if fits else shuffled
 
-    def _turn(self, seat: _Seat, place: int, where: Mapping[str, int]) -> None:
+    def _shuffled(self, seats: Sequence[_Seat], number: int) -> list[_Seat]:
+        shuffled = list(seats)
+        random.Random(f"{self.setup.plan.seed}/{self.number}/{number}").shuffle(shuffled)
+        return shuffled
+
+    def _turn(self, seat: _Seat, quantity: Quantity, where: Mapping[str, Any]) -> None:
+        """A block, and again while it is disturbed and there is patience."""
         self._say(f"generation {self.number}, round {where['round']}: {seat.task.title}")
         began = self.setup.clock()
-        reply = self._ask(seat, {"do": "block", "call_ns": seat.call_ns})
-        if reply is not None:
-            self._keep(seat, reply, order=place, **where)
+        disturbed = self._block(seat, quantity, 0, where)
+        seat.turn_s = self.setup.clock() - began
+        for attempt, pause in enumerate(PAUSES_S, 1):
+            needed = pause + seat.turn_s
+            if not disturbed or needed > min(self.patience, self.setup.left()):
+                return
+            self.patience -= needed
+            self.setup.pause(pause)
+            disturbed = self._block(seat, quantity, attempt, where)
+
+    def _block(self, seat: _Seat, quantity: Quantity, attempt: int, where: Mapping[str, Any]) -> bool:
+        """Take one block and keep it; whether it was disturbed."""
+        reply = self._ask(seat, {"do": "block", "call_ns": seat.call_ns, "quantity": quantity})
+        if reply is None:
+            return False
+        reasons = self.sink.hygiene.reasons(reply.get("telemetry", {}))
+        self._keep(seat, reply, quantity=quantity, attempt=attempt, disturbed=reasons, **where)
+        if quantity == self.setup.plan.quantity:
             seat.call_ns = int(median(reply["wall_ns"]))
-            seat.turn_s = self.setup.clock() - began
+        return bool(reasons)
 
     def _ask(self, seat: _Seat, request: dict[str, Any]) -> dict[str, Any] | None:
         """The worker's reply; null where it failed, which loses the task."""
@@ -269,7 +401,6 @@ class _Generation:
         )
 
     def _lose(self, task: Task, reason: str) -> None:
-        self.lost.add(task.key)
         self.sink.failed(task, reason)
 
     def _say(self, text: str) -> None:

@@ -9,7 +9,9 @@ import pytest
 from runs_on_disk import block, warm_up, whole_round
 
 from archbench.reporting.records import Block
-from archbench.reporting.stats import student_t, summarise, whole_rounds
+from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.stats import summarise
+from archbench.reporting.student import student_t
 
 A, B, C = ("A", 0), ("B", 0), ("C", 0)
 

@@ -1,0 +1,178 @@
+"""Two-way fits of log times: rounds taken out within a session, sessions taken out between them.
+
+session  one set of fresh processes: a generation, or one group of it where not all variants fit in memory
+cell     one variant in one session: its log block medians, each less its round's effect, their trimmed mean. The
+         round's effect is what all blocks of the round share, by least squares on variant and round
+fit      cell = variant + session + residual, least squares; the residual's variance is pooled over all variants with
+         df = cells - rank (cells - variants - sessions + 1 where the sessions share a variant)
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archbench.reporting.records import Block, Key
+from archbench.reporting.rounds import Session
+from archbench.reporting.student import student_t
+from archbench.units import NS_PER_MS
+
+TRIMMED = 0.2  # of a cell's blocks, at either end, where there are five or more
+
+Array = NDArray[np.float64]
+Item = TypeVar("Item", bound=Hashable)
+Cells = dict[tuple[Key, Session], float]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One counted block as a fit sees it: whose, in which session and round, the log of its median in milliseconds."""
+
+    key: Key
+    session: Session
+    round: int
+    log_ms: float
+    disturbed: bool
+
+
+def reading(block: Block, times_ns: Sequence[int]) -> Reading:
+    """The reading of a block's counted times."""
+    return Reading(
+        block.key,
+        (block.generation, block.group),
+        block.round,
+        math.log(_median(times_ns) / NS_PER_MS),
+        bool(block.disturbed),
+    )
+
+
+def _median(times: Sequence[int]) -> float:
+    """The middle of a handful: several times sooner than numpy's."""
+    ordered, middle = sorted(times), len(times) // 2
+    return float(ordered[middle]) if len(times) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def cells(readings: Iterable[Reading]) -> Cells:
+    """Every variant in every session, in log milliseconds."""
+    sessions: dict[Session, list[Reading]] = defaultdict(list)
+    for each in readings:
+        sessions[each.session].append(each)
+    return {(key, session): value for session, own in sessions.items() for key, value in _session(own).items()}
+
+
+def _session(readings: list[Reading]) -> dict[Key, float]:
+    """One session's cells. Disturbed blocks count only where without them a variant could not be told from the others."""
+    calm = [each for each in readings if not each.disturbed]
+    counted = calm if _comparable(calm, {each.key for each in readings}) else readings
+    effects = _round_effects(counted)
+    values: dict[Key, list[float]] = defaultdict(list)
+    for each in counted:
+        values[each.key].append(each.log_ms - effects[each.round])
+    return {key: trimmed_mean(own) for key, own in values.items()}
+
+
+def _comparable(readings: Sequence[Reading], keys: set[Key]) -> bool:
+    """Whether rounds in common, or a chain of them, link all of `keys`."""
+    rounds: dict[int, set[Key]] = defaultdict(set)
+    for each in readings:
+        rounds[each.round].add(each.key)
+    pending = list(rounds.values())
+    linked = pending.pop() if pending else set()
+    while touching := [found for found in pending if found & linked]:
+        linked = linked.union(*touching)
+        pending = [found for found in pending if not found & linked]
+    return linked == keys
+
+
+def _round_effects(readings: Sequence[Reading]) -> dict[int, float]:
+    """What each round adds to everybody's log time, zero on average over the rounds."""
+    rounds = _numbered(each.round for each in readings)
+    if len(rounds) == 1:
+        return dict.fromkeys(rounds, 0.0)
+    turns = Counter((each.key, each.round) for each in readings)
+    keys = _numbered(each.key for each in readings)
+    if len(turns) == len(keys) * len(rounds) and len(set(turns.values())) == 1:  # balanced: plain means will do
+        raw = [_mean([each.log_ms for each in readings if each.round == number]) for number in rounds]
+    else:
+        raw = list(_least_squares(readings, keys, rounds)[len(keys) :])
+    middle = _mean(raw)
+    return {number: float(raw[place]) - middle for number, place in rounds.items()}
+
+
+def _least_squares(readings: Sequence[Reading], keys: Mapping[Key, int], rounds: Mapping[int, int]) -> Array:
+    design = np.zeros((len(readings), len(keys) + len(rounds)))
+    for row, each in enumerate(readings):
+        design[row, keys[each.key]] = design[row, len(keys) + rounds[each.round]] = 1
+    solution = np.linalg.lstsq(design, np.array([each.log_ms for each in readings]), rcond=None)[0]
+    return np.asarray(solution, dtype=np.float64)
+
+
+def trimmed_mean(values: Sequence[float]) -> float:
+    """The mean without the lowest and the highest fifth."""
+    ordered, cut = sorted(values), int(TRIMMED * len(values))
+    return _mean(ordered[cut : len(ordered) - cut])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The fitted effects, variants first, in log milliseconds up to a shared constant, and how sure the cells make them."""
+
+    keys: Mapping[Key, int]  # the place of each variant
+    cells: Mapping[Key, int]  # how many each has
+    effects: Array
+    covariance: Array  # of the effects, for a residual of one
+    projector: Array  # onto what the cells can tell
+    residual: float  # standard deviation; 0 where df is 0
+    df: int
+    confidence: float
+
+    def links(self, key: Key, reference: Key) -> bool:
+        """Whether sessions in common, or a chain of them, let the two be compared."""
+        told = self.projector[:, self.keys[key]] - self.projector[:, self.keys[reference]]
+        asked = np.zeros(len(told))
+        asked[self.keys[key]] += 1
+        asked[self.keys[reference]] -= 1
+        return bool(np.allclose(told, asked, atol=1e-6))
+
+    def half_width(self, variance: float) -> float:
+        """Of the interval of an effect with so many times the residual's variance, as a share. Needs df > 0."""
+        return math.expm1(student_t(self.df, self.confidence) * self.residual * math.sqrt(max(0.0, variance)))
+
+    def ratio_variance(self, key: Key, reference: Key) -> float:
+        """Of the difference of two effects, for a residual of one."""
+        one, other = self.keys[key], self.keys[reference]
+        return float(self.covariance[one, one] + self.covariance[other, other] - 2 * self.covariance[one, other])
+
+
+def fit(values: Mapping[tuple[Key, Session], float], confidence: float = 0.95) -> Fit:
+    """Least squares of cells on variant and session; on one mean alone where there is one variant."""
+    keys = _numbered(key for key, _ in values)
+    sessions = _numbered(session for _, session in values) if len(keys) > 1 else {}
+    design = np.zeros((len(values), len(keys) + len(sessions)))
+    for row, (key, session) in enumerate(values):
+        design[row, keys[key]] = 1
+        if sessions:
+            design[row, len(keys) + sessions[session]] = 1
+    observed = np.array(list(values.values()))
+    inverse = np.asarray(np.linalg.pinv(design.T @ design, hermitian=True), dtype=np.float64)
+    projector = inverse @ design.T @ design
+    effects = inverse @ design.T @ observed
+    df = len(values) - round(float(np.trace(projector)))
+    squares = float(np.sum((observed - design @ effects) ** 2))
+    residual = math.sqrt(squares / df) if df else 0.0
+    counts = Counter(key for key, _ in values)
+    return Fit(keys, counts, effects, inverse, projector, residual, df, confidence)
+
+
+def _numbered(items: Iterable[Item]) -> dict[Item, int]:
+    return {item: place for place, item in enumerate(dict.fromkeys(items))}

@@ -1,0 +1,130 @@
+"""The real experiment on the noise machine: archbench's own turns, repeats, warm-ups and stopping rule, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from archbench.design.schema import MeasurePlan
+from archbench.design.variant import Module, Variant, Workload
+from archbench.measure import timing
+from archbench.measure.experiment import Setup, Task, measure
+from archbench.measure.supervisor import Job
+from archbench.reporting.records import Block
+from archbench.units import NS_PER_S
+from benches.noise import Machine, Noise
+from benches.peers import PROCESS_S
+
+PLENTY = 1 << 40
+
+
+@dataclass
+class Laboratory:
+    """A noise machine, what each variant's call really takes on it, and the blocks that came of it."""
+
+    machine: Machine
+    call_s: Mapping[str, float]  # by variant id
+    measuring_s: float = float("inf")  # the run ends once blocks, repeats and pauses took so long
+    spent_s: float = 0.0
+    blocks: list[Block] = field(default_factory=list)
+    holder: object = None  # the process that had the device last
+
+    def block(self, block: Block) -> None:
+        self.blocks.append(block)
+
+    def failed(self, task: Task, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def progress(self, text: str, seconds_left: float | None) -> None:
+        pass
+
+    def pause(self, seconds: float) -> None:
+        self.spent_s += seconds
+        self.machine.idle(seconds)
+
+    def setup(self, plan: MeasurePlan, deadline: float | None) -> Setup:
+        return Setup(
+            plan,
+            "virtual",
+            PLENTY,
+            deadline=deadline,
+            stop=lambda: self.spent_s >= self.measuring_s,
+            clock=lambda: self.machine.now,
+            pause=self.pause,
+            worker=lambda job, *, timeout: Process(self, job),
+        )
+
+
+class Process:
+    """A worker and its device: the supervisor's protocol above, timing's below."""
+
+    name = "virtual"
+
+    def __init__(self, laboratory: Laboratory, job: Job) -> None:
+        laboratory.machine.idle(PROCESS_S)
+        self.laboratory, self.machine = laboratory, laboratory.machine
+        self.call_s = laboratory.call_s[job.variant.id] * laboratory.machine.new_process()
+
+    def start(self) -> dict[str, Any]:
+        return {"cold_ms": {}}
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if request["do"] == "warm":
+            calls, steady = timing.warm_up(self.forward, self)
+            return asdict(calls) | {"steady": steady, "memory_bytes": None, "memory_kind": None}
+        began, worked = self.machine.now, self.machine.cpu_s
+        calls = timing.block(self.forward, self, call_ns=request["call_ns"])
+        took = self.machine.now - began
+        self.laboratory.spent_s += took
+        lost = 1.0 - (self.machine.cpu_s - worked) / took
+        return asdict(calls) | {"telemetry": {"throttle": float(self.machine.throttled), "lost": lost}}
+
+    def close(self) -> None:
+        pass
+
+    def forward(self) -> None:
+        new, self.laboratory.holder = self.laboratory.holder is not self, self
+        self.machine.call(self.call_s * (1.0 + self.machine.noise.hand_over * new))
+
+    def now_ns(self) -> int:
+        return int(self.machine.now * NS_PER_S)
+
+    def synchronize(self) -> None:
+        pass
+
+    def new_mark(self) -> list[int]:
+        return []
+
+    def record(self, mark: list[int]) -> None:
+        mark[:] = [int(self.machine.cpu_s * NS_PER_S)]
+
+    def elapsed_ns(self, start: list[int], end: list[int]) -> int:
+        return end[0] - start[0]
+
+
+def variants(count: int) -> list[Variant]:
+    """So many variants, the first the reference."""
+    return [Variant(f"v{k}", Module(f"virtual:v{k}"), Workload(), reference=k == 0) for k in range(count)]
+
+
+def experiment(
+    noise: Noise,
+    seed: int,
+    call_s: Sequence[float],
+    plan: MeasurePlan,
+    *,
+    measuring_s: float = float("inf"),
+    budget_s: float | None = None,
+    pairs: Mapping[int, str] | None = None,
+) -> tuple[Laboratory, list[Task]]:
+    """Measure variants whose calls really take `call_s`; the laboratory with every block, and the tasks in that order."""
+    found = CACHE[len(call_s)] = CACHE.get(len(call_s)) or variants(len(call_s))
+    truth = {variant.id: seconds for variant, seconds in zip(found, call_s, strict=True)}
+    laboratory = Laboratory(Machine(noise, seed), truth, measuring_s)
+    tasks = [Task(variant, pair=(pairs or {}).get(place, "")) for place, variant in enumerate(found)]
+    measure(tasks, laboratory.setup(plan, budget_s), laboratory)
+    return laboratory, tasks
+
+
+CACHE: dict[int, list[Variant]] = {}
