@@ -2,49 +2,128 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from archbench.measure.supervisor import WorkerFailed
 
+FLUSH_NS = 300_000  # what writing a cache's worth takes the fake device
+
+
+class NotReady(RuntimeError):
+    """What reading a mark too early raises."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch names it: that name is what a row's reason is made from."""
+
+
+class Mark:
+    """A recorded mark knows the moment the device comes to it; a new one none."""
+
+    at: int | None = None
+
 
 @dataclass
 class FakeDevice:
-    """A host clock and a device queue. A launch takes `launch_ns` of the host; the work itself runs behind it.
+    """A host clock and a device that works behind it, in virtual nanoseconds. Nothing sleeps; the same asked, the same told.
 
-    Reading a mark before the device reached it raises, as CUDA's event does.
+    A launch keeps the host for `launch_ns`, and the device does the work in the order asked. The queue holds `depth`
+    items: the host waits where it is full. Work takes longer while `speed(t)` is under one (a throttled clock), and
+    `cold_ns` longer when it is the first after a flush. `trips` notes what was asked, in order.
     """
 
     launch_ns: int = 10_000
     name: str = "fake"
+    depth: int = 1024
+    asynchronous: bool = True
+    graphs: bool = False
+    cold_ns: int = 0
+    resolution_ns: int = 1  # 500 for CUDA's events
+    capacity: int | None = None  # bytes of memory; null: no allocator to ask
+    speed: Callable[[int], float] = lambda _: 1.0
     host: int = 0
     busy_until: int = 0
     trips: list[str] = field(default_factory=list)
+    queue: deque = field(default_factory=deque)  # when each item that was asked for will be done
+    captured: list[int] | None = None  # the work of the graph being captured
+    cold: bool = False
+    allocated: int = 0
+    peak: int = 0
+    answers: dict[str, float | None] = field(default_factory=dict)  # what telemetry says
 
     def now_ns(self):
         return self.host
 
     def synchronize(self):
+        if self.captured is not None:
+            raise RuntimeError("operation not permitted when stream is capturing")
         self.trips.append("synchronize")
         self.host = max(self.host, self.busy_until)
 
     def new_mark(self):
-        return []
+        return Mark()
 
     def record(self, mark):
         self.trips.append("record")
-        mark[:] = [max(self.host, self.busy_until)]
+        self._enqueue(0)
+        mark.at = self.busy_until
 
     def elapsed_ns(self, start, end):
-        if self.host < end[0]:
-            raise RuntimeError("device not ready")
-        return end[0] - start[0]
+        if start.at is None or end.at is None:
+            raise RuntimeError("a mark was never recorded")
+        if self.host < max(start.at, end.at):
+            raise NotReady("device not ready")
+        return (end.at // self.resolution_ns - start.at // self.resolution_ns) * self.resolution_ns
+
+    def reached(self, mark):
+        return mark.at is not None and self.host >= mark.at
+
+    def fill_queue(self, ns):
+        self.trips.append("fill")
+        if self.asynchronous:
+            self._enqueue(ns)
+
+    def flush_cache(self):
+        self.trips.append("flush")
+        self._ask(FLUSH_NS)
+        self.cold = True
+
+    def capture(self, forward):
+        """The launches of one call as one: no gap between them, one launch's time of the host."""
+        if not self.graphs:
+            return None
+        self.trips.append("capture")
+        self.captured = work = []
+        try:
+            result = forward()
+        finally:
+            self.captured = None
+
+        def replay():
+            self.trips.append("replay")
+            self._ask(sum(work))
+            return result
+
+        return replay
 
     def reset_peak(self):
         self.trips.append("reset_peak")
+        self.peak = self.allocated
 
     def peak_bytes(self):
-        return None
+        return None if self.capacity is None else self.peak
+
+    def memory(self):
+        told = None if self.capacity is None else self.peak
+        return {
+            "allocated": told,
+            "reserved": told,
+            "requested": told,
+            "retries": None if self.capacity is None else 0,
+        }
 
     def autocast(self, workload):
         return nullcontext()
@@ -56,13 +135,49 @@ class FakeDevice:
         return {"device": "fake"}
 
     def telemetry(self):
-        return {}
+        return dict(self.answers)
 
     def launch(self, work_ns):
-        """Ask the device for work; only the launch keeps the host."""
+        """Ask the device for work; only the launch keeps the host. Under capture the work is noted and not done."""
+        if self.captured is not None:
+            self.captured.append(work_ns)
+            return
         self.trips.append("launch")
+        self._ask(work_ns)
+
+    def allocate(self, size):
+        """Memory that is given back when what this returns is let go."""
+        if self.capacity is not None and self.allocated + size > self.capacity:
+            raise OutOfMemoryError(f"out of memory: tried to allocate {size} of {self.capacity} bytes")
+        return Allocation(self, size)
+
+    def _ask(self, work_ns):
         self.host += self.launch_ns
-        self.busy_until = max(self.host, self.busy_until) + work_ns
+        self._enqueue(work_ns + (self.cold_ns if self.cold else 0))
+        self.cold = False
+        if not self.asynchronous:
+            self.host = self.busy_until
+
+    def _enqueue(self, work_ns):
+        while self.queue and self.queue[0] <= self.host:
+            self.queue.popleft()
+        if len(self.queue) >= self.depth:
+            self.host = self.queue.popleft()
+        began = max(self.host, self.busy_until)
+        self.busy_until = began + round(work_ns / self.speed(began))
+        self.queue.append(self.busy_until)
+
+
+class Allocation:
+    """A tensor's memory."""
+
+    def __init__(self, device, size):
+        self.device, self.size = device, size
+        device.allocated += size
+        device.peak = max(device.peak, device.allocated)
+
+    def __del__(self):
+        self.device.allocated -= self.size
 
 
 @dataclass
