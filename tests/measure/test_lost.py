@@ -20,7 +20,8 @@ class Proc:
     """A folder like `/proc`: threads with (ns on a CPU, ns waiting for one), and the machine's ticks."""
 
     def __init__(self):
-        self.folder = Path(tempfile.mkdtemp())
+        self._kept = tempfile.TemporaryDirectory()
+        self.folder = Path(self._kept.name)
 
     def threads(self, **times):
         for thread, (ran, waited) in times.items():

@@ -187,6 +187,17 @@ def test_a_step_where_calls_return_done_is_the_hosts_clock_over_the_calls(timing
     assert device.trips.count("launch") == 5 * 10  # nothing to fill
 
 
+def test_a_step_on_the_cpu_is_the_hosts_clock_and_not_its_cpu_time(timing):
+    """Two threads at work all the time: twice as much CPU time as the clock shows."""
+
+    class TwoThreads(FakeDevice):
+        def elapsed_ns(self, start, end):
+            return 2 * super().elapsed_ns(start, end)
+
+    device = TwoThreads(asynchronous=False)
+    assert timing.step(lambda: device.launch(MS), device, 5) == (1_010_000, 2_020_000)
+
+
 # The device's own work
 
 
@@ -239,6 +250,21 @@ def test_a_device_that_ran_dry_is_asked_again_behind_a_longer_fill(timing):
 
     took = timing.block(forward, device, call_ns=300_000, quantity="device")
     assert number[0] > 7
+    assert set(took.device_ns[took.dropped :]) == {200_000}
+
+
+def test_a_host_that_became_slow_is_given_a_longer_fill(timing):
+    """From the eighth call on it needs ten times as long to ask."""
+    device, number = FakeDevice(), [0]
+
+    def forward():
+        number[0] += 1
+        for _ in range(10):
+            device.launch(20_000)
+            device.host += 90_000 if number[0] >= 8 else 0
+
+    took = timing.block(forward, device, call_ns=300_000, quantity="device")
+    assert number[0] > 8
     assert set(took.device_ns[took.dropped :]) == {200_000}
 
 

@@ -1,0 +1,527 @@
+"""Real timing bugs, each as a small edit of the source and the test that must notice it.
+
+To add one: a line in MUTANTS. The test named last is called with the broken module, so it takes that module and no more.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import test_cuda_device as cuda
+import test_lost as lost
+import test_timing as timing
+
+TIMING, DEVICES, LOST = "timing", "devices", "lost"  # modules of archbench.measure
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` stands once in the module's source; `new` is the bug."""
+
+    bug: str
+    module: str  # below archbench.measure, or its full name
+    old: str
+    new: str
+    killed_by: object
+
+    @property
+    def name(self):
+        return self.module if "." in self.module else f"archbench.measure.{self.module}"
+
+    def source(self):
+        return Path(find_spec(self.name).origin).read_text()
+
+    def load(self):
+        """The module as it would be with the bug, made anew and put nowhere."""
+        return load(self.name, self.source().replace(self.old, self.new))
+
+
+def load(name, source):
+    """A module of that name from that source. No other module sees it."""
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}, mutated>", "exec"), module.__dict__)
+    return module
+
+
+BEFORE_CALL = """    device.synchronize()
+    began = device.now_ns()
+    device.record(start)
+    result = forward()
+"""
+AFTER_CALL = """    device.record(end)
+    device.synchronize()
+    wall = device.now_ns() - began
+    del result
+"""
+STEP_HEAD = """    device.synchronize()
+    if device.asynchronous:
+        forward()  # fills the queue; where a call returns done there is none
+    began = device.now_ns()
+    device.record(start)
+    for _ in range(count):
+        forward()
+"""
+FILLED = "    device.fill_queue(fill_ns)\n    device.record(start)\n"
+
+MUTANTS = [
+    Mutant(
+        "a request without the last wait",
+        TIMING,
+        AFTER_CALL,
+        AFTER_CALL.replace("    device.synchronize()\n", ""),
+        timing.test_a_request_takes_until_the_result_is_ready,
+    ),
+    Mutant(
+        "the clock read before the last wait",
+        TIMING,
+        AFTER_CALL,
+        """    device.record(end)
+    wall = device.now_ns() - began
+    device.synchronize()
+    del result
+""",
+        timing.test_a_request_takes_until_the_result_is_ready,
+    ),
+    Mutant(
+        "the end marked before the call",
+        TIMING,
+        "    result = forward()\n    device.record(end)\n",
+        "    device.record(end)\n    result = forward()\n",
+        timing.test_a_request_takes_until_the_result_is_ready,
+    ),
+    Mutant(
+        "a request that begins while the device is busy",
+        TIMING,
+        BEFORE_CALL,
+        BEFORE_CALL.replace("    device.synchronize()\n", ""),
+        timing.test_a_request_begins_with_the_device_idle,
+    ),
+    Mutant(
+        "the clock started before the first wait",
+        TIMING,
+        BEFORE_CALL,
+        """    began = device.now_ns()
+    device.synchronize()
+    device.record(start)
+    result = forward()
+""",
+        timing.test_a_request_begins_with_the_device_idle,
+    ),
+    Mutant(
+        "the flush inside the timed region",
+        TIMING,
+        "    device.record(start)\n    result = forward()",
+        "    device.record(start)\n    device.flush_cache() if cold_cache else None\n    result = forward()",
+        timing.test_a_request_with_a_cold_cache_pays_for_the_cache_and_not_for_its_flushing,
+    ),
+    Mutant(
+        "the flush left out",
+        TIMING,
+        "    if cold_cache:\n        device.flush_cache()\n    device.synchronize()",
+        "    device.synchronize()",
+        timing.test_a_request_with_a_cold_cache_pays_for_the_cache_and_not_for_its_flushing,
+    ),
+    Mutant(
+        "the result kept over the next call",
+        TIMING,
+        "    del result\n    return wall",
+        "    request.__dict__['kept'] = result\n    return wall",
+        timing.test_the_result_of_a_request_is_let_go_before_the_next_call,
+    ),
+    Mutant(
+        "the result let go inside the timed region",
+        TIMING,
+        AFTER_CALL,
+        "    del result\n" + AFTER_CALL.replace("    del result\n", ""),
+        timing.test_a_result_is_let_go_outside_the_timed_region,
+    ),
+    Mutant(
+        "the hand-over call counted",
+        TIMING,
+        "(BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)",
+        "(BLOCK_CALLS, BLOCK_NS, 0)",
+        timing.test_the_hand_over_call_is_kept_but_does_not_count,
+    ),
+    Mutant(
+        "the hand-over call thrown away",
+        TIMING,
+        "    return Calls(tuple(walls), tuple(devices), dropped)",
+        "    return Calls(tuple(walls[dropped:]), tuple(devices[dropped:]), 0)",
+        timing.test_the_hand_over_call_is_kept_but_does_not_count,
+    ),
+    Mutant(
+        "the hand-over call taken for one of the five",
+        TIMING,
+        "while len(walls) - dropped < at_least",
+        "while len(walls) < at_least",
+        timing.test_a_block_of_fast_calls_drops_the_hand_over_and_lasts_50_ms_and_5_calls,
+    ),
+    Mutant(
+        "the hand-over call's time taken for the block's",
+        TIMING,
+        "or sum(walls[dropped:]) < for_ns",
+        "or sum(walls) < for_ns",
+        timing.test_a_block_of_fast_calls_drops_the_hand_over_and_lasts_50_ms_and_5_calls,
+    ),
+    Mutant(
+        "a slow call dropped as a hand-over",
+        TIMING,
+        "(1, 0, 0) if turn.slow",
+        "(1, 0, 1) if turn.slow",
+        timing.test_a_block_of_a_slow_network_is_one_call_and_drops_none_whatever_the_quantity,
+    ),
+    Mutant(
+        "a step that waits for each call",
+        TIMING,
+        "    for _ in range(count):\n        forward()\n",
+        "    for _ in range(count):\n        forward()\n        device.synchronize()\n",
+        timing.test_calls_overlap_in_a_step_as_they_do_not_in_requests,
+    ),
+    Mutant(
+        "a step not divided by its calls",
+        TIMING,
+        "return round(period / count)",
+        "return round(period)",
+        timing.test_a_step_of_a_device_bound_network_is_the_devices_work,
+    ),
+    Mutant(
+        "a step divided by one call more",
+        TIMING,
+        "return round(period / count), round(between / count)",
+        "return round(period / (count + 1)), round(between / (count + 1))",
+        timing.test_a_step_of_a_device_bound_network_is_the_devices_work,
+    ),
+    Mutant(
+        "a step marked before the queue is filled",
+        TIMING,
+        STEP_HEAD,
+        """    device.synchronize()
+    began = device.now_ns()
+    device.record(start)
+    if device.asynchronous:
+        forward()
+    for _ in range(count):
+        forward()
+""",
+        timing.test_a_step_of_a_device_bound_network_is_the_devices_work,
+    ),
+    Mutant(
+        "a step from an idle device",
+        TIMING,
+        "    if device.asynchronous:\n        forward()  # fills the queue; where a call returns done there is none\n",
+        "",
+        timing.test_calls_overlap_in_a_step_as_they_do_not_in_requests,
+    ),
+    Mutant(
+        "a step behind other work, which hides a slow host",
+        TIMING,
+        "        forward()  # fills the queue; where a call returns done there is none\n",
+        "        device.fill_queue(count * 100_000)\n",
+        timing.test_a_step_of_a_host_bound_network_is_the_hosts_time_however_the_queue_is_filled,
+    ),
+    Mutant(
+        "a step by the host's clock, begun while the first call runs",
+        TIMING,
+        "period = between if device.asynchronous else wall",
+        "period = wall",
+        timing.test_a_step_of_a_device_bound_network_is_the_devices_work,
+    ),
+    Mutant(
+        "a step on the CPU that is its CPU time",
+        TIMING,
+        "period = between if device.asynchronous else wall",
+        "period = between",
+        timing.test_a_step_on_the_cpu_is_the_hosts_clock_and_not_its_cpu_time,
+    ),
+    Mutant(
+        "every result of a stretch kept",
+        TIMING,
+        "    for _ in range(count):\n        forward()\n",
+        "    kept = []\n    for _ in range(count):\n        kept.append(forward())\n",
+        timing.test_no_two_results_of_a_stretch_are_alive_together,
+    ),
+    Mutant(
+        "a result kept until the next rebinds its name",
+        TIMING,
+        "    for _ in range(count):\n        forward()\n",
+        "    for _ in range(count):\n        result = forward()\n",
+        timing.test_no_two_results_of_a_stretch_are_alive_together,
+    ),
+    Mutant(
+        "stretches sized by the slow first call",
+        TIMING,
+        "min(turn.call_ns, entries[0][0])",
+        "entries[0][0]",
+        timing.test_a_slow_hand_over_makes_no_stretch_short,
+    ),
+    Mutant(
+        "stretches sized by requests",
+        TIMING,
+        "min(turn.call_ns, entries[0][0])",
+        "turn.call_ns",
+        timing.test_a_stretch_is_50_ms_however_much_faster_steps_are_than_requests,
+    ),
+    Mutant(
+        "the hand-over stretch counted",
+        TIMING,
+        "    return Calls(walls, devices, HAND_OVER_CALLS)",
+        "    return Calls(walls, devices, 0)",
+        timing.test_a_slow_hand_over_makes_no_stretch_short,
+    ),
+    Mutant(
+        "two stretches, of which neither can be said to be disturbed",
+        TIMING,
+        "while len(entries) < HAND_OVER_CALLS + STRETCHES:",
+        "while len(entries) < STRETCHES:",
+        timing.test_a_step_block_is_three_stretches_of_50_ms_and_5_calls_after_a_hand_over,
+    ),
+    Mutant(
+        "the device's time begun before the fill",
+        TIMING,
+        FILLED,
+        "    device.record(start)\n    device.fill_queue(fill_ns)\n",
+        timing.test_the_devices_own_work_is_asked_for_behind_a_filled_queue_where_there_are_none,
+    ),
+    Mutant(
+        "the device's time behind no fill",
+        TIMING,
+        FILLED,
+        "    device.record(start)\n",
+        timing.test_the_devices_own_work_is_asked_for_behind_a_filled_queue_where_there_are_none,
+    ),
+    Mutant(
+        "a queue that ran dry not noticed",
+        TIMING,
+        "dry = device.reached(start)",
+        "dry = False",
+        timing.test_a_device_that_ran_dry_is_asked_again_behind_a_longer_fill,
+    ),
+    Mutant(
+        "a queue looked at when all is done",
+        TIMING,
+        "    dry = device.reached(start)\n    device.synchronize()\n",
+        "    device.synchronize()\n    dry = device.reached(start)\n",
+        timing.test_the_devices_own_work_is_asked_for_behind_a_filled_queue_where_there_are_none,
+    ),
+    Mutant(
+        "the last try reported although it ran dry",
+        TIMING,
+        "        if not taken.dry:\n            return taken\n",
+        "        if not taken.dry or _ == FILL_TRIES - 1:\n            return taken\n",
+        timing.test_a_network_that_waits_inside_has_no_device_time_to_report,
+    ),
+    Mutant(
+        "the same fill tried again",
+        TIMING,
+        "count, fill_ns = max(1, count // 2), FILL_MARGIN * taken.asked_ns",
+        "count = max(1, count // 2)",
+        timing.test_a_host_that_became_slow_is_given_a_longer_fill,
+    ),
+    Mutant(
+        "a graph captured and not replayed",
+        TIMING,
+        "call = turn.forward if replay is None else replay",
+        "call = turn.forward",
+        timing.test_the_devices_own_work_is_a_replayed_graphs_where_there_are_graphs,
+    ),
+    Mutant(
+        "one tiny replay between coarse marks",
+        TIMING,
+        "most = 1 if replay is None or turn.cold_cache else MOST_REPLAYS",
+        "most = 1",
+        timing.test_marks_are_too_coarse_for_one_tiny_replay_and_not_for_many,
+    ),
+    Mutant(
+        "many replays that warm the cache for one another",
+        TIMING,
+        "most = 1 if replay is None or turn.cold_cache else MOST_REPLAYS",
+        "most = 1 if replay is None else MOST_REPLAYS",
+        timing.test_the_devices_own_work_with_a_cold_cache_pays_at_every_call,
+    ),
+    Mutant(
+        "warm-up ended at its first medians",
+        TIMING,
+        "if len(medians) == STEADY_BLOCKS and",
+        "if",
+        timing.test_warm_up_goes_on_until_three_medians_agree,
+    ),
+    Mutant(
+        "a network that never settles taken for steady",
+        TIMING,
+        "    return kept, False",
+        "    return kept, True",
+        timing.test_a_network_that_never_settles_is_not_steady,
+    ),
+    Mutant(
+        "warm-up ended while a boost fades",
+        TIMING,
+        "STEADY_WITHIN = 0.01",
+        "STEADY_WITHIN = 0.1",
+        timing.test_warm_up_waits_out_a_boost_that_fades,
+    ),
+    Mutant(
+        "a sign of life inside the timed region",
+        TIMING,
+        "        wall, on_device = request(forward, device, cold_cache=cold_cache)\n",
+        "        began = device.now_ns()\n"
+        "        _, on_device = request(forward, device, cold_cache=cold_cache)\n"
+        "        pulse and pulse()\n"
+        "        wall = device.now_ns() - began\n",
+        timing.test_signs_of_life_come_once_a_second_and_are_not_in_the_times,
+    ),
+    Mutant(
+        "a sign of life at every call",
+        TIMING,
+        "self.device.now_ns() - self.last >= NS_PER_S",
+        "True",
+        timing.test_signs_of_life_come_once_a_second_and_are_not_in_the_times,
+    ),
+    Mutant(
+        "a wait for another device",
+        DEVICES,
+        "torch.cuda.synchronize(self.index)",
+        "torch.cuda.synchronize(0)",
+        cuda.test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream,
+    ),
+    Mutant(
+        "a mark on another device's stream",
+        DEVICES,
+        "mark.record(torch.cuda.current_stream(self.index))",
+        "mark.record(torch.cuda.current_stream(0))",
+        cuda.test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream,
+    ),
+    Mutant(
+        "a mark on a stream of its own",
+        DEVICES,
+        "mark.record(torch.cuda.current_stream(self.index))",
+        "mark.record(torch.cuda.Stream(self.index))",
+        cuda.test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream,
+    ),
+    Mutant(
+        "marks without timing",
+        DEVICES,
+        "torch.cuda.Event(enable_timing=True)",
+        "torch.cuda.Event()",
+        cuda.test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream,
+    ),
+    Mutant(
+        "milliseconds taken for microseconds",
+        DEVICES,
+        "round(start.elapsed_time(end) * 1e6)",
+        "round(start.elapsed_time(end) * 1e3)",
+        cuda.test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream,
+    ),
+    Mutant(
+        "work sent to the first device",
+        DEVICES,
+        "        torch.cuda.set_device(index)\n",
+        "",
+        cuda.test_the_device_is_made_current_so_that_work_goes_to_it,
+    ),
+    Mutant(
+        "the peak not reset",
+        DEVICES,
+        "        torch.cuda.reset_peak_memory_stats(self.index)\n",
+        "",
+        cuda.test_peak_memory_is_the_allocators_of_that_device,
+    ),
+    Mutant(
+        "the peak of another device",
+        DEVICES,
+        "torch.cuda.max_memory_allocated(self.index)",
+        "torch.cuda.max_memory_allocated(0)",
+        cuda.test_peak_memory_is_the_allocators_of_that_device,
+    ),
+    Mutant(
+        "what is allocated now taken for the peak",
+        DEVICES,
+        '"allocated_bytes.all.peak"',
+        '"allocated_bytes.all.current"',
+        cuda.test_memory_is_the_peaks_of_what_was_allocated_reserved_and_requested_and_the_retries,
+    ),
+    Mutant(
+        "what is not counted taken for 0",
+        DEVICES,
+        "told.get(theirs)",
+        "told.get(theirs, 0)",
+        cuda.test_memory_that_this_torch_does_not_count_is_null,
+    ),
+    Mutant(
+        "a capture that is not warmed up",
+        DEVICES,
+        "            for _ in range(CAPTURE_WARM_UPS):\n                forward()\n",
+        "            pass\n",
+        cuda.test_a_graph_is_captured_once_after_warming_up_on_a_side_stream_and_replayed,
+    ),
+    Mutant(
+        "a side stream that does not wait for the input",
+        DEVICES,
+        "        side.wait_stream(current)\n",
+        "",
+        cuda.test_a_graph_is_captured_once_after_warming_up_on_a_side_stream_and_replayed,
+    ),
+    Mutant(
+        "a capture beside the warming up",
+        DEVICES,
+        "        current.wait_stream(side)\n",
+        "",
+        cuda.test_a_graph_is_captured_once_after_warming_up_on_a_side_stream_and_replayed,
+    ),
+    Mutant(
+        "a graph captured at every block",
+        DEVICES,
+        "if forward not in self._replays:",
+        "if True:",
+        cuda.test_a_graph_is_captured_once_after_warming_up_on_a_side_stream_and_replayed,
+    ),
+    Mutant(
+        "a fill a thousand times too short",
+        DEVICES,
+        "ns * khz / 1e6",
+        "ns * khz / 1e9",
+        cuda.test_the_devices_own_work_is_asked_for_behind_a_kernel_that_sleeps_on_the_same_stream,
+    ),
+    Mutant(
+        "a flush that fits the cache",
+        DEVICES,
+        "CACHES * cache_bytes",
+        "cache_bytes // 2",
+        cuda.test_a_flush_writes_twice_the_cache_and_keeps_its_buffer,
+    ),
+    Mutant(
+        "tf32 left on for convolutions",
+        DEVICES,
+        "        torch.backends.cudnn.allow_tf32 = allowed\n",
+        "",
+        cuda.test_tf32_is_said_for_both_families_and_never_left_as_torch_has_it,
+    ),
+    Mutant(
+        "time lost since the process began",
+        LOST,
+        "now[column] - before.get(thread, (0, 0))[column]",
+        "now[column]",
+        lost.test_lost_is_counted_since_it_was_last_asked,
+    ),
+    Mutant(
+        "waiting over running alone",
+        LOST,
+        "_share(waited, ran + waited)",
+        "_share(waited, ran)",
+        lost.test_lost_is_the_waiting_of_all_threads_over_their_running_and_waiting,
+    ),
+    Mutant(
+        "nothing known taken for nothing lost",
+        LOST,
+        "part / whole if whole > 0 else None",
+        "part / whole if whole > 0 else 0.0",
+        lost.test_where_the_kernel_says_nothing_it_is_null,
+    ),
+    Mutant(
+        "guest time counted twice",
+        LOST,
+        "ACCOUNTED = 8",
+        "ACCOUNTED = 10",
+        lost.test_steal_is_a_share_of_all_cpus_time,
+    ),
+]

@@ -1,0 +1,35 @@
+"""Every bug of `mutants.py` is noticed by the test named beside it, and by nothing but the bug.
+
+The broken source is loaded as a module of its own in this process and handed to the test; no process, no file is made.
+"""
+
+import pytest
+from fakes import NotReady, OutOfMemoryError
+from mutants import MUTANTS, load
+
+from archbench.errors import CannotMeasure
+
+# What a test that notices raises, or the fake device for it. Not NameError and the like: that would be a bad edit.
+NOTICED = (AssertionError, NotReady, OutOfMemoryError, CannotMeasure, pytest.fail.Exception)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.bug)
+def test_a_timing_bug_is_noticed(mutant):
+    assert mutant.source().count(mutant.old) == 1, "the edit does not fit the source any more"
+    broken = mutant.load()
+    try:
+        mutant.killed_by(broken)
+    except NOTICED:
+        return
+    pytest.fail(f"{mutant.killed_by.__name__} passes with {mutant.bug}")
+
+
+@pytest.mark.parametrize("check", {m.killed_by: m for m in MUTANTS}.items(), ids=lambda item: item[0].__name__)
+def test_the_same_test_passes_without_the_bug(check):
+    """On the source loaded in the same way, so that only the edit makes the difference."""
+    killer, mutant = check
+    killer(load(mutant.name, mutant.source()))
+
+
+def test_there_are_enough_bugs_and_each_is_another():
+    assert len({(mutant.module, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS) >= 25
