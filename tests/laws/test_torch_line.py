@@ -33,6 +33,7 @@ SUPERVISING = [
     "environment",
     "plugins",
     "worker",
+    "nvml",
 ]  # of measure/, in the parent
 
 
