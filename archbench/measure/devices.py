@@ -12,6 +12,7 @@ import torch
 from archbench.design.variant import Workload
 from archbench.errors import CannotMeasure
 from archbench.measure.lost import LostTime
+from archbench.measure.nvml import Nvml
 
 Forward = Callable[[], object]
 
@@ -86,10 +87,12 @@ class Device(Protocol):
         """What disturbs or slows it, by name; shares are since this was last asked; null where unknown."""
 
 
-class Telemetry(Protocol):
-    """What a GPU's driver tells beside torch."""
+class Driver(Protocol):
+    """What a GPU's driver tells beside torch: `Nvml`, and a double of it in tests."""
 
     def telemetry(self) -> dict[str, float | None]: ...
+
+    def identity(self) -> dict[str, Any]: ...
 
 
 class CpuDevice:
@@ -164,20 +167,22 @@ class CpuDevice:
 
 
 class CudaDevice:
-    """One GPU by index, timed with CUDA events on the current stream. `nvml` is asked what torch does not know."""
+    """One GPU by index, timed with CUDA events on the current stream. Its driver is asked what torch does not know."""
 
     asynchronous = True
 
-    def __init__(self, index: int = 0, nvml: Telemetry | None = None) -> None:
+    def __init__(self, index: int = 0, driver: Callable[[str | None], Driver] = Nvml) -> None:
         if not torch.cuda.is_available():
             raise CannotMeasure("measure.device: cuda is not available to torch here; take cpu, or none to price only")
         if index >= torch.cuda.device_count():
             raise CannotMeasure(f"measure.device: cuda:{index} is not there; torch sees {torch.cuda.device_count()}")
-        self.index, self.name, self.nvml = index, f"cuda:{index}", nvml
+        self.index, self.name = index, f"cuda:{index}"
         self.workload = Workload()
         self._replays: dict[Forward, Forward] = {}
         self._scratch: torch.Tensor | None = None
         torch.cuda.set_device(index)
+        self.uuid = str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) or None
+        self.driver = driver(self.uuid)
 
     def now_ns(self) -> int:
         return time.perf_counter_ns()
@@ -261,7 +266,7 @@ class CudaDevice:
         properties = torch.cuda.get_device_properties(self.index)
         return {
             "device": properties.name,
-            "uuid": str(getattr(properties, "uuid", "")) or None,
+            "uuid": self.uuid,
             "sms": properties.multi_processor_count,
             "l2_bytes": getattr(properties, "L2_cache_size", None),
             "memory_bytes": properties.total_memory,
@@ -271,10 +276,11 @@ class CudaDevice:
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
             "tf32": torch.backends.cudnn.allow_tf32,
             "flags": _flags(self.workload) | {"fp32": "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"},
+            **self.driver.identity(),
         }
 
     def telemetry(self) -> dict[str, float | None]:
-        return {} if self.nvml is None else self.nvml.telemetry()
+        return self.driver.telemetry()
 
 
 def _flags(workload: Workload) -> dict[str, Any]:

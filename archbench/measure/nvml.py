@@ -48,6 +48,15 @@ class Nvml:
             "foreign": self._foreign(),
         }
 
+    def identity(self) -> dict[str, str | float | bool | None]:
+        """The driver's version, the power limit in force in watts, and whether this is a MIG slice."""
+        ask = self._library
+        return {
+            "driver": self._asked(lambda: str(ask.nvmlSystemGetDriverVersion())),
+            "power_limit_watts": self._asked(lambda: ask.nvmlDeviceGetEnforcedPowerLimit(self._whole()) / MW_PER_W),
+            "mig": None if self._handle is None else self._is_slice,
+        }
+
     def energy_mj(self) -> int | None:
         """Millijoules since the driver was loaded; null of a MIG slice, whose share of the board's nobody knows."""
         return self._asked(lambda: int(self._library.nvmlDeviceGetTotalEnergyConsumption(self._whole())))

@@ -314,24 +314,47 @@ def test_a_flush_writes_twice_the_cache_and_keeps_its_buffer(devices):
     assert cuda.calls == [f"{100 << 20} of torch.uint8 on cuda:1", "zero", "zero"]
 
 
-def test_telemetry_is_what_the_driver_says_and_nothing_without_one(devices):
-    class Driver:
-        def telemetry(self):
-            return {"sm_mhz": 1755.0, "foreign": None}
+class Driver:
+    """Answers for the GPU it was made for."""
 
-    with opened(devices, nvml=Driver()) as (device, _):
+    def __init__(self, uuid):
+        self.uuid = uuid
+
+    def telemetry(self):
+        return {"sm_mhz": 1755.0, "foreign": None}
+
+    def identity(self):
+        return {"driver": f"of {self.uuid}", "power_limit_watts": 700.0, "mig": False}
+
+
+def test_telemetry_is_what_the_driver_says_of_that_gpu(devices):
+    with opened(devices, driver=Driver) as (device, _):
         assert device.telemetry() == {"sm_mhz": 1755.0, "foreign": None}
+        assert device.driver.uuid == Properties.uuid
+
+
+def test_telemetry_without_a_driver_is_null_and_never_0(devices):
     with opened(devices) as (device, _):
-        device.nvml = None
-        assert device.telemetry() == {}
+        told = device.telemetry()
+        assert {"sm_mhz", "max_sm_mhz", "memory_mhz", "celsius", "watts", "throttle", "foreign"} <= told.keys()
+        assert torch.cuda.is_available() or set(told.values()) == {None}
 
 
 def test_identity_names_the_gpu_its_cache_and_how_torch_is_set(devices):
-    with opened(devices) as (device, _), flags_kept(), patch.object(torch.backends.cudnn, "version", lambda: 91002):
+    with (
+        opened(devices, driver=Driver) as (device, _),
+        flags_kept(),
+        patch.object(torch.backends.cudnn, "version", lambda: 91002),
+    ):
         device.configure(Workload(precision="amp_bf16", memory_format="channels_last"))
         identity = device.identity()
     assert (identity["device"], identity["cudnn"]) == ("NVIDIA Double", 91002)
     assert (identity["sms"], identity["l2_bytes"]) == (132, 50 << 20)
+    assert (identity["driver"], identity["power_limit_watts"], identity["mig"]) == (
+        f"of {Properties.uuid}",
+        700.0,
+        False,
+    )
     assert identity["flags"] == {
         "autocast": "bfloat16",
         "cudnn_benchmark": True,

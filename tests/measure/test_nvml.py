@@ -61,6 +61,14 @@ class NvmlDouble:
     def nvmlDeviceGetPowerUsage(self, handle):
         return self._of_a_gpu("power", handle, 312_500)
 
+    def nvmlSystemGetDriverVersion(self):
+        if not self.driver:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED)
+        return "580.65.06"
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle):
+        return self._of_a_gpu("power limit", handle, 700_000)
+
     def nvmlDeviceGetTotalEnergyConsumption(self, handle):
         return self._of_a_gpu("energy", handle, 987_654_321)
 
@@ -187,3 +195,10 @@ def test_this_machines_driver_answers_or_is_null():
     """The real library, whatever this machine has: nothing raises."""
     told = Nvml("GPU-00000000-0000-0000-0000-000000000000").telemetry()
     assert set(told.values()) == {None}
+
+
+def test_identity_names_the_driver_the_power_limit_and_whether_it_is_a_slice():
+    assert Nvml(GPU, NvmlDouble()).identity() == {"driver": "580.65.06", "power_limit_watts": 700.0, "mig": False}
+    assert Nvml(SLICE, NvmlDouble()).identity() == {"driver": "580.65.06", "power_limit_watts": None, "mig": True}
+    nothing = {"driver": None, "power_limit_watts": None, "mig": None}
+    assert Nvml(GPU, NvmlDouble(driver=False)).identity() == nothing
