@@ -228,8 +228,11 @@ class CudaDevice:
                 forward()
         current.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            result = forward()
+        try:
+            with torch.cuda.graph(graph):
+                result = forward()
+        finally:
+            torch.cuda.set_stream(current)  # a capture that fails leaves torch on the stream it was made on
 
         def replay() -> object:
             graph.replay()

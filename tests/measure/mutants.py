@@ -469,6 +469,13 @@ MUTANTS = [
         cuda.test_a_graph_is_captured_once_after_warming_up_on_a_side_stream_and_replayed,
     ),
     Mutant(
+        "a failed capture that leaves later marks on its stream",
+        DEVICES,
+        "            torch.cuda.set_stream(current)",
+        "            pass",
+        cuda.test_a_capture_that_fails_says_so_and_leaves_its_stream,
+    ),
+    Mutant(
         "a graph captured at every block",
         DEVICES,
         "if forward not in self._replays:",

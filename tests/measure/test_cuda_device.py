@@ -103,10 +103,17 @@ class CudaDouble:
 
     @contextmanager
     def graph(self, graph):
+        """As torch 2.14 does it: the stream is left only where the capture ends well."""
         assert isinstance(graph, self.CUDAGraph)
         self.calls.append("capture")
+        self.streams.append("capturing stream")
         yield
+        self.streams.pop()
         self.calls.append("captured")
+
+    def set_stream(self, stream):
+        self.calls.append(f"back to {stream}")
+        self.streams = [str(stream)]
 
     def _sleep(self, cycles):
         """Goes where torch sends work that is told no stream: the current one of the device made current."""
@@ -241,8 +248,9 @@ CAPTURE = [
     "off side",
     "stream of 1 waits for side",
     "capture",
-    "forward on stream of 1",
+    "forward on capturing stream",
     "captured",
+    "back to stream of 1",
 ]
 
 
@@ -259,6 +267,18 @@ def test_a_graph_is_captured_once_after_warming_up_on_a_side_stream_and_replayed
         assert replay() == "result"
         assert device.capture(forward) is replay
         assert cuda.calls == ["replay"]
+
+
+def test_a_capture_that_fails_says_so_and_leaves_its_stream(devices):
+    with opened(devices) as (device, cuda):
+
+        def reads_a_value():
+            if "capture" in cuda.calls:
+                raise RuntimeError("operation not permitted when stream is capturing")
+
+        with pytest.raises(RuntimeError, match="not permitted"):
+            device.capture(reads_a_value)
+        assert str(cuda.current_stream(1)) == "stream of 1"
 
 
 def test_a_device_block_replays_between_its_marks(devices):
@@ -476,8 +496,10 @@ def test_a_call_that_waits_cannot_be_captured_and_the_device_goes_on():
     def reads_a_value():
         return float(forward()["p2"].sum())
 
+    before = torch.cuda.current_stream()
     with pytest.raises(CannotMeasure, match="the network waits"):
         block(reads_a_value, device, call_ns=5 * MS, quantity="device")
+    assert torch.cuda.current_stream() == before
     assert block(forward, device, call_ns=5 * MS).counted_ns
 
 

@@ -6,7 +6,7 @@ Each test is given the module it tests, so that `test_mutations.py` can hand it 
 from itertools import pairwise
 
 import pytest
-from fakes import FakeDevice, NotReady
+from fakes import FakeDevice, NotReady, OutOfMemoryError
 
 import archbench.measure.timing
 from archbench.errors import CannotMeasure
@@ -381,3 +381,10 @@ def test_reading_a_mark_too_early_is_an_error():
     device.record(end)
     with pytest.raises(NotReady, match="not ready"):
         device.elapsed_ns(start, end)
+
+
+def test_a_call_that_runs_out_of_memory_says_so_whatever_the_quantity(timing):
+    for quantity in ("request", "step", "device"):
+        device = FakeDevice(capacity=100, graphs=True)
+        with pytest.raises(OutOfMemoryError, match="tried to allocate 101 of 100 bytes"):
+            timing.block(lambda d=device: d.allocate(101), device, call_ns=MS, quantity=quantity)
