@@ -60,6 +60,7 @@ class Process:
     """A worker and its device: the supervisor's protocol above, timing's below."""
 
     name = "virtual"
+    asynchronous = False
 
     def __init__(self, laboratory: Laboratory, job: Job) -> None:
         laboratory.machine.idle(PROCESS_S)

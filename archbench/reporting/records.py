@@ -61,7 +61,7 @@ class Block:
     generation: int
     round: int
     order: int
-    wall_ns: tuple[int, ...]  # host clock; of a step or device block, each entry is of several calls, divided by them
+    wall_ns: tuple[int, ...]  # of one call each, by the host's clock; entries of a step or device block are of several
     device_ns: tuple[int, ...]  # CUDA events around the same calls; on the CPU, process CPU time
     quantity: Quantity = "request"  # how its calls were made
     phase: Phase = "steady"
