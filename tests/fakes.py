@@ -190,6 +190,14 @@ class Lab:
     fails: dict[tuple[str, str], str] = field(default_factory=dict)  # (variant id, request) -> reason
     log: list[tuple[str, str]] = field(default_factory=list)
     running: int = 0
+    quantities: tuple[str, ...] = ()  # what the device tells besides requests
+    telemetry: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # by variant id: of its next blocks
+    takes: Callable[[str, int], float] | None = None  # seconds of a call, by variant id and how many the process made
+    paused: list[float] = field(default_factory=list)
+
+    def pause(self, seconds):
+        self.paused.append(seconds)
+        self.now += seconds
 
     def clock(self):
         return self.now
@@ -206,20 +214,22 @@ class FakeWorker:
 
     def start(self):
         self.lab.now += self.lab.start_s
-        return self._reply("start", {"traced": {"macs": 1}, "uncounted": {}, "cold_ms": {"import": 1.0, "build": 2.0}})
+        facts = {"traced": {"macs": 1}, "uncounted": {}, "cold_ms": {"import": 1.0, "build": 2.0}}
+        return self._reply("start", facts | {"quantities": list(self.lab.quantities)})
 
     def ask(self, request):
         assert not self.closed
         assert self.lab.running == 0, "two workers run at once"
         self.lab.running += 1
-        took = self.lab.call_s.get(self.id, 1.0)
+        took = self.lab.takes(self.id, self.blocks) if self.lab.takes else self.lab.call_s.get(self.id, 1.0)
         self.lab.now += took
         self.lab.running -= 1
         timed = {"wall_ns": [int(took * 1e9)], "device_ns": [int(took * 1e9)], "dropped": 0}
         if request["do"] == "warm":
             return self._reply("warm", timed | {"steady": True, "memory_bytes": 5, "memory_kind": "traced"})
         self.blocks += 1
-        return self._reply("block", timed | {"telemetry": {}})
+        told = self.lab.telemetry.get(self.id)
+        return self._reply("block", timed | {"telemetry": told.pop(0) if told else {}})
 
     def _reply(self, verb, reply):
         self.lab.log.append((verb, self.id))

@@ -1,6 +1,7 @@
 """The experiment on a scripted clock: fresh processes, mirrored rounds, the budget, failures, going on."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from fakes import Lab
@@ -8,6 +9,7 @@ from networks import sized
 
 from archbench.design.schema import MeasurePlan
 from archbench.measure.experiment import PROCESS_BYTES, Setup, Task, groups, measure
+from archbench.measure.hygiene import Hygiene
 
 GIB = 1 << 30
 
@@ -41,8 +43,10 @@ def tasks(count, *, reference=0, **sizes):
     return found
 
 
-def setup(lab, *, budget=None, memory=100 * GIB, **plan):
-    return Setup(MeasurePlan(**plan), "cpu", memory, deadline=budget, clock=lab.clock, worker=lab.worker)
+def setup(lab, *, budget=None, memory=100 * GIB, stop=lambda: False, **plan):
+    return Setup(
+        MeasurePlan(**plan), "cpu", memory, (), budget, stop=stop, clock=lab.clock, pause=lab.pause, worker=lab.worker
+    )
 
 
 def test_each_generation_starts_every_variant_afresh_and_runs_an_order_and_its_mirror():
@@ -180,3 +184,148 @@ def test_a_warm_up_block_keeps_what_the_process_found():
     first = sink.blocks[0]
     assert (first.phase, first.start["memory_bytes"], first.start["steady"]) == ("warm-up", 5, True)
     assert first.start["cold_ms"] == {"import": 1.0, "build": 2.0, "first call": 1000.0}
+
+
+def test_a_pair_is_never_parted_by_memory():
+    given = [replace(task, pair=f"p{place // 2}") for place, task in enumerate(tasks(6, weight_bytes=GIB))]
+    found = groups(given, 3 * (PROCESS_BYTES + GIB))
+    assert [len(group) for group in found] == [2, 3, 3]  # the reference's own pair, then the reference with each other
+    for group in found:
+        pairs = Counter(task.pair for task in group)
+        assert pairs["p0"] in (1, 2)
+        assert all(count == 2 for pair, count in pairs.items() if pair != "p0")
+
+
+THROTTLED, CALM = {"throttle": 8.0}, {"throttle": 0.0}
+
+
+def test_a_disturbed_block_is_kept_and_taken_again_after_pauses_that_grow():
+    lab, sink, given = Lab(), Sink(), tasks(2)
+    lab.telemetry = {given[1].variant.id: [THROTTLED, THROTTLED, CALM]}
+    measure(given, setup(lab, generations=1), sink)
+    first = [b for b in sink.steady() if b.id == given[1].variant.id and b.round == 1]
+    assert [(b.attempt, bool(b.disturbed)) for b in first[:3]] == [(0, True), (1, True), (2, False)]
+    assert len({b.order for b in first[:3]}) == 1
+    assert first[0].disturbed == ("the clock was throttled",)
+    assert lab.paused == [1.0, 2.0]
+    assert {b.attempt for b in sink.steady() if b.id == given[0].variant.id} == {0}
+
+
+def test_a_block_is_taken_again_three_times_at_most_and_the_run_goes_on():
+    lab, sink, given = Lab(call_s={}), Sink(), tasks(2)
+    lab.call_s = {task.variant.id: 0.01 for task in given}
+    lab.telemetry = {given[0].variant.id: [THROTTLED] * 4 + [CALM] * 99}
+    measure(given, setup(lab, generations=1), sink)
+    attempts = Counter(b.attempt for b in sink.steady() if b.id == given[0].variant.id)
+    assert attempts == {0: 6, 1: 1, 2: 1, 3: 1}
+    assert lab.paused == [1.0, 2.0, 4.0]
+
+
+def test_a_machine_that_is_always_disturbed_is_measured_as_it_is():
+    """Twenty seconds of patience a generation: two turns of 1 + 2 + 4 s and one of 1 + 2, then no more."""
+    lab, sink, given = Lab(), Sink(), tasks(2)
+    lab.call_s = {task.variant.id: 0.01 for task in given}
+    lab.telemetry = {task.variant.id: [THROTTLED] * 99 for task in given}
+    measure(given, setup(lab, generations=1), sink)
+    assert lab.paused == [1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 1.0, 2.0, 1.0, 1.0]
+    assert len({(b.round, b.order) for b in sink.steady()}) == 12
+    assert all(b.disturbed for b in sink.steady())
+
+
+def test_a_slow_clock_is_slow_by_the_others_and_a_fast_one_is_no_fault():
+    hygiene = Hygiene()
+    assert [bool(hygiene.reasons({"sm_mhz": mhz})) for mhz in (1400, 1410, 1400, 1200, 1500, 1260)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "reason"),
+    [
+        ({"lost": 0.11}, "11.0% of its time was lost to others"),
+        ({"foreign": 1.0}, "another process was on the device"),
+        ({"throttle": 4.0}, "the clock was throttled"),
+        ({"lost": 0.10, "foreign": 0.0, "throttle": 0.0}, None),
+        ({"lost": None, "sm_mhz": None, "throttle": None}, None),
+        ({}, None),
+    ],
+)
+def test_what_disturbs_a_block(telemetry, reason):
+    assert Hygiene().reasons(telemetry) == (() if reason is None else (reason,))
+
+
+def jittered(share):
+    """Calls of a tenth of a second that a fresh process makes longer or shorter by so much, in turn."""
+    processes = iter(range(10_000))
+    factor = {}
+
+    def takes(identifier, blocks):
+        if blocks == 0:
+            factor[identifier] = 1 + share * (-1) ** next(processes)
+        return 0.1 * factor[identifier]
+
+    return takes
+
+
+def test_with_a_budget_a_run_ends_once_its_intervals_are_narrow():
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), tasks(3)
+    measure(given, setup(lab, budget=100.0, generations=3), sink)
+    assert {b.generation for b in sink.steady()} == {1, 2, 3}
+    assert lab.now < 40
+
+
+def test_with_a_budget_a_run_whose_intervals_are_wide_goes_on_while_it_lasts():
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3)
+    measure(given, setup(lab, budget=100.0, generations=3), sink)
+    assert len({b.generation for b in sink.steady()}) > 3
+    assert 60 < lab.now <= 100
+
+
+def test_two_variants_need_five_generations_before_their_interval_may_end_a_run():
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), tasks(2)
+    measure(given, setup(lab, budget=1000.0, generations=2), sink)
+    assert {b.generation for b in sink.steady()} == {1, 2, 3, 4, 5}
+
+
+def test_without_a_budget_the_wanted_generations_are_all():
+    lab, sink, given = Lab(takes=jittered(0.2)), Sink(), tasks(3)
+    measure(given, setup(lab, generations=3), sink)
+    assert {b.generation for b in sink.steady()} == {1, 2, 3}
+
+
+def test_the_other_quantities_the_device_tells_have_a_round_each():
+    lab, sink, given = Lab(quantities=("step", "device")), Sink(), tasks(3)
+    lab.call_s = {task.variant.id: 0.1 for task in given}
+    measure(given, setup(lab, generations=2), sink)
+    for generation in (1, 2):
+        by = Counter(b.quantity for b in sink.steady(generation))
+        assert by == {"request": 3 * 6, "step": 3, "device": 3}
+        rounds = {b.quantity: b.round for b in sink.steady(generation)}
+        assert (rounds["step"], rounds["device"]) == (4, 5)
+        assert {b.size for b in sink.steady(generation) if b.quantity != "request"} == {3}
+
+
+def test_a_plan_for_steps_measures_steps_in_its_rounds_and_requests_only_if_the_device_tells():
+    lab, sink, given = Lab(quantities=("step",)), Sink(), tasks(2)
+    lab.call_s = {task.variant.id: 0.1 for task in given}
+    measure(given, setup(lab, generations=1, quantity="step"), sink)
+    assert Counter(b.quantity for b in sink.steady()) == {"step": 12}
+
+
+def test_calls_of_a_second_are_not_made_for_a_second_quantity():
+    lab, sink, given = Lab(quantities=("step",)), Sink(), tasks(2)
+    measure(given, setup(lab, generations=1), sink)
+    assert {b.quantity for b in sink.steady()} == {"request"}
+
+
+def test_a_run_that_is_stopped_ends_at_the_next_block_wherever_it_stands():
+    for when in (0.5, 4.0, 8.5, 11.5):  # starting, warming up, in the first round, in a later one
+        lab, sink, given = Lab(start_s=1.0), Sink(), tasks(3)
+        measure(given, setup(lab, stop=lambda lab=lab, when=when: lab.now >= when), sink)
+        assert lab.now <= when + 1.0
+        assert sink.failures == {}

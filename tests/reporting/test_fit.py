@@ -28,9 +28,7 @@ def test_what_a_round_adds_to_everybody_is_taken_out() -> None:
 
 def test_a_variant_missing_from_a_slow_round_is_not_the_faster_for_it() -> None:
     """C was not in the round that was 50 % slower; means of blocks would make it a fifth faster than it is."""
-    cell = found(
-        whole_round("ABCCBA", {"A": 10, "B": 20, "C": 30}) + whole_round("ABBA", {"A": 15, "B": 30}, round=2)
-    )
+    cell = found(whole_round("ABCCBA", {"A": 10, "B": 20, "C": 30}) + whole_round("ABBA", {"A": 15, "B": 30}, round=2))
     assert (cell["B"] / cell["A"], cell["C"] / cell["A"]) == (pytest.approx(2), pytest.approx(3))
 
 
