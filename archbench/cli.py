@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,9 +23,13 @@ from archbench.errors import ArchbenchError, SpecError
 
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
+    from archbench.reporting.runs import Run
     from archbench.reporting.tables import Table
 
-DONE, FAILED, WRONG, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+DONE, FAILED, WRONG, GATE, UNTOLD, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+GATE_GENERATIONS = (
+    8  # of a comparison: what finds +3 % nine times in ten on a shared machine (`benches/experiments.py`)
+)
 FORMATS = ("terminal", "markdown", "csv", "json")
 
 sets_option = click.option(
@@ -59,6 +64,9 @@ def archbench() -> None:
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N, or none: price and store, measure nothing.")
 @click.option("--timeout", metavar="S", help="Seconds a variant may take for one step.")
 @click.option("--quick", is_flag=True, help="One generation, so no interval: a first look.")
+@click.option(
+    "--against", metavar="BASE", help="A second spec (or preset), measured in the same experiment, pair by pair."
+)
 @click.option("--new", is_flag=True, help="Begin a new run even where a stored one could go on.")
 @click.option(
     "--plugin", "plugins", multiple=True, metavar="PACKAGE_OR_FILE", help="Let `module:` import this code of yours."
@@ -73,24 +81,32 @@ def run(
     device: str | None,
     timeout: str | None,
     quick: bool,
+    against: str | None,
     new: bool,
     plugins: tuple[str, ...],
     form: str,
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Price all variants of SPEC, measure them, store, print the table, write the report."""
+    """Price all variants of SPEC, measure them, store, print the table, write the report.
+
+    With --against BASE the exit code is the gate's: 3 where a variant is slower than its base, 4 where one cannot be told.
+    """
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
     read = load(spec, [*sets, *(f"measure.{key}={value}" for key, value in given.items() if value is not None)])
+    base = load(against, sets) if against else None
+    if base is not None and "generations" not in read.overrides.get("measure", {}):
+        read = replace(read, measure=replace(read.measure, generations=GATE_GENERATIONS))
     from archbench.measure.ledger import Listener
     from archbench.reporting.progress import Progress
     from archbench.run import run as run_spec
 
     with Progress(quiet=quiet, announce_on=sys.stderr if as_json else sys.stdout) as progress:
-        finished = run_spec(read, results, plugins=plugins, new=new, listener=Listener(progress.say, progress.done))
-    show_table(finished.view, "json" if as_json else form, run=str(finished.folder.path))
+        listener = Listener(progress.say, progress.done)
+        finished = run_spec(read, results, against=base, plugins=plugins, new=new, listener=listener)
+    show_run(finished, "json" if as_json else form)
     click.echo(f"kept in {finished.folder.path}", err=True)
-    return DONE if finished.complete else FAILED
+    return run_code(finished)
 
 
 @archbench.command()
@@ -195,9 +211,8 @@ def report(run: str, results: str, form: str, as_json: bool) -> int:
 
     stored = read_run(run, results)
     stored.write()
-    extra = {"run": str(stored.folder.path), "records": stored.records_json}
-    show_table(stored.view, "json" if as_json else form, **extra)
-    return DONE if stored.complete else FAILED
+    show_run(stored, "json" if as_json else form, records=stored.records_json)
+    return run_code(stored)
 
 
 @archbench.command()
@@ -265,6 +280,28 @@ def show_table(table: Table, form: str, **extra: Any) -> None:
         from archbench.reporting.formats import RENDERERS
 
         click.echo(RENDERERS[form](table, **extra), nl=False)
+
+
+def show_run(run: Run, form: str, **extra: Any) -> None:
+    """Print a run's table and, in a comparison, its verdicts; in JSON both are in one object."""
+    verdicts = run.verdict_view
+    if form == "json":
+        extra |= {"verdicts": list(verdicts.rows)} if verdicts else {}
+        show_table(run.view, form, run=str(run.folder.path), **extra)
+        return
+    show_table(run.view, form)
+    if verdicts:
+        show_table(verdicts, form)
+
+
+def run_code(run: Run) -> int:
+    """How a run went: a regression before what could not be told, that before a variant that failed."""
+    words = {verdict.word for verdict in run.verdicts.values()}
+    if "regressed" in words:
+        return GATE
+    if "inconclusive" in words or (run.compares and not words):
+        return UNTOLD
+    return DONE if run.complete else FAILED
 
 
 def main() -> NoReturn:

@@ -16,8 +16,9 @@ from archbench.errors import SpecError
 from archbench.measure.environment import available_bytes, resolve_device
 from archbench.measure.experiment import Setup, measure
 from archbench.measure.ledger import SILENT, Ledger, Listener, header, open_folder
+from archbench.measure.plan import plan_all
 from archbench.measure.plugins import plugin_modules
-from archbench.pricing.constraints import keep, price_all
+from archbench.pricing.constraints import Kept, keep, price_all
 from archbench.reporting.runs import Run, failed_keys
 
 
@@ -25,21 +26,22 @@ def run(
     spec: Spec,
     results: str | Path = "results",
     *,
+    against: Spec | None = None,
     plugins: Sequence[str] = (),
     new: bool = False,
     listener: Listener = SILENT,
 ) -> Run:
     """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
 
-    Goes on with the newest run of the same spec in the same environment, measuring nothing twice; `new` begins another.
-    Raises SpecError, CannotMeasure or ResultsError; a variant's own failure is a row of the table.
+    With `against`, that spec's variants are measured in the same experiment, each beside its namesake: the paired
+    comparison. Goes on with the newest run of the same specs in the same environment, measuring nothing twice; `new`
+    begins another. Raises SpecError, CannotMeasure or ResultsError; a variant's own failure is a row of the table.
     """
     began = time.monotonic()
-    space = expand(spec)
-    check_plugins(space, plugins)
-    kept = keep(price_all(space.variants), spec.constraints)
+    space, kept = _kept(spec, plugins)
+    planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins)[1] if against else None)
     device = resolve_device(spec.measure.device)
-    folder = open_folder(header(spec, space, kept, device), Path(results), new=new)
+    folder = open_folder(header(spec, space, kept, planned, device, against), Path(results), new=new)
     with folder.lock():
         folder.repair()
         ledger = Ledger(folder, listener)
@@ -50,7 +52,7 @@ def run(
                 budget = budget_seconds(spec.measure)
                 deadline = None if budget is None else began + budget
                 setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline)
-                if tasks := ledger.unfinished(kept, spec.measure):
+                if tasks := ledger.unfinished(planned):
                     measure(tasks, setup, ledger, folder.blocks(), failed_keys(folder.records()))
                     ledger.measured()
                 else:
@@ -58,6 +60,13 @@ def run(
         finally:  # an interrupted run has its table too
             Run(folder).write()
     return Run(folder)
+
+
+def _kept(spec: Spec, plugins: Sequence[str]) -> tuple[Space, Kept]:
+    """The variants a spec spans, and those its constraints leave."""
+    space = expand(spec)
+    check_plugins(space, plugins)
+    return space, keep(price_all(space.variants), spec.constraints)
 
 
 def check_plugins(space: Space, plugins: Sequence[str]) -> None:

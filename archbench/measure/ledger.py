@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archbench.design.schema import MeasurePlan
 from archbench.design.space import Space
 from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
 from archbench.measure.experiment import Task
+from archbench.measure.plan import Planned
 from archbench.pricing.constraints import Kept
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_records
@@ -21,7 +21,7 @@ from archbench.reporting.stats import summarise
 from archbench.reporting.store import RunFolder, newest
 
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
-SAME = ("spec", "plan", "planned", "scores", "environment")
+SAME = ("spec", "against", "plan", "planned", "scores", "environment")
 BOUNDS = ("budget", "timeout", "device")
 
 
@@ -36,13 +36,15 @@ class Listener:
 SILENT = Listener()
 
 
-def header(spec: Spec, space: Space, kept: Kept, device: str) -> dict[str, Any]:
+def header(
+    spec: Spec, space: Space, kept: Kept, planned: Sequence[Planned], device: str, against: Spec | None = None
+) -> dict[str, Any]:
     """What run.json says: with records and samples, enough to rebuild every derived file."""
     plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
     captured = {
-        "name": spec.name,
-        "spec": spec.as_json()
-        | {"measure": {k: v for k, v in spec.as_json().get("measure", {}).items() if k not in BOUNDS}},
+        "name": spec.name if against is None else f"{spec.name} against {against.name}",
+        "spec": _unbounded(spec),
+        "against": None if against is None else _unbounded(against),
         "plan": plan,
         "budget_s": budget_seconds(spec.measure),
         "environment": environment.capture(device),
@@ -53,27 +55,15 @@ def header(spec: Spec, space: Space, kept: Kept, device: str) -> dict[str, Any]:
             "refused": dict(kept.refused),
         },
         "scores": read_scores(spec.scores) if spec.scores else None,
-        "planned": [as_json(record) for record in _planned(kept, spec.measure)],
+        "planned": [as_json(each.record()) for each in planned],
     }
     return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
 
 
-def _planned(kept: Kept, plan: MeasurePlan) -> list[Record]:
-    """A record for every (variant, replica) as it stands before anything is measured."""
-    return [
-        Record(
-            id=item.variant.id,
-            name=item.variant.name,
-            status="not reached",
-            axes=dict(item.variant.axes),
-            exact=item.cost.as_json() if item.cost else None,
-            reference=item.variant.reference,
-            replica=replica,
-            **item.variant.as_json(),
-        )
-        for item in kept.priced
-        for replica in range(plan.replicas)
-    ]
+def _unbounded(spec: Spec) -> dict[str, Any]:
+    """A spec without what only bounds its run."""
+    whole = spec.as_json()
+    return whole | {"measure": {k: v for k, v in whole.get("measure", {}).items() if k not in BOUNDS}}
 
 
 def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFolder:
@@ -98,14 +88,9 @@ class Ledger:
         for record in folder.records():
             self._open.pop(record.key, None)
 
-    def unfinished(self, kept: Kept, plan: MeasurePlan) -> list[Task]:
+    def unfinished(self, planned: Iterable[Planned]) -> list[Task]:
         """Every (variant, replica) without a record."""
-        return [
-            Task(item.variant, replica, *((item.cost.weight_bytes, item.cost.peak_bytes) if item.cost else (0, 0)))
-            for item in kept.priced
-            for replica in range(plan.replicas)
-            if (item.variant.id, replica) in self._open
-        ]
+        return [each.task() for each in planned if each.key in self._open]
 
     def block(self, block: Block) -> None:
         self.folder.append_block(block)

@@ -18,6 +18,7 @@ SCHEMA = 1
 
 Status = Literal["priced", "measured", "failed", "not reached"]
 Phase = Literal["warm-up", "steady"]
+Side = Literal["", "base", "new"]
 Key = tuple[str, int]  # (id, replica): what a row, a record and a summary are of
 Check = Callable[[Any], bool]
 Expected = tuple[str, Check]  # what is accepted, in words and as a test
@@ -42,6 +43,8 @@ class Record:
     warnings: tuple[str, ...] = ()
     reference: bool = False
     replica: int = 0
+    side: Side = ""  # in a comparison, whose it is
+    pair: str = ""  # and what names it and its partner
 
     @property
     def key(self) -> Key:
@@ -163,6 +166,8 @@ FIELDS: dict[type, dict[str, Expected]] = {
         "warnings": TEXTS,
         "reference": ("true or false", lambda value: isinstance(value, bool)),
         "replica": COUNT,
+        "side": (f"one of {', '.join(get_args(Side))}", lambda value: value in get_args(Side)),
+        "pair": TEXT,
     },
     Block: {
         "id": TEXT,

@@ -11,11 +11,13 @@ import pandas as pd
 
 from archbench import units
 from archbench.reporting import csv_file, markdown
+from archbench.reporting.comparison import pairs, verdict_table
 from archbench.reporting.frame import frame
 from archbench.reporting.records import Block, Key, Record, as_json, from_json
 from archbench.reporting.stats import summarise
 from archbench.reporting.store import RunFolder, find
 from archbench.reporting.tables import Table, build
+from archbench.reporting.verdicts import Verdict, judge, paired
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,23 @@ class Run:
             notes=tuple(notes(self.folder)),
         )
 
+    @property
+    def compares(self) -> bool:
+        """Whether two specs were measured against each other."""
+        return self.folder.header.get("against") is not None
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        """In a comparison, what is said of each pair; nothing in another run."""
+        found = pairs(self.records)
+        quantity = self.folder.header["plan"].get("quantity", "request")
+        return judge(paired(self.blocks, found, quantity=quantity)) if found else {}
+
+    @property
+    def verdict_view(self) -> Table | None:
+        """The verdicts as a table; null where nothing was compared."""
+        return verdict_table(self.verdicts, self.records) if self.verdicts else None
+
     def table(self) -> pd.DataFrame:
         """The comparison table as a pandas DataFrame: base units, integers as Int64, missing as null."""
         return frame(self.view)
@@ -65,7 +84,9 @@ class Run:
     def write(self) -> None:
         """The derived files: table.csv and report.md."""
         self.folder.write("table.csv", csv_file.render(self.view))
-        self.folder.write("report.md", markdown.render(self.view))
+        verdicts = self.verdict_view
+        compared = "\n" + markdown.render(verdicts) if verdicts else ""
+        self.folder.write("report.md", markdown.render(self.view) + compared)
 
 
 def read_run(run: str | Path, results: str | Path = "results") -> Run:

@@ -1,0 +1,95 @@
+"""What a run sets out to measure: every variant of its spec, and of the one it is compared with, replica by replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from archbench.errors import SpecError
+from archbench.measure.experiment import Task
+from archbench.pricing.constraints import Kept, Priced
+from archbench.reporting.records import Key, Record, Side
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One (variant, replica). In a comparison `side` says whose it is, and `pair` names what it is compared with."""
+
+    item: Priced
+    replica: int = 0
+    side: Side = ""
+    pair: str = ""
+
+    @property
+    def key(self) -> Key:
+        return self.item.variant.id, self.replica
+
+    def record(self) -> Record:
+        """As it stands before anything is measured."""
+        variant, cost = self.item.variant, self.item.cost
+        return Record(
+            id=variant.id,
+            name=variant.name,
+            status="not reached",
+            axes=dict(variant.axes),
+            exact=cost.as_json() if cost else None,
+            reference=variant.reference,
+            replica=self.replica,
+            side=self.side,
+            pair=self.pair,
+            **variant.as_json(),
+        )
+
+    def task(self) -> Task:
+        cost = self.item.cost
+        weights, peak = (cost.weight_bytes, cost.peak_bytes) if cost else (0, 0)
+        return Task(self.item.variant, self.replica, weights, peak, self.pair)
+
+
+def plan_all(kept: Kept, replicas: int, against: Kept | None = None) -> tuple[Planned, ...]:
+    """Everything to measure, the spec's own variants first.
+
+    Those of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one. A
+    network that is in both is measured for both. Raises SpecError where nothing can be paired.
+    """
+    own = [Planned(item, replica) for item in kept.priced for replica in range(replicas)]
+    if against is None:
+        return tuple(own)
+    partners = dict(_pairs(kept.priced, against.priced))
+    if not partners:
+        raise SpecError(
+            f"--against: no variant of the two specs has the same name ({_some(kept.priced)}; {_some(against.priced)}); "
+            "let both vary along the same axes, or have one variant each"
+        )
+    shared = {item.variant.id for item in kept.priced}
+    new = [replace(each, side="new", pair=_pair(partners.get(each.item.variant.name), each.replica)) for each in own]
+    names = set(partners.values())
+    base = [
+        Planned(_as_base(item), replica + replicas * (item.variant.id in shared), "base", _pair(name, replica))
+        for item in against.priced
+        for name in [item.variant.name if item.variant.name in names else None]
+        for replica in range(replicas)
+    ]
+    return (*new, *base)
+
+
+def _pairs(new: Sequence[Priced], base: Sequence[Priced]) -> Iterator[tuple[str, str]]:
+    """The names of new variants, each with its base's."""
+    if len(new) == len(base) == 1:
+        yield new[0].variant.name, base[0].variant.name
+        return
+    known = {item.variant.name for item in base}
+    yield from ((item.variant.name, item.variant.name) for item in new if item.variant.name in known)
+
+
+def _pair(name: str | None, replica: int) -> str:
+    return "" if name is None else name + (f" (replica {replica})" if replica else "")
+
+
+def _as_base(item: Priced) -> Priced:
+    variant = item.variant
+    return replace(item, variant=replace(variant, name=f"{variant.name} (base)", reference=False))
+
+
+def _some(items: Sequence[Priced]) -> str:
+    return ", ".join(item.variant.name for item in items[:3]) + (" ..." if len(items) > 3 else "")
