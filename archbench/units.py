@@ -33,6 +33,21 @@ def mib(value: float) -> str:
     return f"{value / MIB:.1f}"
 
 
+def gib(value: float) -> str:
+    """Bytes in GiB (2**30)."""
+    return f"{value / GIB:.1f}"
+
+
+def decimal(value: float) -> str:
+    """One decimal: cores busy, a load."""
+    return f"{value:.1f}"
+
+
+def gigahertz(value: float) -> str:
+    """Megahertz in GHz, as chips are named."""
+    return f"{value / 1000:.2f}"
+
+
 def milliseconds(value: float) -> str:
     """Milliseconds with four significant digits, never in powers of ten."""
     decimals = max(0, 4 - len(str(int(abs(value)))))
