@@ -1,0 +1,73 @@
+"""The state of a GPU while it was measured: what its blocks' telemetry says, and what NVML knows besides. No torch.
+
+What a card, a driver or a container hides is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pynvml
+
+from archbench.reporting.diagnosis import Gpu
+from archbench.reporting.records import Block
+
+# Bits of nvmlClocksThrottleReasons (nvml.h) that hold the clock down under load.
+THROTTLE = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "software thermal slowdown",
+    0x40: "hardware thermal slowdown",
+    0x80: "hardware power brake",
+}
+
+
+def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = pynvml) -> Gpu:
+    """The GPU a worker named in `identity`, over the blocks measured on it."""
+    seen = [block.telemetry for block in blocks if block.phase == "steady"]
+    clocks = _all(seen, "sm_mhz")
+    reasons = [int(mask) for mask in _all(seen, "throttle")]
+    others = _all(seen, "foreign")
+    persistence, limit_mw = _settings(identity.get("uuid"), library)
+    return Gpu(
+        name=identity.get("device"),
+        slowest_mhz=min(clocks, default=None),
+        fastest_mhz=max(clocks, default=None),
+        max_mhz=max(_all(seen, "max_sm_mhz"), default=None),
+        celsius=max(_all(seen, "celsius"), default=None),
+        watts=max(_all(seen, "watts"), default=None),
+        limit_watts=None if limit_mw is None else limit_mw / 1000,
+        throttle=tuple(name for bit, name in THROTTLE.items() if any(mask & bit for mask in reasons)),
+        persistence=None if persistence is None else bool(persistence),
+        others=int(max(others)) if others else None,
+    )
+
+
+def _all(seen: Sequence[Mapping[str, float | None]], name: str) -> list[float]:
+    return [value for telemetry in seen if (value := telemetry.get(name)) is not None]
+
+
+def _settings(uuid: str | None, library: Any) -> tuple[int | None, int | None]:
+    """Persistence mode and the power limit in mW."""
+    try:
+        library.nvmlInit()
+    except library.NVMLError:
+        return None, None
+    try:
+        # torch leaves out what NVML begins with
+        handle = library.nvmlDeviceGetHandleByUUID(uuid if str(uuid).startswith(("GPU-", "MIG-")) else f"GPU-{uuid}")
+        asked = (library.nvmlDeviceGetPersistenceMode, library.nvmlDeviceGetEnforcedPowerLimit)
+        persistence, limit = (_answer(question, handle, library) for question in asked)
+    except library.NVMLError:
+        return None, None
+    finally:
+        library.nvmlShutdown()
+    return persistence, limit
+
+
+def _answer(question: Callable[[Any], int], handle: Any, library: Any) -> int | None:
+    try:
+        return question(handle)
+    except library.NVMLError:  # not supported on this card, or not allowed here
+        return None
