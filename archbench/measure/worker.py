@@ -1,4 +1,4 @@
-"""The process that holds one network. It answers three requests: start, warm, block. It alone imports torch.
+"""The process that holds one network. It answers four requests: start, warm, block, self-check. It alone imports torch.
 
 Run as `python -m archbench.measure.worker FD`, FD being its end of the supervisor's socket.
 """
@@ -75,6 +75,10 @@ class _Handlers:
             return facts
         if request["do"] == "warm":
             return dict(self.session.warm())
+        if request["do"] == "self-check":
+            from archbench.measure.self_checks import observe  # torch is in by now
+
+            return observe(self.session.forward, self.session.device)
         return dict(self.session.block(int(request["call_ns"])))
 
 
