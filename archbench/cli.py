@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from archbench import __version__
-from archbench.errors import ArchbenchError, SpecError
+from archbench.errors import ArchbenchError, CannotMeasure, SpecError
 
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
@@ -213,6 +213,34 @@ def report(run: str, results: str, form: str, as_json: bool) -> int:
     stored.write()
     show_run(stored, "json" if as_json else form, records=stored.records_json)
     return run_code(stored)
+
+
+@archbench.command()
+@click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--output", default="archbench-doctor.json", show_default=True, metavar="FILE", help="Where to keep it, to attach."
+)
+@click.option("--quick", is_flag=True, help="Two generations: a first look.")
+@json_option
+def doctor(device: str, output: str, quick: bool, as_json: bool) -> int:
+    """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
+    from archbench.measure.doctor import examine, plan
+    from archbench.reporting import diagnosis
+    from archbench.reporting.doctor import show as show_diagnosis
+    from archbench.reporting.progress import Progress
+
+    diagnosis.check_writable(Path(output))
+    with Progress(quiet=False, announce_on=sys.stderr) as progress:
+        found = examine(plan(device, quick=quick), progress.say)
+    if as_json:
+        click.echo(diagnosis.render(found), nl=False)
+    else:
+        show_diagnosis(found, console())
+    diagnosis.write(found, Path(output))
+    click.echo(f"written to {output}; attach it where you ask for help", err=True)
+    if found.reason:
+        raise CannotMeasure(f"nothing can be measured on {found.device}: {found.reason}")
+    return DONE
 
 
 @archbench.command()

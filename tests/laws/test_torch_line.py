@@ -34,6 +34,11 @@ SUPERVISING = [
     "plugins",
     "worker",
     "nvml",
+    "doctor",
+    "host",
+    "gpus",
+    "verdicts",
+    "advice",
 ]  # of measure/, in the parent
 
 
