@@ -51,15 +51,13 @@ def headline(found: Diagnosis) -> str:
 def answer(found: Diagnosis) -> Iterator[str]:
     """What can be told here, in a sentence."""
     null = found.null_test
-    if found.reason:
-        yield f"Nothing can be measured: {visible(found.reason, LONGEST)}"
-    if null is None:
-        return
-    took = units.duration(null.seconds)
-    if null.half_width is None:
-        yield f"It can measure; with one generation in {took} no difference can be told."
+    if found.reason or null is None:
+        yield f"Nothing can be measured: {visible(found.reason or '', LONGEST)}"
+    elif null.half_width is None:
+        yield f"One generation, in {units.duration(null.seconds)}, makes no interval: no difference can be told."
     else:
-        yield f"Differences under {units.percent(null.half_width)} cannot be told here in {took}."
+        told = f"Differences under {units.percent(null.half_width)}"
+        yield f"{told} cannot be told here in {units.duration(null.seconds)}."
 
 
 def sections(found: Diagnosis) -> Iterator[tuple[str, Rows]]:
