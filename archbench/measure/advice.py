@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from archbench import units
 from archbench.reporting.diagnosis import Advice, Diagnosis
 
+LOST = 0.02
 STEAL = 0.01  # as many per cent as intervals are wanted narrow
 CLOCK_WANDERS = 0.02
 LITTLE_MEMORY = 0.10  # of all there is
@@ -37,7 +38,9 @@ def neighbours(found: Diagnosis) -> Iterator[Advice]:
     for busy in found.host.busy:
         several = f"the {busy.processes} processes " if busy.processes > 1 else ""
         yield Advice(f"close {several}{busy.name}: {units.decimal(busy.cores)} of the cores were busy before we began")
-    if not found.host.busy and (found.host.load or 0) > BUSY_LOAD:
+    if found.null_test and (lost := found.null_test.lost or 0) > LOST:
+        yield Advice(f"{units.percent(lost)} of the network's time went to other processes: wait for them or end them")
+    elif not found.host.busy and (found.host.load or 0) > BUSY_LOAD:
         yield Advice(
             f"the load was {units.decimal(found.host.load or 0)} before we began: if it was not you, wait for what ran"
         )

@@ -35,7 +35,7 @@ from archbench.reporting.records import Block
 ON_CPU = ("R-18-FPN", 128, 128)
 ON_CUDA = ("R-50-FPN", 800, 1333)
 
-BUDGET_S = 75  # of the A/A null: five generations on two cores (seen: 10 to 14 s each, 20 on busy ones)
+BUDGET_S = 75  # of the A/A null: five generations on two cores (seen: 10 to 14 s each, 25 on busy ones)
 GENERATIONS = 5
 QUICK_BUDGET_S = 40
 QUICK_GENERATIONS = 2
@@ -144,9 +144,17 @@ def same_twice(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -
     cost = price(variant)
     tasks = [Task(variant, replica, cost.weight_bytes, cost.peak_bytes) for replica in range(2)]
     deadline = None if budget is None else began + budget
-    memory = environment.available_bytes(device)
+    setup = Setup(
+        plan,
+        device,
+        environment.available_bytes(device),
+        deadline=deadline,
+        clock=around.clock,
+        pause=around.pause,
+        worker=around.worker,
+    )
     kept = _Kept(say)
-    measure(tasks, Setup(plan, device, memory, deadline=deadline, clock=around.clock, worker=around.worker), kept)
+    measure(tasks, setup, kept)
     if kept.failures:
         raise CannotMeasure(f"the A/A null failed: {kept.failures[0]}")
     name, height, width = _probe(device)

@@ -5,7 +5,7 @@ What a card, a driver or a container hides is null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pynvml
@@ -29,7 +29,7 @@ def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = py
     clocks = _all(seen, "sm_mhz")
     reasons = [int(mask) for mask in _all(seen, "throttle")]
     others = _all(seen, "foreign")
-    persistence, limit_mw = _settings(identity.get("uuid"), library)
+    persistence = _persistence(identity.get("uuid"), library)
     return Gpu(
         name=identity.get("device"),
         slowest_mhz=min(clocks, default=None),
@@ -37,9 +37,9 @@ def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = py
         max_mhz=max(_all(seen, "max_sm_mhz"), default=None),
         celsius=max(_all(seen, "celsius"), default=None),
         watts=max(_all(seen, "watts"), default=None),
-        limit_watts=None if limit_mw is None else limit_mw / 1000,
+        limit_watts=identity.get("power_limit_watts"),
         throttle=tuple(name for bit, name in THROTTLE.items() if any(mask & bit for mask in reasons)),
-        persistence=None if persistence is None else bool(persistence),
+        persistence=persistence,
         others=int(max(others)) if others else None,
     )
 
@@ -48,26 +48,16 @@ def _all(seen: Sequence[Mapping[str, float | None]], name: str) -> list[float]:
     return [value for telemetry in seen if (value := telemetry.get(name)) is not None]
 
 
-def _settings(uuid: str | None, library: Any) -> tuple[int | None, int | None]:
-    """Persistence mode and the power limit in mW."""
+def _persistence(uuid: str | None, library: Any) -> bool | None:
+    """Whether the driver stays loaded when nobody uses the GPU."""
+    name = uuid if str(uuid).startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"  # torch leaves out what NVML begins with
     try:
         library.nvmlInit()
     except library.NVMLError:
-        return None, None
+        return None
     try:
-        # torch leaves out what NVML begins with
-        handle = library.nvmlDeviceGetHandleByUUID(uuid if str(uuid).startswith(("GPU-", "MIG-")) else f"GPU-{uuid}")
-        asked = (library.nvmlDeviceGetPersistenceMode, library.nvmlDeviceGetEnforcedPowerLimit)
-        persistence, limit = (_answer(question, handle, library) for question in asked)
-    except library.NVMLError:
-        return None, None
+        return bool(library.nvmlDeviceGetPersistenceMode(library.nvmlDeviceGetHandleByUUID(name)))
+    except library.NVMLError:  # no such GPU, not supported on this card, or not allowed here
+        return None
     finally:
         library.nvmlShutdown()
-    return persistence, limit
-
-
-def _answer(question: Callable[[Any], int], handle: Any, library: Any) -> int | None:
-    try:
-        return question(handle)
-    except library.NVMLError:  # not supported on this card, or not allowed here
-        return None

@@ -21,7 +21,8 @@ from typing import Any, Literal
 from archbench.design.document import visible
 from archbench.errors import CannotMeasure
 from archbench.reporting.records import Block, Key
-from archbench.reporting.stats import summarise, whole_rounds
+from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.stats import summarise
 
 SCHEMA = 1
 
@@ -54,6 +55,7 @@ class NullTest:
     half_width: float | None
     between_processes: float | None  # standard deviation of a process's time, what both replicas share left out
     between_rounds: float | None  # standard deviation of a block's time within its process
+    lost: float | None = None  # of the time its threads could have run, what others had of the CPU; the median block's
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -150,11 +152,12 @@ class Diagnosis:
 def null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest | None:
     """The A/A null from the blocks of one variant's replicas 0 and 1; null where either has no whole round."""
     keys = sorted({block.key for block in blocks})
-    summaries = summarise(blocks, keys[0]) if len(keys) == 2 else {}
+    summaries = summarise(blocks, keys[0], looked=True) if len(keys) == 2 else {}
     if len(summaries) != 2 or (ratio := summaries[keys[1]].ratio) is None:
         return None
     found = list(summaries.values())
-    logs = _logs(whole_rounds(blocks))
+    counted = [block for block in whole_rounds(blocks) if block.quantity == "request"]
+    logs, lost = _logs(counted), [share for each in counted if (share := each.telemetry.get("lost")) is not None]
     return NullTest(
         network=network,
         generations=min(each.generations for each in found),
@@ -165,6 +168,7 @@ def null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest
         half_width=summaries[keys[1]].ratio_half_width,
         between_processes=between_processes(logs),
         between_rounds=between_rounds(logs),
+        lost=median(lost) if lost else None,
     )
 
 

@@ -78,7 +78,8 @@ def null_rows(null: NullTest) -> Rows:
     yield "measured", f"{null.network}, twice over; generations: {null.generations}, in {units.duration(null.seconds)}"
     yield "ratio", f"{units.ratio(null.ratio)}, 95 %: {low_to_high}"
     yield "spread", f"between processes {_share(null.between_processes)}, between rounds {_share(null.between_rounds)}"
-    yield "blocks", f"{units.count(null.blocks)} counted, {units.count(null.disturbed)} of them disturbed"
+    disturbed = f"{units.count(null.disturbed)} of them disturbed, {_share(null.lost)} of the time lost to others"
+    yield "blocks", f"{units.count(null.blocks)} counted, {disturbed}"
 
 
 def gpu_rows(gpu: Gpu) -> Rows:

@@ -70,7 +70,7 @@ def test_a_device_that_is_not_waited_for_has_marks_that_disagree_with_the_host()
             self.trips.append("no wait")
 
         def elapsed_ns(self, start, end):
-            return end[0] - start[0]
+            return end.at - start.at
 
     device = Hasty(launch_ns=10_000)
     found = checks_of(readings(device, lambda: device.launch(5_000_000)))
@@ -85,6 +85,20 @@ def test_answers_from_a_cache_are_not_linear():
         device.launch(5_000_000 if device.trips[-1] == "record" else 1_000)
 
     assert checks_of(readings(device, cached))["linearity"].passed is False
+
+
+@pytest.mark.parametrize(
+    ("single_call", "passed"),
+    [([10, 10, 10], True), ([11, 11, 11], True), ([13, 13, 13], False), ([13, 4, 25], None)],
+    ids=["on the line", "near", "off", "off, and scattered as far"],
+)
+def test_only_what_noise_does_not_explain_is_off_the_line(single_call, passed):
+    """8 calls at 10 a call weigh 64 times what one call does: the line's slope is within 1 % of 10."""
+    found = [{"calls": 1, "wall_ns": wall} for wall in single_call]
+    found += [{"calls": calls, "wall_ns": 10 * calls} for calls in (2, 4, 8)] * 3
+    check = verdicts.linearity(found)
+    assert check.passed is passed
+    assert check.figure == pytest.approx(sorted(single_call)[1] / 10 - 1, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +230,19 @@ def test_a_null_with_one_replica_alone_is_none():
     assert null_test([], "R-18", 30.0) is None
 
 
+def test_the_null_is_of_requests_and_tells_what_others_took():
+    found = twice(([10], [10]), ([10], [10]))
+    requests = [replace(each, telemetry={"lost": 0.2}) if each.phase == "steady" else each for each in found]
+    steps = [
+        replace(each, quantity="step", round=2, wall_ns=(1,), telemetry={"lost": 0.9})
+        for each in found
+        if each.phase == "steady"
+    ]
+    told = null_test([*requests, *steps], "R-18", 30.0)
+    assert (told.blocks, told.lost, told.between_rounds) == (4, 0.2, None)
+    assert told.ratio == pytest.approx(1)
+
+
 def test_spreads_are_told_apart():
     """What a generation's processes share is no spread between them; a process's own rounds are another matter."""
     e = 2.718281828459045
@@ -253,9 +280,6 @@ class NvmlDouble:
     def nvmlDeviceGetPersistenceMode(self, handle):
         return self.persistence
 
-    def nvmlDeviceGetEnforcedPowerLimit(self, handle):
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-
 
 def on_gpu(**telemetry):
     return block("a", 1.0, telemetry=telemetry)
@@ -267,9 +291,9 @@ def test_a_gpu_is_what_its_blocks_saw_at_the_worst():
         on_gpu(sm_mhz=1410.0, max_sm_mhz=1980.0, throttle=float(0x44), foreign=2.0, celsius=71.0, watts=600.0),
     ]
     library = NvmlDouble()
-    found = gpus.look({"device": "H100", "uuid": "77"}, blocks, library)
+    found = gpus.look({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks, library)
     assert found == Gpu(
-        "H100", 1410.0, 1980.0, 1980.0, 71.0, 600.0, None, ("power cap", "hardware thermal slowdown"), False, 2
+        "H100", 1410.0, 1980.0, 1980.0, 71.0, 600.0, 700.0, ("power cap", "hardware thermal slowdown"), False, 2
     )
     assert library.open == 0
 
@@ -352,12 +376,13 @@ def test_each_trouble_of_a_gpu_has_its_line(change, says, command):
             "measure: {budget: 4m00s}",
         ),  # (6 / 3)**2 minutes
         ({"null_test": replace(GOOD, half_width=3.0)}, "no budget will tell 3.0% apart", None),
+        ({"null_test": replace(GOOD, lost=0.25)}, "25.0% of the network's time went to other processes", None),
         ({"flags": {"CUDA_LAUNCH_BLOCKING": "1"}}, "changes what is timed", "unset CUDA_LAUNCH_BLOCKING"),
         ({"extras": {"onnxruntime": None}}, "no measure: {engine: onnxruntime}", "pip install 'archbench[onnx]'"),
         ({"extras": {"compiler": None}}, "no measure: {engine: compile}", "sudo apt install g++"),
         ({"checks": (Check("clock", False, 1e7, "ns", "", remedy="mend it"),)}, "clock failed: mend it", None),
     ],
-    ids=["no interval", "wide", "hopeless", "flag", "onnxruntime", "compiler", "failed check"],
+    ids=["no interval", "wide", "hopeless", "lost", "flag", "onnxruntime", "compiler", "failed check"],
 )
 def test_each_other_trouble_has_its_line(change, says, command):
     (advice,) = advise(replace(SOUND, **change))
