@@ -78,7 +78,7 @@ def gate(change: float, noise: str, seed: int) -> tuple[str, float]:
         pairs={0: "same", 1: "same"},
     )
     verdict = judge(paired(laboratory.blocks, {"same": (base.key, new.key)}))["same"]
-    return verdict.word, laboratory.spent_s
+    return verdict.word, laboratory.kept_s
 
 
 def lines(pool: Executor, share: float) -> Iterator[str]:

@@ -27,11 +27,15 @@ class Laboratory:
     call_s: Mapping[str, float]  # by variant id
     measuring_s: float = float("inf")  # the run ends once blocks, repeats and pauses took so long
     spent_s: float = 0.0
+    kept_s: float = 0.0  # up to the last block that was kept
     blocks: list[Block] = field(default_factory=list)
     holder: object = None  # the process that had the device last
 
     def block(self, block: Block) -> None:
-        self.blocks.append(block)
+        """Keep what was measured in time; a pause or a block that was begun just before may end after it."""
+        if self.spent_s <= self.measuring_s:
+            self.blocks.append(block)
+            self.kept_s = self.spent_s
 
     def failed(self, task: Task, reason: str) -> None:
         raise AssertionError(reason)

@@ -23,7 +23,7 @@ from archbench.design.space import preset
 from archbench.design.spec import budget_seconds, measure_plan
 from archbench.design.variant import Variant
 from archbench.errors import CannotMeasure, SpecError
-from archbench.measure import environment, gpus, host, verdicts
+from archbench.measure import check_readings, environment, gpus, host
 from archbench.measure.advice import advise
 from archbench.measure.experiment import Setup, Task, measure
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
@@ -135,7 +135,7 @@ def self_check(device: str, plan: MeasurePlan, around: Surroundings) -> tuple[Ma
         facts = worker.start()
         worker.ask({"do": "warm"})
         readings = worker.ask({"do": "self-check"})
-    return facts, verdicts.judge(readings, facts["device"].get("threads"), cpu=device == "cpu")
+    return facts, check_readings.judge(readings, facts["device"].get("threads"), cpu=device == "cpu")
 
 
 def same_twice(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -> tuple[Sequence[Block], NullTest]:
@@ -167,7 +167,7 @@ def same_twice(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -
 def diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
     """All that was found, with the reason where nothing can be measured, and the advice that applies."""
     identity = found.facts.get("device", {})
-    checks = (*found.checks, verdicts.hand_over(found.blocks), verdicts.same_twice(found.null_test))
+    checks = (*found.checks, check_readings.hand_over(found.blocks), check_readings.same_twice(found.null_test))
     captured = environment.capture(found.device)
     made = Diagnosis(
         taken=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -37,7 +37,9 @@ SUPERVISING = [
     "doctor",
     "host",
     "gpus",
-    "verdicts",
+    "check_readings",
+    "hygiene",
+    "plan",
     "advice",
 ]  # of measure/, in the parent
 
