@@ -1,0 +1,242 @@
+"""The method itself, module by module: what a bug in it would break first. `mutants.py` hands these tests broken modules."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+from fakes import Lab
+from runs_on_disk import block, whole_round
+from test_experiment import Sink, tasks
+
+from archbench.design.schema import MeasurePlan
+from archbench.measure import experiment as the_experiment
+from archbench.measure import hygiene as the_hygiene
+from archbench.reporting import fit as the_fit
+from archbench.reporting import rounds as the_rounds
+from archbench.reporting import stats as the_stats
+from archbench.reporting import verdicts as the_verdicts
+
+A, B = ("A", 0), ("B", 0)
+THROTTLED = {"throttle": 8.0}
+
+
+@pytest.fixture
+def experiment():
+    return the_experiment
+
+
+@pytest.fixture
+def hygiene():
+    return the_hygiene
+
+
+@pytest.fixture
+def fit():
+    return the_fit
+
+
+@pytest.fixture
+def rounds():
+    return the_rounds
+
+
+@pytest.fixture
+def stats():
+    return the_stats
+
+
+@pytest.fixture
+def verdicts():
+    return the_verdicts
+
+
+def ran(experiment, *, lab=None, count=4, budget=None, **plan):
+    """The sink of an experiment on a scripted clock."""
+    lab, sink = lab or Lab(), Sink()
+    setup = experiment.Setup(
+        MeasurePlan(**plan), "cpu", 1 << 40, (), budget, clock=lab.clock, pause=lab.pause, worker=lab.worker
+    )
+    experiment.measure(tasks(count), setup, sink)
+    return sink
+
+
+def test_every_round_is_an_order_of_its_own_and_its_mirror(experiment):
+    sink = ran(experiment, generations=3)
+    orders = [[b.id for b in sink.steady(g) if b.round == r] for g in (1, 2, 3) for r in (1, 2, 3)]
+    assert all(order == order[::-1] and len(order) == 8 for order in orders)
+    assert len({tuple(order) for order in orders}) > 4
+
+
+def test_every_generation_is_of_fresh_processes(experiment):
+    lab = Lab()
+    ran(experiment, lab=lab, generations=3)
+    assert Counter(verb for verb, _ in lab.log)["start"] == 3 * 4
+
+
+def test_a_warm_up_is_kept_and_is_no_steady_block(experiment):
+    sink = ran(experiment, generations=1)
+    assert Counter(b.phase for b in sink.blocks) == {"warm-up": 4, "steady": 24}
+
+
+def test_a_disturbed_block_stays_in_the_data_beside_its_repeats(experiment):
+    lab = Lab(telemetry={tasks(4)[1].variant.id: [THROTTLED] * 2 + [{}] * 9})
+    sink = ran(experiment, lab=lab, generations=1)
+    assert [b.attempt for b in sink.steady() if b.disturbed] == [0, 1]
+    assert lab.paused == [1.0, 2.0]
+
+
+def test_a_machine_disturbed_throughout_is_not_waited_for_without_end(experiment):
+    lab = Lab(telemetry={task.variant.id: [THROTTLED] * 500 for task in tasks(4)})
+    sink = ran(experiment, lab=lab, generations=1)
+    assert sum(lab.paused) <= 20
+    assert len({(b.round, b.order) for b in sink.steady()}) == 24
+
+
+def test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow(experiment):
+    """Processes a third apart: no interval is narrow, so the budget is what ends it; equal ones end it at once."""
+    factor = iter((1.0, 1.3) * 500)
+    bias = {}
+
+    def uneven(identifier, blocks):
+        bias[identifier] = next(factor) if blocks == 0 else bias[identifier]
+        return 0.1 * bias[identifier]
+
+    for takes, generations in ((uneven, range(5, 99)), (lambda *_: 0.1, range(3, 4))):
+        lab = Lab(start_s=0.1, takes=takes)
+        sink = ran(experiment, lab=lab, count=3, budget=100.0, generations=3)
+        assert len({b.generation for b in sink.steady()}) in generations
+        assert lab.now <= 100.0
+
+
+def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(experiment):
+    """A and B agree with themselves to the digit and C does not: with residuals pooled all have one width, but by its cells
+    a variant that failed once in three generations has a wider one."""
+    lab = Lab(takes=lambda identifier, blocks: 0.1)
+    history = experiment._History(
+        experiment.Setup(MeasurePlan(target=0.05), "cpu", 1, deadline=1.0, clock=lab.clock, worker=lab.worker),
+        Sink(),
+        [
+            each
+            for g, ms in enumerate((10.0, 10.5, 10.2, 10.1, 10.3, 10.0), 1)
+            for each in whole_round("ABCCBA" if g < 3 else "ABBA", {"A": 10, "B": ms, "C": 10.6 - g / 10}, generation=g)
+        ],
+        set(),
+    )
+    history._look()
+    widths = history._widths()
+    assert max(widths) > 1.2 * min(widths)
+    assert history.precision == max(widths)
+
+
+def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(hygiene):
+    judge = hygiene.Hygiene()
+    assert [bool(judge.reasons({"sm_mhz": mhz})) for mhz in (1000, 1000, 910, 850, 1500, 1000)] == [*(0, 0, 0, 1, 0, 0)]
+    assert [bool(judge.reasons({"lost": share})) for share in (0.05, 0.10, 0.15)] == [0, 0, 1]
+    assert judge.reasons({"throttle": 4.0})
+    assert judge.reasons({"foreign": 2.0})
+    assert not judge.reasons({"throttle": None, "foreign": None, "lost": None, "sm_mhz": None})
+
+
+def test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed(rounds):
+    whole, torn = whole_round("ABBA", {"A": 1, "B": 2}), whole_round("ABBA", {"A": 5, "B": 6}, round=2)[:3]
+    assert list(rounds.whole_rounds(whole + torn)) == whole
+    spoiled = [
+        block("A", 9, size=2, disturbed=("x",)),
+        block("A", 1, size=2, attempt=1),
+        block("A", 1, order=1, size=2),
+    ]
+    assert [b.wall_ns for b in rounds.whole_rounds(spoiled)] == [(1_000_000,), (1_000_000,)]
+    unlucky = [block("A", 1, size=1), block("A", 9, size=1, attempt=1, disturbed=("x",))]
+    assert [b.wall_ns for b in rounds.whole_rounds(unlucky)] == [(1_000_000,)]
+
+
+def cell(fit, blocks):
+    return {
+        key[0]: math.exp(value) for (key, _), value in fit.cells(fit.reading(b, b.counted_ns) for b in blocks).items()
+    }
+
+
+def test_disturbed_samples_are_left_out_only_while_others_remain(fit):
+    calm = whole_round("ABBA", {"A": 10, "B": 20}) + whole_round("BAAB", {"A": 10, "B": 20}, round=2)
+    spoiled = [block("A", 99, size=4, disturbed=("x",)), *calm[1:]]
+    assert cell(fit, spoiled) == {"A": pytest.approx(10), "B": pytest.approx(20)}
+    all_of_a = [
+        each if each.id == "B" else block("A", 30, round=each.round, order=each.order, disturbed=("x",))
+        for each in calm
+    ]
+    assert cell(fit, all_of_a) == {"A": pytest.approx(30), "B": pytest.approx(20)}
+
+
+def test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out(fit):
+    """Ratios 1/2 and 2 average to 1, not to 5/4; and a round that was slow for one that missed it is nobody's gain."""
+    turns = [
+        block("A", 10, order=0, size=2), block("B", 20, order=1, size=2),
+        block("A", 20, round=2, order=0, size=2), block("B", 10, round=2, order=1, size=2),
+    ]  # fmt: skip
+    both = cell(fit, turns)
+    assert both["B"] / both["A"] == pytest.approx(1)
+    missed = whole_round("ABBA", {"A": 10, "B": 20}) + whole_round("AA", {"A": 90}, round=2)
+    assert cell(fit, missed)["B"] / cell(fit, missed)["A"] == pytest.approx(2)
+
+
+def test_a_block_is_its_median_and_an_odd_one_is_trimmed(fit):
+    assert cell(fit, [block("A", [10, 10, 500])])["A"] == pytest.approx(10)
+    five = [block("A", ms, order=place) for place, ms in enumerate((10, 10, 10, 10, 700))]
+    assert cell(fit, five)["A"] == pytest.approx(10)
+
+
+def test_a_residual_is_pooled_over_its_degrees_of_freedom(fit):
+    """Two variants in three sessions: residuals of d = B - A are +-(d - mean) / 2 each; df = 6 - 2 - 3 + 1 = 2."""
+    logs = (0.1, 0.2, 0.6)
+    values = {(key, (g, 0)): (d if key == B else 0.0) + g for g, d in enumerate(logs) for key in (A, B)}
+    fitted = fit.fit(values)
+    squares = 2 * sum(((d - 0.3) / 2) ** 2 for d in logs)
+    assert fitted.df == 2
+    assert fitted.residual == pytest.approx(math.sqrt(squares / 2))
+    assert fitted.ratio_variance(B, A) == pytest.approx(2 / 3)
+
+
+def three_generations(ms=(10, 10.2, 10.1)):
+    return [each for g, b in enumerate(ms, 1) for each in whole_round("ABBA", {"A": 5, "B": b}, generation=g)]
+
+
+def test_a_summary_counts_steady_calls_after_the_hand_over_and_has_no_interval_without_generations(stats):
+    found = stats.summarise([block("A", [900, 1, 2, 3], dropped=1, size=1)], None)[A]
+    assert (found.calls, found.median_ms, found.half_width) == (3, 2, None)
+    assert stats.summarise(three_generations(), A, failed=frozenset({B})).keys() == {A}
+    groups = [each for g in (0, 1) for each in whole_round("AB", {"A": 5, "B": 10 + g}, group=g)]
+    assert stats.summarise(groups, A)[B].half_width is None  # two groups of one generation are the same processes' day
+
+
+def test_an_interval_that_was_looked_at_is_wider_and_a_tie_is_a_tie(stats):
+    fixed, looked = (stats.summarise(three_generations(), A, looked=each)[B] for each in (False, True))
+    assert looked.half_width > 1.2 * fixed.half_width
+    assert (fixed.ratio, fixed.rank) == (pytest.approx(2.0199, abs=1e-3), 2)
+    equal = [e for g, b in enumerate((5.1, 4.9, 5.0), 1) for e in whole_round("ABBA", {"A": 5, "B": b}, generation=g)]
+    assert {each.rank for each in stats.summarise(equal, A).values()} == {1}
+
+
+def test_a_verdict_needs_generations_calm_blocks_and_more_than_chance(verdicts):
+    def word(log_ratio, error, disturbed=0.0):
+        contrast = verdicts.Contrast(log_ratio, error, 7, 8, disturbed, True)
+        return verdicts.judge({"x": contrast})["x"].word
+
+    assert [word(0.05, 0.01), word(-0.05, 0.01), word(0.0, 0.005), word(0.0, 0.05)] == [
+        "regressed",
+        "improved",
+        "equivalent",
+        "inconclusive",
+    ]
+    assert word(0.025, 0.01) == "inconclusive"  # p is .04: chance, one time in twenty-five
+    assert word(0.05, 0.01, disturbed=0.3) == "inconclusive"
+    assert verdicts.judge(verdicts.paired(three_generations()[:4], {"x": (A, B)}))["x"].word == "inconclusive"
+
+
+def test_a_pair_is_compared_generation_by_generation(verdicts):
+    """Both drift by a tenth and more between generations; their ratio does not."""
+    drifting = [each for g in (1, 2, 3) for each in whole_round("ABBA", {"A": 10 * g, "B": 10.5 * g}, generation=g)]
+    found = verdicts.paired(drifting, {"x": (A, B)})["x"]
+    assert found.error == pytest.approx(0, abs=1e-9)
+    assert found.log_ratio == pytest.approx(math.log(1.05), rel=1e-6)
