@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from archbench.design.space import Space
@@ -15,7 +16,7 @@ from archbench.measure.experiment import Task
 from archbench.measure.plan import Planned
 from archbench.pricing.constraints import Kept
 from archbench.reporting.records import Block, Key, Record, as_json
-from archbench.reporting.runs import failed_keys, planned_records
+from archbench.reporting.runs import failed_keys, planned_quantity, planned_records
 from archbench.reporting.scores import read_scores
 from archbench.reporting.stats import summarise
 from archbench.reporting.store import RunFolder, newest
@@ -109,11 +110,12 @@ class Ledger:
     def measured(self) -> None:
         """Close the record of everything that has counted samples; what the budget did not reach stays open."""
         blocks = self.folder.blocks()
-        summaries = summarise(blocks, None, failed=failed_keys(self.folder.records()))
-        starts = {block.key: block.start for block in blocks if block.phase == "warm-up"}
+        failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder)
+        summaries = summarise(blocks, None, failed=failed, quantity=quantity)
         for key, record in list(self._open.items()):
             if key in summaries:
-                self._close(with_facts(record, starts[key]))
+                starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
+                self._close(with_facts(record, starts))
 
     def _close(self, record: Record) -> None:
         self.folder.append_record(record)
@@ -121,16 +123,24 @@ class Ledger:
         self.listener.done(record)
 
 
-def with_facts(record: Record, start: Mapping[str, Any]) -> Record:
-    """The record of a measured variant, with what its last process found while starting."""
-    uncounted = [f"{op}: {calls} calls are in no count" for op, calls in start["uncounted"].items()]
-    unsteady = [] if start["steady"] else ["not steady: its calls still drifted when the warm-up ended"]
+def with_facts(record: Record, starts: Sequence[Mapping[str, Any]]) -> Record:
+    """The record of a measured variant, with what its processes found while starting, first to last.
+
+    The first alone was cold: what it compiled may have been kept for the others. Of energy it is the median of those that
+    told.
+    """
+    first, last = starts[0], starts[-1]
+    uncounted = [f"{op}: {calls} calls are in no count" for op, calls in last["uncounted"].items()]
+    unsteady = [] if last["steady"] else ["not steady: its calls still drifted when the warm-up ended"]
+    energies = [start["energy_mj"] for start in starts if start.get("energy_mj") is not None]
     return replace(
         record,
         status="measured",
-        traced=start["traced"],
-        memory_bytes=start["memory_bytes"],
-        memory_kind=start["memory_kind"],
-        cold_ms=start["cold_ms"],
-        warnings=tuple(unsteady + uncounted),
+        traced=last["traced"],
+        memory_bytes=last["memory_bytes"],
+        memory_kind=last["memory_kind"],
+        memory=last.get("memory", {}),
+        cold_ms=first["cold_ms"],
+        energy_mj=median(energies) if energies else None,
+        warnings=(*unsteady, *last.get("warnings", ()), *uncounted),
     )

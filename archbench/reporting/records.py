@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from archbench.design.schema import Quantity
 from archbench.errors import ResultsError
@@ -38,7 +38,9 @@ class Record:
     traced: Mapping[str, int] | None = None  # counted on the built module
     memory_bytes: int | None = None
     memory_kind: Kind | None = None
-    cold_ms: Mapping[str, float] = field(default_factory=dict)  # import, build, first call
+    memory: Mapping[str, int | None] = field(default_factory=dict)  # what the device tells of it, by name
+    cold_ms: Mapping[str, float] = field(default_factory=dict)  # of its first process: import, build, first call
+    energy_mj: float | None = None  # of one call
     reason: str | None = None  # why a variant failed or was not reached
     warnings: tuple[str, ...] = ()
     reference: bool = False
@@ -126,8 +128,12 @@ def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0  # True is no count
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_amount(value: object) -> bool:
+    return _is_number(value) and value >= 0
 
 
 def _maps_to(holds: Check) -> Check:
@@ -146,6 +152,7 @@ TEXT: Expected = ("text", _is_text)
 COUNT: Expected = ("a count", _is_count)
 MAPPING: Expected = ("a mapping", lambda value: isinstance(value, dict))
 COUNTS: Expected = ("counts by name", _or_null(_maps_to(_is_count)))
+WHOLE: Expected = ("whole numbers by name", _maps_to(_or_null(lambda value: type(value) is int)))
 TEXTS: Expected = ("a list of texts", _all(_is_text))
 
 # What each field holds when it is read back: a file is data, not to be trusted.
@@ -161,7 +168,9 @@ FIELDS: dict[type, dict[str, Expected]] = {
         "traced": COUNTS,
         "memory_bytes": ("a count", _or_null(_is_count)),
         "memory_kind": (f"one of {', '.join(get_args(Kind))}", _or_null(lambda value: value in get_args(Kind))),
-        "cold_ms": ("milliseconds by name", _maps_to(lambda value: _is_number(value) and value >= 0)),
+        "memory": WHOLE,
+        "cold_ms": ("milliseconds by name", _maps_to(_is_amount)),
+        "energy_mj": ("millijoules", _or_null(_is_amount)),
         "reason": ("text", _or_null(_is_text)),
         "warnings": TEXTS,
         "reference": ("true or false", lambda value: isinstance(value, bool)),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from archbench import units
+from archbench.design.schema import Quantity
 from archbench.reporting import csv_file, markdown
 from archbench.reporting.comparison import pairs, verdict_table
 from archbench.reporting.frame import frame
@@ -97,6 +98,12 @@ def read_run(run: str | Path, results: str | Path = "results") -> Run:
 def planned_records(folder: RunFolder) -> tuple[Record, ...]:
     """The variants a run set out to measure, as they stood before."""
     return tuple(from_json(Record, data) for data in folder.header["planned"])
+
+
+def planned_quantity(folder: RunFolder) -> Quantity:
+    """What `latency_ms` is in this run; a plan older than the choice means request."""
+    quantity: Quantity = folder.header["plan"].get("quantity", "request")
+    return quantity
 
 
 def failed_keys(records: Iterable[Record]) -> frozenset[Key]:

@@ -1,0 +1,79 @@
+"""What a finished experiment writes of each variant, from the blocks on disk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs_on_disk import block, record, whole_round
+
+from archbench.measure.ledger import SILENT, Ledger
+from archbench.reporting.records import Block, Record, as_json
+from archbench.reporting.store import RunFolder
+
+START = {
+    "traced": {"macs": 10},
+    "uncounted": {},
+    "steady": True,
+    "memory_bytes": 5,
+    "memory_kind": "traced",
+    "cold_ms": {"import": 1.0, "first call": 9.0},
+}
+
+
+def finished(tmp_path: Path, blocks: list[Block], **plan: Any) -> dict[str, Record]:
+    """The records of a run of A and B whose experiment left these blocks."""
+    planned = [as_json(record(each, status="not reached")) for each in "AB"]
+    folder = RunFolder.create(tmp_path, "sweep", {"planned": planned, "plan": plan})
+    ledger = Ledger(folder, SILENT)
+    for each in blocks:
+        ledger.block(each)
+    ledger.measured()
+    return {each.id: each for each in folder.records()}
+
+
+def warmed(generation: int, **start: Any) -> Block:
+    return block("A", phase="warm-up", round=0, generation=generation, start=START | start)
+
+
+def measured_once(*warm_ups: Block) -> list[Block]:
+    return [*warm_ups, *whole_round("AA", {"A": 10})]
+
+
+def test_a_variant_with_a_counted_block_is_measured_and_one_without_stays_open(tmp_path: Path) -> None:
+    found = finished(tmp_path, measured_once(warmed(1)))
+    assert list(found) == ["A"]
+    assert (found["A"].status, found["A"].traced, found["A"].memory_bytes) == ("measured", {"macs": 10}, 5)
+
+
+def test_the_first_process_is_the_cold_one_and_the_last_tells_the_rest(tmp_path: Path) -> None:
+    late = warmed(2, cold_ms={"import": 1.0, "compile": 0.5}, memory={"cold_bytes": 7}, steady=False)
+    found = finished(tmp_path, measured_once(warmed(1, cold_ms={"import": 1.0, "compile": 36_000.0}), late))["A"]
+    assert found.cold_ms == {"import": 1.0, "compile": 36_000.0}
+    assert found.memory == {"cold_bytes": 7}
+    assert found.warnings[0].startswith("not steady")
+
+
+def test_energy_is_the_median_of_the_processes_that_told(tmp_path: Path) -> None:
+    told = [warmed(g, energy_mj=mj) for g, mj in enumerate((30.0, None, 10.0, 80.0), 1)]
+    assert finished(tmp_path, measured_once(*told))["A"].energy_mj == 30.0
+
+
+def test_without_a_meter_energy_is_null(tmp_path: Path) -> None:
+    assert finished(tmp_path, measured_once(warmed(1, energy_mj=None)))["A"].energy_mj is None
+
+
+def test_what_a_process_warned_of_stands_in_the_record(tmp_path: Path) -> None:
+    found = finished(
+        tmp_path, measured_once(warmed(1, warnings=["train: counted for inference"], uncounted={"fft": 2}))
+    )
+    assert found["A"].warnings == ("train: counted for inference", "fft: 2 calls are in no count")
+
+
+@pytest.mark.parametrize("quantity", ["step", "device"])
+def test_a_run_that_measures_another_quantity_finishes_by_it(tmp_path: Path, quantity: Any) -> None:
+    blocks = [warmed(1), *(replace(each, quantity=quantity) for each in whole_round("AA", {"A": 10}))]
+    assert list(finished(tmp_path / "asked", blocks, quantity=quantity)) == ["A"]
+    assert finished(tmp_path / "not asked", blocks) == {}
