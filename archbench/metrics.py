@@ -23,6 +23,12 @@ class Metric:
     exact: bool = True
 
 
+def _measured(
+    name: str, label: str, doc: str, write: units.Format = units.count, *, direction: Direction = "min"
+) -> Metric:
+    return Metric(name, label, doc, direction, write, exact=False)
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -34,20 +40,46 @@ METRICS: dict[str, Metric] = {
         Metric("acts", "acts M", "output elements of conv and linear layers, whole batch", write=units.mega),
         Metric("kernels", "kernels", "graph nodes that write a tensor in eager inference"),
         Metric("peak_bytes", "peak MiB", "weights, buffers and the most feature bytes alive at once", write=units.mib),
-        Metric(
+        _measured(
             "latency_ms",
             "latency ms",
-            "one forward pass, batch in to result ready, steady state; the median",
-            write=units.milliseconds,
-            exact=False,
+            "one forward pass, batch in to result ready, steady state, or the quantity the spec asks for; the median",
+            units.milliseconds,
         ),
-        Metric(
-            "memory_bytes",
-            "memory MiB",
-            "peak seen on the device (CPU: live tensor bytes, traced)",
-            write=units.mib,
-            exact=False,
+        _measured("half_width", "± 95%", "of the 95 % interval over fresh processes, a share of it", units.half_width),
+        _measured("rank", "rank", "1 the fastest; those that cannot be told from the first of a rank share it"),
+        _measured("step_ms", "step ms", "a call among others back to back; the median", units.milliseconds),
+        _measured("step_half_width", "step ±95%", "of step_ms, as half_width", units.half_width),
+        _measured(
+            "device_ms",
+            "device ms",
+            "the device's own work for a call, no gap inside; on the CPU its time over all threads; the median",
+            units.milliseconds,
         ),
+        _measured("device_half_width", "device ±95%", "of device_ms, as half_width", units.half_width),
+        _measured(
+            "host_bound",
+            "host bound",
+            "step_ms over 1.1 x device_ms: the device waits for the host; null on the CPU, which is both",
+            units.mark,
+        ),
+        _measured(
+            "throughput",
+            "throughput img/s",
+            "images a second: 1000 x batch / step_ms; on a CPU where no step was measured latency_ms is taken for it",
+            units.rate,
+            direction="max",
+        ),
+        _measured(
+            "cold_ms",
+            "cold ms",
+            "import, build, compile and first call of the first process; one of a kind, so without an interval",
+            units.milliseconds,
+        ),
+        _measured(
+            "energy_mj", "energy mJ", "of a call, by the board's meter, what it draws idle taken off", units.millijoules
+        ),
+        _measured("memory_bytes", "memory MiB", "peak seen on the device (CPU: live tensor bytes, traced)", units.mib),
         Metric(
             "score", "score", "the user's own accuracy column", direction="max", write=lambda v: f"{v:g}", exact=False
         ),

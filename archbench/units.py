@@ -11,6 +11,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+MS_PER_S = 1000
 
 
 def count(value: float) -> str:
@@ -52,6 +53,21 @@ def milliseconds(value: float) -> str:
     """Milliseconds with four significant digits, never in powers of ten."""
     decimals = max(0, 4 - len(str(int(abs(value)))))
     return f"{value:.{decimals}f}"
+
+
+def rate(value: float) -> str:
+    """So many a second, with the digits of a time."""
+    return milliseconds(value)
+
+
+def millijoules(value: float) -> str:
+    """Millijoules, with the digits of a time."""
+    return milliseconds(value)
+
+
+def mark(value: float) -> str:
+    """Whether something holds, as a mark in a column of few: yes, or nothing."""
+    return "yes" if value else ""
 
 
 def percent(value: float) -> str:

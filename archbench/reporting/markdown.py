@@ -31,7 +31,7 @@ def escape(text: str) -> str:
 
 
 def _says_something(column: Column, rows: Iterable[Row]) -> bool:
-    return any(row.get(column.name) not in (None, False) for row in rows)
+    return not column.detail and any(row.get(column.name) not in (None, False) for row in rows)
 
 
 def _line(cells: Iterable[str]) -> str:

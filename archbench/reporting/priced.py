@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from archbench.pricing.constraints import Priced
 from archbench.reporting.records import Record
 from archbench.reporting.tables import Table, build
+from archbench.reporting.times import Times
 
 UNPRICED = "a hand-written module is counted when it is run, not priced"
 
@@ -15,7 +16,7 @@ def priced_table(priced: Sequence[Priced], *, title: str, scores: Mapping[str, f
     """One row a variant with its exact metrics; a hand-written module's are null and its row says why."""
     records = [record(item) for item in priced]
     reference = next((item.key for item in records if item.reference), None)
-    return build(records, {}, reference=reference, scores=scores, title=title)
+    return build(records, Times(), reference=reference, scores=scores, title=title)
 
 
 def record(item: Priced) -> Record:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
@@ -18,7 +19,10 @@ from archbench.reporting.records import Block, Key, Record, as_json, from_json
 from archbench.reporting.stats import summarise
 from archbench.reporting.store import RunFolder, find
 from archbench.reporting.tables import Table, build
+from archbench.reporting.times import Times
 from archbench.reporting.verdicts import Verdict, judge, paired
+
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,9 @@ class Run:
     def view(self) -> Table:
         """The comparison table, as every format writes it."""
         reference = next((record.key for record in self.records if record.reference), None)
-        summaries = summarise(self.blocks, reference, failed=failed_keys(self.records))
         return build(
             self.records,
-            summaries,
+            self._times(reference),
             reference=reference,
             scores=self.folder.header.get("scores"),
             title=self.folder.header["name"],
@@ -70,13 +73,22 @@ class Run:
     def verdicts(self) -> dict[str, Verdict]:
         """In a comparison, what is said of each pair; nothing in another run."""
         found = pairs(self.records)
-        quantity = self.folder.header["plan"].get("quantity", "request")
-        return judge(paired(self.blocks, found, quantity=quantity)) if found else {}
+        return judge(paired(self.blocks, found, quantity=planned_quantity(self.folder))) if found else {}
 
     @property
     def verdict_view(self) -> Table | None:
         """The verdicts as a table; null where nothing was compared."""
         return verdict_table(self.verdicts, self.records) if self.verdicts else None
+
+    def _times(self, reference: Key | None) -> Times:
+        """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the requests have it."""
+        header = self.folder.header
+        looked, synchronous = header["budget_s"] is not None, header["environment"]["device"] == "cpu"
+        summed = partial(summarise, self.blocks, reference, failed=failed_keys(self.records), looked=looked)
+        found = {quantity: summed(quantity=quantity) for quantity in QUANTITIES}
+        if synchronous and not found["device"]:
+            found["device"] = summed(quantity="device", processor_time=True)
+        return Times(found, planned_quantity(self.folder), looked, synchronous)
 
     def table(self) -> pd.DataFrame:
         """The comparison table as a pandas DataFrame: base units, integers as Int64, missing as null."""

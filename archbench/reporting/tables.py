@@ -1,4 +1,4 @@
-"""The comparison table: one row a record, every number in base units with its kind, and what must be said of the whole.
+"""The comparison table: one row a record, every number in base units with its kind, and the caption of the whole.
 
 Formats (`terminal`, `markdown`, `csv_file`, `json_file`, `frame`) write this table; none of them computes anything.
 """
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from archbench import units
 from archbench.metrics import EXACT, METRICS, Direction, Kind
 from archbench.pricing.pareto import front
+from archbench.reporting import captions
 from archbench.reporting.records import Key, Record
+from archbench.reporting.times import Times
 
 if TYPE_CHECKING:  # summaries come from numpy, which pricing does without
     from archbench.reporting.stats import Summary
 
 Row = dict[str, Any]
 Holds = Literal["integer", "number", "flag", "text"]
-NAMED = 4  # names a caption spells out before it counts the rest
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Column:
     """One quantity of the table. `name` is its key in a row; `label` heads what people read, with the unit `write` uses.
 
     `kind` is that of all its numbers, null where they differ or have none. `priority`: the lower, the sooner a narrow
-    terminal shows it.
+    terminal shows it; a `detail` is for programs, which read all, and not for people.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     priority: int
     write: Callable[[Any], str] = units.plain
     kind: Kind | None = None
+    detail: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -63,7 +65,7 @@ class Table:
 
 def build(
     records: Sequence[Record],
-    summaries: Mapping[Key, Summary],
+    times: Times,
     *,
     reference: Key | None,
     scores: Mapping[str, float] | None = None,
@@ -74,28 +76,30 @@ def build(
 
     `ratio` is of latencies where anything was measured, else of MACs. `pareto` is the front of latency (MACs where
     nothing was measured) and peak bytes, least, against score (MACs where there are no scores), most; null for a row that
-    lacks one of them. A failed row keeps its exact counts and has no latency.
+    lacks one of them. A failed row keeps its exact counts and has no times.
     """
-    summaries = {
-        record.key: summaries[record.key] for record in records if record.key in summaries and record.status != "failed"
-    }
+    times = times.only({record.key for record in records if record.status != "failed"})
+    measured = bool(times.latencies)
     base = next((record for record in records if record.key == reference), None)
-    rows = [_row(record, summaries.get(record.key), scores or {}) for record in records]
-    if not summaries:
+    rows = [_row(record, times, scores or {}) for record in records]
+    if not measured:
         _add_macs_ratios(rows, base)
-    axes = _front_axes(measured=bool(summaries), scored=scores is not None)
+    axes = _front_axes(measured=measured, scored=scores is not None)
     _add_front(rows, axes)
     caption = [
-        *_reference_line(base, measured=bool(summaries)),
-        *_precision_lines(summaries),
-        *_memory_line(records),
-        *_front_line(rows, axes),
-        *_score_lines(records, scores),
-        *_status_lines(records),
-        *_warning_lines(records),
+        *captions.reference_line(base, measured=measured),
+        *captions.latency_lines(times),
+        *captions.rank_line(rows),
+        *captions.beside_lines(times),
+        *captions.host_bound_line(rows),
+        *captions.memory_line(records),
+        *captions.front_line(rows, axes),
+        *captions.score_lines(records, scores),
+        *captions.status_lines(records),
+        *captions.warning_lines(records),
         *notes,
     ]
-    columns = [_with_kind(column, rows) for column in _columns(records, measured=bool(summaries))]
+    columns = [_with_kind(column, rows) for column in _columns(records, rows, times)]
     return Table(title, tuple(columns), tuple(rows), tuple(caption))
 
 
@@ -104,14 +108,14 @@ def json_object(table: Table, **extra: Any) -> dict[str, Any]:
     return {"title": table.title, **extra, "variants": list(table.rows), "caption": list(table.caption)}
 
 
-def _row(record: Record, summary: Summary | None, scores: Mapping[str, float]) -> Row:
+def _row(record: Record, times: Times, scores: Mapping[str, float]) -> Row:
     exact, traced = record.exact or {}, record.traced or {}
     counts = {name: exact.get(name, traced.get(name)) for name in EXACT}
     kinds: dict[str, Kind] = {
         name: "exact" if name in exact else "traced" for name in EXACT if counts[name] is not None
     }
-    latency = _latency(summary)
-    kinds |= {name: "measured" for name in ("latency_ms", "q25_ms", "q75_ms", "ratio") if latency[name] is not None}
+    measured = _latency(times.latencies.get(record.key)) | _beside(record, times)
+    kinds |= {name: "measured" for name in MEASURED if measured[name] is not None}
     if record.memory_bytes is not None and record.memory_kind is not None:
         kinds["memory_bytes"] = record.memory_kind
     return {
@@ -121,8 +125,9 @@ def _row(record: Record, summary: Summary | None, scores: Mapping[str, float]) -
         "replica": record.replica,
         "reference": record.reference,
         **counts,
-        **latency,
+        **measured,
         "memory_bytes": record.memory_bytes,
+        **{_memory_name(name): value for name, value in record.memory.items()},
         "pareto": None,
         "score": scores.get(record.id, scores.get(record.name)),
         "status": record.status,
@@ -140,9 +145,31 @@ def _latency(summary: Summary | None) -> Row:
         "half_width": summary and summary.half_width,
         "ratio": summary and summary.ratio,
         "ratio_half_width": summary and summary.ratio_half_width,
+        "rank": summary and summary.rank,
         "calls": summary and summary.calls,
         "generations": summary and summary.generations,
     }
+
+
+def _beside(record: Record, times: Times) -> Row:
+    """What was measured beside the latency. Where the latency is itself a step's or the device's, it has that name too."""
+    step, device = times.of(record.key, "step"), times.of(record.key, "device")
+    batch = record.workload.get("batch")
+    return {
+        "step_ms": step and step.median_ms,
+        "step_half_width": step and step.half_width,
+        "device_ms": device and device.median_ms,
+        "device_half_width": device and device.half_width,
+        "host_bound": times.host_bound(record.key),
+        "throughput": times.throughput(record.key, batch if isinstance(batch, int) else None),
+        "cold_ms": sum(record.cold_ms.values()) if record.cold_ms else None,
+        "energy_mj": record.energy_mj,
+    }
+
+
+def _memory_name(name: str) -> str:
+    """The key of one thing a device told of memory: no other column begins so."""
+    return f"memory.{name}"
 
 
 def _add_macs_ratios(rows: Iterable[Row], base: Record | None) -> None:
@@ -168,7 +195,7 @@ def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]]) -> 
         row["pareto"] = on_front
 
 
-def _columns(records: Sequence[Record], *, measured: bool) -> list[Column]:
+def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> list[Column]:
     """Every column, in the order of the files; a terminal picks by priority."""
     replicas = [Column("replica", "replica", "integer", 0)] if any(record.replica for record in records) else []
     return [
@@ -177,37 +204,78 @@ def _columns(records: Sequence[Record], *, measured: bool) -> list[Column]:
         *replicas,
         Column("reference", "ref", "flag", 80, write=lambda value: "R" if value else ""),
         *_axis_columns(records),
-        *(Column(name, METRICS[name].label, "integer", EXACT_PRIORITY[name], METRICS[name].write) for name in EXACT),
-        _metric("latency_ms", 1),
-        Column("half_width", "± 95%", "number", 2, units.half_width),
-        Column("q25_ms", "q25 ms", "number", 60, units.milliseconds),
-        Column("q75_ms", "q75 ms", "number", 61, units.milliseconds),
-        Column("ratio", "latency ratio" if measured else "MACs ratio", "number", 4, units.ratio),
-        Column("ratio_half_width", "ratio ±95%", "number", 10, units.half_width),
+        *(_metric(name, EXACT_PRIORITY[name], "integer") for name in EXACT),
+        *_latency_columns(rows, measured=bool(times.latencies)),
+        *_beside_columns(times),
         Column("calls", "calls", "integer", 62, units.count),
         Column("generations", "gens", "integer", 63, units.count),
-        replace(_metric("memory_bytes", 30), holds="integer"),
+        _metric("memory_bytes", 30, "integer"),
+        *_memory_columns(records),
         Column("pareto", "front", "flag", 81, write=lambda value: "*" if value else ""),
-        _metric("score", 3),
+        _metric("score", 5),
         Column("status", "status", "text", 2),
         Column("reason", "reason", "text", 99),
     ]
 
 
+def _latency_columns(rows: Sequence[Row], *, measured: bool) -> list[Column]:
+    return [
+        _metric("latency_ms", 1),
+        _metric("half_width", 2),
+        Column("q25_ms", "q25 ms", "number", 60, units.milliseconds),
+        Column("q75_ms", "q75 ms", "number", 61, units.milliseconds),
+        Column("ratio", "latency ratio" if measured else "MACs ratio", "number", 3, units.ratio),
+        Column("ratio_half_width", "ratio ±95%", "number", 10, units.half_width),
+        replace(_metric("rank", 4, "integer"), write=_with_ties(rows)),
+    ]
+
+
+def _with_ties(rows: Iterable[Row]) -> Callable[[int], str]:
+    """A rank as it is printed: `2`, or `2=` where others share it."""
+    counts = Counter(row["rank"] for row in rows)
+    return lambda rank: f"{rank}=" if counts[rank] > 1 else str(rank)
+
+
+def _beside_columns(times: Times) -> list[Column]:
+    """The other quantities and what follows from them; the latency's own is not shown twice."""
+    own = (f"{times.quantity}_ms", f"{times.quantity}_half_width")
+    columns = [
+        _metric("step_ms", 11),
+        _metric("step_half_width", 14),
+        _metric("device_ms", 12),
+        _metric("device_half_width", 15),
+        _metric("host_bound", 6, "flag"),
+        _metric("throughput", 13),
+        _metric("cold_ms", 31),
+        _metric("energy_mj", 16),
+    ]
+    return [column for column in columns if column.name not in own]
+
+
+def _memory_columns(records: Iterable[Record]) -> list[Column]:
+    """What devices told of memory, for programs to read."""
+    told = dict.fromkeys(name for record in records for name in record.memory)
+    return [Column(_memory_name(name), _memory_name(name), "integer", 100, detail=True) for name in told]
+
+
 EXACT_PRIORITY = {
-    "macs": 6,
-    "params": 7,
-    "peak_bytes": 8,
+    "macs": 7,
+    "params": 8,
+    "peak_bytes": 9,
     "acts": 40,
     "kernels": 41,
     "weight_bytes": 50,
     "flops": 70,
     "fvcore_flops": 71,
 }
+MEASURED = (
+    *("latency_ms", "q25_ms", "q75_ms", "ratio"),
+    *("step_ms", "device_ms", "host_bound", "throughput", "cold_ms", "energy_mj"),
+)
 
 
-def _metric(name: str, priority: int) -> Column:
-    return Column(name, METRICS[name].label, "number", priority, METRICS[name].write)
+def _metric(name: str, priority: int, holds: Holds = "number") -> Column:
+    return Column(name, METRICS[name].label, holds, priority, METRICS[name].write)
 
 
 def _axis_columns(records: Sequence[Record]) -> list[Column]:
@@ -229,88 +297,3 @@ def _with_kind(column: Column, rows: Iterable[Row]) -> Column:
     kinds = {row["kind"][column.name] for row in rows if column.name in row["kind"]}
     assert not {"measured", "estimated"} <= kinds, f"{column.name} mixes measured and estimated"
     return replace(column, kind=kinds.pop()) if len(kinds) == 1 else column
-
-
-def _reference_line(base: Record | None, *, measured: bool) -> list[str]:
-    if base is None:
-        return ["no reference: ratios are null"]
-    of = "latencies, from one fit" if measured else "MACs, nothing was measured"
-    return [f"R is the reference, {base.name}; ratio: of {of}"]
-
-
-def _precision_lines(summaries: Mapping[Key, Summary]) -> list[str]:
-    if not summaries:
-        return []
-    found = list(summaries.values())
-    calls, generations = (
-        _span([each.calls for each in found], "call"),
-        _span([each.generations for each in found], "generation"),
-    )
-    said = [f"latency: median of {calls} in {generations}; {_interval(found)}"]
-    if disturbed := sum(each.disturbed for each in found):
-        blocks = sum(each.blocks for each in found)
-        said.append(f"{disturbed} of {blocks} counted blocks were disturbed each time they were taken")
-    return said
-
-
-def _interval(found: Sequence[Summary]) -> str:
-    widths = [each.half_width for each in found if each.half_width is not None]
-    if not widths:
-        return "no interval: one needs two generations or more"
-    without = f"; {len(found) - len(widths)} have none, measured in one generation" if len(widths) < len(found) else ""
-    widest = units.half_width(max(widths))
-    return f"± is a 95 % interval over generations, what all share in one taken out; the widest is {widest}{without}"
-
-
-def _span(values: Sequence[int], noun: str) -> str:
-    low, high = min(values), max(values)
-    return (f"{low:,}" if low == high else f"{low:,} to {high:,}") + f" {noun}" + ("" if high == 1 else "s")
-
-
-def _memory_line(records: Iterable[Record]) -> list[str]:
-    kinds = {record.memory_kind for record in records if record.memory_bytes is not None}
-    return ["memory: live tensor bytes, traced; not what the process takes"] if kinds == {"traced"} else []
-
-
-def _front_line(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]]) -> list[str]:
-    if not any(row["pareto"] for row in rows):
-        return []
-    least = [METRICS[name].label.rsplit(" ", 1)[0] for name, sides in axes.items() if "min" in sides]
-    most = next(name for name, sides in axes.items() if "max" in sides)
-    gain = METRICS[most].label if most == "score" else "MACs (for capacity: there are no scores)"
-    both = (
-        "; MACs being cost and gain, only equal MACs compare" if len(axes["macs"] if most == "macs" else ()) > 1 else ""
-    )
-    return [f"* is on the Pareto front: least {' and '.join(least)}, most {gain}{both}"]
-
-
-def _score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -> list[str]:
-    known = {text for record in records for text in (record.id, record.name)}
-    strangers = [name for name in scores or {} if name not in known]
-    return [f"scores of no variant here: {_names(strangers)}"] if strangers else []
-
-
-def _status_lines(records: Sequence[Record]) -> list[str]:
-    counts = Counter(record.status for record in records)
-    said = []
-    if counts["failed"]:
-        said.append(f"{counts['failed']} of {len(records)} failed")
-    if counts["not reached"]:
-        said.append(
-            f"{counts['not reached']} of {len(records)} not reached: what is shown of them is of the rounds so far"
-        )
-    return said
-
-
-def _warning_lines(records: Iterable[Record]) -> list[str]:
-    """Each warning once, with whom it is about."""
-    about: dict[str, list[str]] = {}
-    for record in records:
-        for warning in record.warnings:
-            about.setdefault(warning, []).append(record.name)
-    return [f"{warning} ({_names(names)})" for warning, names in about.items()]
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

@@ -46,8 +46,10 @@ def fitting(candidates: Sequence[Column], rows: Sequence[Row], width: int) -> li
 
 def _tells(column: Column, rows: Sequence[Row]) -> bool:
     """Whether a column has something to tell here that stands nowhere else."""
-    if column.name in IN_THE_MARK or column.name == "reason":
+    if column.name in IN_THE_MARK or column.name == "reason" or column.detail:
         return False
+    if column.holds == "flag":
+        return any(row[column.name] for row in rows)
     if column.name == "status":
         return any(row["status"] in ("failed", "not reached") for row in rows)
     return any(row.get(column.name) is not None for row in rows)

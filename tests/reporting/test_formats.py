@@ -16,6 +16,7 @@ from archbench.reporting import csv_file, markdown, terminal
 from archbench.reporting.formats import RENDERERS
 from archbench.reporting.frame import frame
 from archbench.reporting.tables import Table, build
+from archbench.reporting.times import Times
 
 EVIL = [
     "=cmd()",
@@ -58,7 +59,12 @@ def sweep() -> Table:
     ]
     summaries = {("a", 0): summary(10.25), ("b", 0): summary(20.5, half_width=None)}
     return build(
-        records, summaries, reference=("a", 0), scores={"a": 37.4, "b": -1.5}, title="fpn_sweep", notes=("budget 4m",)
+        records,
+        Times({"request": summaries}),
+        reference=("a", 0),
+        scores={"a": 37.4, "b": -1.5},
+        title="fpn_sweep",
+        notes=("budget 4m",),
     )
 
 
@@ -66,7 +72,7 @@ def named(names: list[str]) -> Table:
     records = [
         record(str(i), name=name, axes={"module": name}, status="failed", reason=name) for i, name in enumerate(names)
     ]
-    return build(records, {}, reference=None, title=names[0], notes=tuple(names))
+    return build(records, Times(), reference=None, title=names[0], notes=tuple(names))
 
 
 def printed(table: Table, width: int, **given: bool) -> str:
@@ -166,7 +172,7 @@ def test_a_frame_keeps_counts_whole_where_some_are_missing() -> None:
 
 
 def test_a_frame_of_no_rows_has_its_columns() -> None:
-    found = frame(build([], {}, reference=None))
+    found = frame(build([], Times(), reference=None))
     assert len(found) == 0
     assert "macs" in found.columns
 
@@ -190,6 +196,51 @@ def test_at_80_columns_the_costs_that_decide_are_there() -> None:
         assert shown in text
 
 
+def raced(name: str) -> Table:
+    """Three of which two tie, on a GPU that waits for the host in one, with what its allocator told."""
+    records = [
+        record(each, name=name.format(each), memory={"cold_bytes": 7}, cold_ms={"import": 1.0}) for each in "abc"
+    ]
+    latencies = {("a", 0): summary(10, rank=2), ("b", 0): summary(10.1, rank=2), ("c", 0): summary(9, rank=1)}
+    own = {("a", 0): summary(8.0), ("b", 0): summary(7.9), ("c", 0): summary(4.0)}
+    times = Times({"request": latencies, "step": {key: summary(8.0) for key in own}, "device": own})
+    return build(records, times, reference=("a", 0), title="race")
+
+
+def test_at_80_columns_latency_its_interval_ratio_and_rank_come_before_all_else() -> None:
+    grid = printed(raced("channels={},top_block=maxpool"), 80).split("\n\n")[0]
+    for shown in ("channels=a,top_block=maxpool", "10.00", "±4.0%", "1.000x", "2="):
+        assert shown in grid
+    narrow = printed(raced("channels={},top_block=maxpool"), 66).split("\n\n")[0]
+    assert "2=" in narrow
+    assert "MACs" not in narrow
+
+
+def test_ranks_are_ties_in_what_people_read_and_numbers_in_what_programs_read() -> None:
+    made = raced("n{}")
+    lines = {
+        line[2:].split()[0]: line.split() for line in printed(made, 300).splitlines() if re.match(r"[* ]R? *n", line)
+    }
+    assert ["2=" in lines[name] for name in ("na", "nb", "nc")] == [True, True, False]
+    assert [row["rank"] for row in csv.DictReader(io.StringIO(csv_file.render(made)))] == ["2", "2", "1"]
+    assert list(frame(made)["rank"]) == [2, 2, 1]
+
+
+def test_a_network_that_waits_for_its_host_is_marked_and_the_column_stands_where_any_is() -> None:
+    marked = [line for line in printed(raced("n{}"), 300).splitlines() if " yes" in line]
+    assert len(marked) == 1
+    assert " nc " in marked[0]
+    assert "host" not in printed(sweep(), 300)
+
+
+def test_what_a_device_tells_of_memory_is_for_programs() -> None:
+    made = raced("n{}")
+    assert [row["memory.cold_bytes"] for row in csv.DictReader(io.StringIO(csv_file.render(made)))] == ["7"] * 3
+    assert [row["memory.cold_bytes"] for row in json.loads(RENDERERS["json"](made))["variants"]] == [7] * 3
+    assert str(frame(made)["memory.cold_bytes"].dtype) == "Int64"
+    assert "cold_bytes" not in printed(made, 300) + markdown.render(made)
+
+
 def test_the_terminal_marks_front_and_reference_shows_nulls_and_says_why_a_row_failed() -> None:
     lines = printed(sweep(), 200).splitlines()
     rows = {line[2:].split()[0]: line for line in reversed(lines) if re.match(r"[* ][R ]\s+channels", line)}
@@ -209,11 +260,11 @@ def test_no_name_formats_or_steers_the_terminal() -> None:
 
 
 def test_a_name_wider_than_the_terminal_is_folded_and_still_whole() -> None:
-    text = printed(build([record("a", name="w" * 120)], {}, reference=None), 80)
+    text = printed(build([record("a", name="w" * 120)], Times(), reference=None), 80)
     assert text.count("w") >= 120
     assert max(len(line) for line in text.splitlines()[:6]) <= 80
 
 
 def test_a_table_too_long_to_read_says_what_is_missing() -> None:
-    text = printed(build([record(str(i)) for i in range(600)], {}, reference=None), 80)
+    text = printed(build([record(str(i)) for i in range(600)], Times(), reference=None), 80)
     assert "the first 500 of 600 rows; --format csv has all" in text

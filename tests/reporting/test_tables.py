@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from runs_on_disk import COUNTS, record, summary
 
+from archbench.design.schema import Quantity
 from archbench.metrics import EXACT, METRICS
 from archbench.reporting.records import Record
 from archbench.reporting.stats import Summary
 from archbench.reporting.tables import Table, build, json_object
+from archbench.reporting.times import Times
 
 A, B, C = ("a", 0), ("b", 0), ("c", 0)
 
 
 def table(records: list[Record], summaries: dict[tuple[str, int], Summary] | None = None, **given: Any) -> Table:
-    return build(records, summaries or {}, **({"reference": A} | given))
+    return build(records, Times({"request": summaries or {}}), **({"reference": A} | given))
 
 
 def costing(identifier: str, macs: int, peak_bytes: int = 1000, **given: Any) -> Record:
@@ -114,10 +117,107 @@ def test_the_caption_says_what_precision_was_bought() -> None:
     three = table(records, {A: summary(half_width=0.04), B: summary(half_width=0.111, calls=40)}).caption
     one = table(records, {A: summary(half_width=None, generations=1)}, notes=("budget for two: 4m",)).caption
     mixed = table(records, {A: summary(), B: summary(half_width=None, generations=1)}).caption
-    assert any("30 to 40 calls in 3 generations" in said and "the widest is ±11.1%" in said for said in three)
+    assert any("30 to 40 calls in 3 generations" in said and "the widest interval is ±11.1%" in said for said in three)
     assert any("30 calls in 1 generation; no interval" in said for said in one)
     assert one[-1] == "budget for two: 4m"
     assert any("1 have none, measured in one generation" in said for said in mixed)
+
+
+def test_the_caption_says_how_intervals_were_made_and_whether_they_paid_for_looks() -> None:
+    latencies = {A: summary(), B: summary(half_width=None, generations=1, estimator="none here")}
+    plain = table([record("a"), record("b")], latencies).caption
+    looked = build([record("a")], Times({"request": latencies}, looked=True), reference=A).caption
+    assert [said for said in plain if said.startswith("±")] == ["±: of the test"]
+    assert "±: of the test, widened for the looks of the stopping rule" in looked
+
+
+def timed(request: float | None, step: float | None, device: float | None, **given: Any) -> Times:
+    """Times of A alone; a quantity that was not measured is null."""
+    told: dict[Quantity, float | None] = {"request": request, "step": step, "device": device}
+    return Times({name: {A: summary(ms, half_width=ms / 100)} if ms else {} for name, ms in told.items()}, **given)
+
+
+def test_every_quantity_is_in_the_row_with_its_interval() -> None:
+    row = build([record("a")], timed(10.0, 8.0, 7.5), reference=A).rows[0]
+    assert (row["latency_ms"], row["half_width"]) == (10.0, 0.1)
+    assert (row["step_ms"], row["step_half_width"]) == (8.0, 0.08)
+    assert (row["device_ms"], row["device_half_width"]) == (7.5, 0.075)
+    assert row["kind"] == row["kind"] | dict.fromkeys(("latency_ms", "step_ms", "device_ms", "host_bound"), "measured")
+
+
+@pytest.mark.parametrize(
+    ("step", "device", "bound"),
+    [(11.0, 10.0, False), (11.01, 10.0, True), (9.0, 10.0, False), (None, 10.0, None), (11.0, None, None)],
+)
+def test_host_bound_is_a_step_of_over_1_1_times_the_devices_own_work(
+    step: float | None, device: float | None, bound: bool | None
+) -> None:
+    made = build([record("a")], timed(12.0, step, device), reference=A)
+    assert made.rows[0]["host_bound"] is bound
+    assert any("no faster with fewer MACs" in said for said in made.caption) == bool(bound)
+
+
+def test_on_the_cpu_nothing_is_host_bound_or_not_and_device_is_called_what_it_is() -> None:
+    made = build([record("a")], timed(10.0, 9.0, 2.0, synchronous=True), reference=A)
+    assert made.rows[0]["host_bound"] is None
+    assert any(said.startswith("device: the processor's time of a call, over all threads;") for said in made.caption)
+
+
+def test_throughput_is_images_a_second_of_steps() -> None:
+    eight = record("a", workload={"batch": 8})
+    assert build([eight], timed(25.0, 20.0, 15.0), reference=A).rows[0]["throughput"] == 400.0  # 8 images in 20 ms
+
+
+def test_where_no_step_was_measured_a_request_is_one_on_the_cpu_alone() -> None:
+    eight = record("a", workload={"batch": 8})
+    on_cpu, on_cuda = (timed(2000.0, None, None, synchronous=each) for each in (True, False))
+    assert build([eight], on_cpu, reference=A).rows[0]["throughput"] == 4.0
+    assert build([eight], on_cuda, reference=A).rows[0]["throughput"] is None
+    assert build([record("a", workload={})], on_cpu, reference=A).rows[0]["throughput"] is None
+
+
+def test_latency_is_the_quantity_the_spec_asked_for_named_and_not_shown_twice() -> None:
+    made = build([record("a")], timed(None, 8.0, 7.5, quantity="step"), reference=A)
+    assert (made.rows[0]["latency_ms"], made.rows[0]["step_ms"]) == (8.0, 8.0)
+    assert {"step_ms", "step_half_width"}.isdisjoint(column.name for column in made.columns)
+    assert any("median step (calls back to back) of 30 samples in 3 generations" in said for said in made.caption)
+    assert any("latency: median of 30 calls" in said for said in table([record("a")], {A: summary()}).caption)
+
+
+def ranked(a: int | None, b: int | None, c: int | None) -> Table:
+    latencies = {A: summary(rank=a), B: summary(rank=b), C: summary(rank=c)}
+    return table([record(each) for each in "abc"], latencies)
+
+
+def test_a_rank_that_is_shared_is_printed_as_a_tie_and_said_to_be_one() -> None:
+    def shown(made: Table) -> list[str]:
+        return [column.text(row) for column in made.columns if column.name == "rank" for row in made.rows]
+
+    tied, apart = ranked(2, 1, 2), ranked(2, 1, None)
+    assert [row["rank"] for row in tied.rows] == [2, 1, 2]
+    assert (shown(tied), shown(apart)) == (["2=", "1", "2="], ["2", "1", "-"])
+    assert any("= is a tie" in said for said in tied.caption)
+    assert not any("tie" in said for said in apart.caption)
+
+
+def test_rows_that_have_no_rank_do_not_tie() -> None:
+    assert not any("tie" in said for said in ranked(1, None, None).caption)
+
+
+def test_the_cold_start_is_the_sum_of_its_pieces_and_energy_stands_beside_it() -> None:
+    told = record("a", cold_ms={"import": 900.0, "build": 90.0, "first call": 9.5}, energy_mj=5200.0)
+    rows = table([told, record("b")], {A: summary(), B: summary()}).rows
+    assert [(row["cold_ms"], row["energy_mj"]) for row in rows] == [(999.5, 5200.0), (None, None)]
+
+
+def test_a_failed_row_has_no_time_of_any_quantity() -> None:
+    row = build([record("a", status="failed", reason="no")], timed(10.0, 8.0, 4.0), reference=A).rows[0]
+    names = ("latency_ms", "step_ms", "device_ms", "host_bound", "throughput", "rank", "cold_ms", "energy_mj")
+    assert [row[name] for name in names] == [None] * 8
+
+
+def test_no_tail_beyond_the_quartiles_is_printed() -> None:
+    assert not any("99" in column.name + column.label for column in table([record("a")], {A: summary()}).columns)
 
 
 def test_the_caption_counts_what_failed_what_was_not_reached_and_tells_each_warning_once() -> None:

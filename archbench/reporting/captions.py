@@ -1,0 +1,147 @@
+"""What must be said of a whole table: what its numbers are, how sure, and of which rows they are not what they seem."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from archbench import units
+from archbench.design.schema import Quantity
+from archbench.metrics import METRICS, Direction
+from archbench.reporting.records import Record
+from archbench.reporting.times import HOST_BOUND, Times
+
+if TYPE_CHECKING:
+    from archbench.reporting.stats import Summary
+
+Rows = Sequence[Mapping[str, Any]]
+NAMED = 4  # names a caption spells out before it counts the rest
+
+MEANING: dict[Quantity, str] = {
+    "request": "one call at a time, batch in to result ready",
+    "step": "calls back to back",
+    "device": "the device's own work, no gap inside",
+}
+PROCESSOR_TIME = "the processor's time of a call, over all threads"
+
+
+def reference_line(base: Record | None, *, measured: bool) -> list[str]:
+    if base is None:
+        return ["no reference: ratios are null"]
+    of = "latencies, from one fit" if measured else "MACs, nothing was measured"
+    return [f"R is the reference, {base.name}; ratio: of {of}"]
+
+
+def latency_lines(times: Times) -> list[str]:
+    """What latency is, how often it was taken, how its interval was made and what precision was reached."""
+    found = list(times.latencies.values())
+    if not found:
+        return []
+    said = [f"latency: {_taken(found, times)}; {_widest(found)}", *_estimator_line(found, times)]
+    if disturbed := sum(each.disturbed for each in found):
+        blocks = sum(each.blocks for each in found)
+        said.append(f"{disturbed} of {blocks} counted blocks were disturbed each time they were taken")
+    return said
+
+
+def _taken(found: Sequence[Summary], times: Times) -> str:
+    """What latency is the median of; a sample of a step or of the device may be a mean of several calls."""
+    counts, generations = [each.calls for each in found], _span([each.generations for each in found], "generation")
+    if times.quantity == "request":
+        return f"median of {_span(counts, 'call')} in {generations}"
+    return f"median {times.quantity} ({_meaning(times.quantity, times)}) of {_span(counts, 'sample')} in {generations}"
+
+
+def _widest(found: Sequence[Summary]) -> str:
+    widths = [each.half_width for each in found if each.half_width is not None]
+    if not widths:
+        return "no interval: one needs two generations or more"
+    without = f"; {len(found) - len(widths)} have none, measured in one generation" if len(widths) < len(found) else ""
+    return f"the widest interval is {units.half_width(max(widths))}{without}"
+
+
+def _estimator_line(found: Sequence[Summary], times: Times) -> list[str]:
+    """How ± was made; all that have one share it."""
+    made = dict.fromkeys(each.estimator for each in found if each.half_width is not None)
+    looks = ", widened for the looks of the stopping rule" if times.looked else ""
+    return [f"±: {estimator}{looks}" for estimator in made]
+
+
+def beside_lines(times: Times) -> list[str]:
+    """What the other quantities are, and how sure."""
+    return [
+        f"{quantity}: {_meaning(quantity, times)}; {_widest(list(found.values()))}"
+        for quantity, found in times.by_quantity.items()
+        if found and quantity != times.quantity
+    ]
+
+
+def _meaning(quantity: Quantity, times: Times) -> str:
+    return PROCESSOR_TIME if quantity == "device" and times.synchronous else MEANING[quantity]
+
+
+def rank_line(rows: Rows) -> list[str]:
+    counts = Counter(row["rank"] for row in rows if row["rank"] is not None)
+    tied = any(count > 1 for count in counts.values())
+    return ["= is a tie: the interval of its ratio to the first of its rank holds 1"] if tied else []
+
+
+def host_bound_line(rows: Rows) -> list[str]:
+    if not any(row["host_bound"] for row in rows):
+        return []
+    return [f"host-bound (a step over {HOST_BOUND} x the device's own work): it gets no faster with fewer MACs"]
+
+
+def memory_line(records: Iterable[Record]) -> list[str]:
+    kinds = {record.memory_kind for record in records if record.memory_bytes is not None}
+    return ["memory: live tensor bytes, traced; not what the process takes"] if kinds == {"traced"} else []
+
+
+def front_line(rows: Rows, axes: Mapping[str, Sequence[Direction]]) -> list[str]:
+    if not any(row["pareto"] for row in rows):
+        return []
+    least = [METRICS[name].label.rsplit(" ", 1)[0] for name, sides in axes.items() if "min" in sides]
+    most = next(name for name, sides in axes.items() if "max" in sides)
+    gain = METRICS[most].label if most == "score" else "MACs (for capacity: there are no scores)"
+    both = (
+        "; MACs being cost and gain, only equal MACs compare" if len(axes["macs"] if most == "macs" else ()) > 1 else ""
+    )
+    return [f"* is on the Pareto front: least {' and '.join(least)}, most {gain}{both}"]
+
+
+def score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -> list[str]:
+    known = {text for record in records for text in (record.id, record.name)}
+    strangers = [name for name in scores or {} if name not in known]
+    return [f"scores of no variant here: {_names(strangers)}"] if strangers else []
+
+
+def status_lines(records: Sequence[Record]) -> list[str]:
+    counts = Counter(record.status for record in records)
+    said = []
+    if counts["failed"]:
+        said.append(f"{counts['failed']} of {len(records)} failed")
+    if counts["not reached"]:
+        said.append(
+            f"{counts['not reached']} of {len(records)} not reached: what is shown of them is of the rounds so far"
+        )
+    return said
+
+
+def warning_lines(records: Iterable[Record]) -> list[str]:
+    """Each warning once, with whom it is about."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        for warning in record.warnings:
+            about.setdefault(warning, []).append(record.name)
+    return [f"{warning} ({_names(names)})" for warning, names in about.items()]
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _span(values: Sequence[int], noun: str) -> str:
+    low, high = min(values), max(values)
+    return (f"{low:,}" if low == high else f"{low:,} to {high:,}") + f" {noun}" + ("" if high == 1 else "s")
