@@ -49,7 +49,7 @@ def _tells(column: Column, rows: Sequence[Row]) -> bool:
     if column.name in IN_THE_MARK or column.name == "reason" or column.detail:
         return False
     if column.holds == "flag":
-        return any(row[column.name] for row in rows)
+        return any(row.get(column.name) for row in rows)
     if column.name == "status":
         return any(row["status"] in ("failed", "not reached") for row in rows)
     return any(row.get(column.name) is not None for row in rows)
