@@ -10,6 +10,7 @@ import pytest
 import archbench
 from archbench.cli import guarded
 from archbench.design.space import preset
+from archbench.metrics import METRICS
 from archbench.pricing.price import price
 
 ROOT = Path(archbench.__file__).parent.parent
@@ -57,3 +58,9 @@ def test_the_first_command_is_the_sweep_and_ci_runs_the_second():
     second = "pip install -e '.[test]' && pytest"
     assert second in README
     assert second in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_metric_has_its_line_in_the_table_of_columns():
+    table = README.split("## What the columns mean")[1].split("\n## ")[0]
+    told = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    assert set(METRICS) - {"score"} <= told

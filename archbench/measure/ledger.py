@@ -142,5 +142,5 @@ def with_facts(record: Record, starts: Sequence[Mapping[str, Any]]) -> Record:
         memory=last.get("memory", {}),
         cold_ms=first["cold_ms"],
         energy_mj=median(energies) if energies else None,
-        warnings=(*unsteady, *last.get("warnings", ()), *uncounted),
+        warnings=(*unsteady, *last.get("notes", ()), *uncounted),
     )

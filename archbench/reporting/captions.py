@@ -84,7 +84,7 @@ def _meaning(quantity: Quantity, times: Times) -> str:
 def rank_line(rows: Rows) -> list[str]:
     counts = Counter(row["rank"] for row in rows if row["rank"] is not None)
     tied = any(count > 1 for count in counts.values())
-    return ["= is a tie: the interval of its ratio to the first of its rank holds 1"] if tied else []
+    return ["rank: = is a tie, the interval of its ratio to the first of its rank holds 1"] if tied else []
 
 
 def host_bound_line(rows: Rows) -> list[str]:

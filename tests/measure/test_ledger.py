@@ -65,10 +65,8 @@ def test_without_a_meter_energy_is_null(tmp_path: Path) -> None:
     assert finished(tmp_path, measured_once(warmed(1, energy_mj=None)))["A"].energy_mj is None
 
 
-def test_what_a_process_warned_of_stands_in_the_record(tmp_path: Path) -> None:
-    found = finished(
-        tmp_path, measured_once(warmed(1, warnings=["train: counted for inference"], uncounted={"fft": 2}))
-    )
+def test_what_a_process_notes_of_itself_is_a_warning_of_the_record(tmp_path: Path) -> None:
+    found = finished(tmp_path, measured_once(warmed(1, notes=["train: counted for inference"], uncounted={"fft": 2})))
     assert found["A"].warnings == ("train: counted for inference", "fft: 2 calls are in no count")
 
 
