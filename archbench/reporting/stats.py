@@ -79,7 +79,7 @@ def summarise(
     times = _processor_times if processor_time else _counted_times
     counted: dict[Key, list[Block]] = defaultdict(list)
     for block in whole_rounds(everything, failed):
-        if block.key not in failed and block.quantity == source and all(times(block)):
+        if block.key not in failed and block.quantity == source and min(times(block), default=0) > 0:
             counted[block.key].append(block)
     if not counted:
         return {}

@@ -61,6 +61,12 @@ def test_on_the_cpu_the_devices_time_is_the_processors_in_the_requests(tmp_path:
     assert numbers(stored(tmp_path, blocks), "device_ms") == [[None], [None]]
 
 
+@pytest.mark.parametrize("told", [(), (0,)])
+def test_blocks_that_tell_no_processor_time_leave_it_null(tmp_path: Path, told: tuple[int, ...]) -> None:
+    blocks = of("request", 10, 20, device_ns=told)
+    assert numbers(stored(tmp_path, blocks, device="cpu"), "latency_ms", "device_ms") == [[10, None], [20, None]]
+
+
 def test_a_cpu_run_that_asked_for_the_devices_time_has_it_as_latency(tmp_path: Path) -> None:
     blocks = of("device", 10, 20, device_ns=(19_000_000,))
     run = stored(tmp_path, blocks, device="cpu", plan={"quantity": "device"})
