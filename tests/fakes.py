@@ -226,7 +226,9 @@ class FakeWorker:
         self.lab.running -= 1
         timed = {"wall_ns": [int(took * 1e9)], "device_ns": [int(took * 1e9)], "dropped": 0}
         if request["do"] == "warm":
-            return self._reply("warm", timed | {"steady": True, "memory_bytes": 5, "memory_kind": "traced"})
+            return self._reply(
+                "warm", timed | {"steady": True, "memory_bytes": 5, "memory_kind": "traced", "memory": {}}
+            )
         self.blocks += 1
         told = self.lab.telemetry.get(self.id)
         return self._reply("block", timed | {"telemetry": told.pop(0) if told else {}})

@@ -291,7 +291,7 @@ class _Generation:
         reply = self._ask(seat, {"do": "warm"})
         if reply is None:
             return False
-        start = seat.facts | {name: reply.pop(name) for name in ("steady", "memory_bytes", "memory_kind")}
+        start = seat.facts | {name: reply.pop(name) for name in ("steady", "memory_bytes", "memory_kind", "memory")}
         start["cold_ms"] = start["cold_ms"] | {"first call": reply["wall_ns"][0] / units.NS_PER_MS}
         self._keep(seat, reply, phase="warm-up", group=group, start=start)
         seat.call_ns = reply["wall_ns"][-1]
