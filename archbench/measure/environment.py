@@ -16,7 +16,7 @@ import pynvml
 
 from archbench.errors import CannotMeasure
 
-PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy")
+PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy", "onnxruntime")
 FLAGS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
