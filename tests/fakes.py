@@ -193,6 +193,8 @@ class Lab:
     quantities: tuple[str, ...] = ()  # what the device tells besides requests
     telemetry: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # by variant id: of its next blocks
     takes: Callable[[str, int], float] | None = None  # seconds of a call, by variant id and how many the process made
+    refuses: set[tuple[str, str]] = field(default_factory=set)  # (variant id, quantity)
+    energy_mj: float | None = None  # of a call, where there is a meter
     paused: list[float] = field(default_factory=list)
 
     def pause(self, seconds):
@@ -215,7 +217,8 @@ class FakeWorker:
     def start(self):
         self.lab.now += self.lab.start_s
         facts = {"traced": {"macs": 1}, "uncounted": {}, "cold_ms": {"import": 1.0, "build": 2.0}}
-        return self._reply("start", facts | {"quantities": list(self.lab.quantities)})
+        told = {"quantities": list(self.lab.quantities), "meter": self.lab.energy_mj is not None}
+        return self._reply("start", facts | told)
 
     def ask(self, request):
         assert not self.closed
@@ -229,6 +232,11 @@ class FakeWorker:
             return self._reply(
                 "warm", timed | {"steady": True, "memory_bytes": 5, "memory_kind": "traced", "memory": {}}
             )
+        if request["do"] == "energy":
+            return self._reply("energy", {"energy_mj": self.lab.energy_mj, "energy_s": 5.0})
+        if (self.id, request.get("quantity")) in self.lab.refuses:
+            assert request["optional"]
+            return self._reply("refused", {"refused": "it waits inside a call"})
         self.blocks += 1
         told = self.lab.telemetry.get(self.id)
         return self._reply("block", timed | {"telemetry": told.pop(0) if told else {}})

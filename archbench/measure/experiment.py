@@ -37,6 +37,7 @@ SLOW_NS = units.NS_PER_S  # a call this long is a block of its own, too dear to 
 PAUSES_S = (1.0, 2.0, 4.0)  # before a disturbed block is taken again: bursts of a shared machine last seconds
 PATIENCE_S = 20.0  # that pauses and repeats of one generation may take in all, or a quarter of its share of a budget
 LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
+ENERGY_S = 8.0  # of idling and calls, for a counter that some GPUs move ten times a second
 PROCESS_BYTES = (
     600 << 20
 )  # a worker beside its network: interpreter, torch, its library's scratch (seen: 350 to 500 MiB)
@@ -123,6 +124,7 @@ class _History:
     blocks: list[Block]
     lost: set[Key]
     hygiene: Hygiene = field(default_factory=Hygiene)
+    refused: set[tuple[Key, Quantity]] = field(default_factory=set)  # quantities a network does not have here
     precision: float | None = None  # the widest interval at the end of the last generation
     finished: int = 0
     share: float = float("inf")
@@ -239,11 +241,13 @@ class _Generation:
     sink: _History
     slot: float  # seconds this generation may take
     least: float = 0.0  # seconds it took to start, warm up and run one round of each group
+    size: int = 0  # tasks
     patience: float = 0.0  # seconds that pauses and repeats may still take
 
     def run(self, tasks: Sequence[Task]) -> list[Task]:
         """Measure; the tasks that are still to be measured in the next generation."""
         parts = groups(tasks, self.setup.memory_bytes)
+        self.size = len(tasks)
         self.patience = min(PATIENCE_S, self.slot / 4)
         for index, group in enumerate(parts):
             began = self.setup.clock()
@@ -293,10 +297,20 @@ class _Generation:
             return False
         start = seat.facts | {name: reply.pop(name) for name in ("steady", "memory_bytes", "memory_kind", "memory")}
         start["cold_ms"] = start["cold_ms"] | {"first call": reply["wall_ns"][0] / units.NS_PER_MS}
+        start |= self._energy(seat, reply["wall_ns"][-1])
         self._keep(seat, reply, phase="warm-up", group=group, start=start)
         seat.call_ns = reply["wall_ns"][-1]
         seat.turn_s = seat.call_ns / units.NS_PER_S
         return True
+
+    def _energy(self, seat: _Seat, call_ns: int) -> dict[str, Any]:
+        """The energy of a call, once a variant, where there is a meter and the generation can spare the seconds."""
+        spare = self.slot / 4 / max(1, self.size)
+        if not seat.facts.get("meter") or self.number > 1 or spare < ENERGY_S:
+            return {}
+        self._say(f"metering {seat.task.title}")
+        reply = self._ask(seat, {"do": "energy", "call_ns": call_ns}) or {}
+        return {"energy_mj": reply.get("energy_mj")}
 
     def _rounds(self, seats: list[_Seat], group: int, began: float, end: float) -> int:
         """One round that fits the whole run, then more while they fit this group's share; how many there were."""
@@ -316,13 +330,23 @@ class _Generation:
                 self._turn(seat, quantity or self.setup.plan.quantity, {"order": place, "size": len(order), **where})
 
     def _other_quantities(self, seats: list[_Seat], group: int, rounds: int) -> None:
-        """One round for each quantity the device tells apart and the plan did not ask for, where it fits the time left."""
+        """One round for each quantity the device tells apart and the plan did not ask for, where it fits the time left.
+
+        A round in which a network turned out not to have the quantity is torn, and run again without it.
+        """
         seats = [seat for seat in self._alive(seats) if seat.call_ns < SLOW_NS]
         told = list(dict.fromkeys(each for seat in seats for each in seat.facts.get("quantities", ())))
-        for place, quantity in enumerate((each for each in told if each != self.setup.plan.quantity), rounds + 1):
-            order = [seat for seat in seats if quantity in seat.facts["quantities"]]
-            if sum(seat.turn_s for seat in order) <= self.setup.left():
-                self._round(self._shuffled(order, place), {"round": place, "group": group}, quantity)
+        pending = [quantity for quantity in told if quantity != self.setup.plan.quantity]
+        while pending:
+            quantity, rounds, before = pending.pop(0), rounds + 1, len(self.sink.refused)
+            order = [seat for seat in self._alive(seats) if self._has(seat, quantity)]
+            if order and sum(seat.turn_s for seat in order) <= self.setup.left():
+                self._round(self._shuffled(order, rounds), {"round": rounds, "group": group}, quantity)
+            if len(self.sink.refused) > before:
+                pending.insert(0, quantity)
+
+    def _has(self, seat: _Seat, quantity: Quantity) -> bool:
+        return quantity in seat.facts["quantities"] and (seat.task.key, quantity) not in self.sink.refused
 
     def _alive(self, seats: Iterable[_Seat]) -> list[_Seat]:
         return [seat for seat in seats if seat.task.key not in self.sink.lost]
@@ -357,8 +381,13 @@ class _Generation:
 
     def _block(self, seat: _Seat, quantity: Quantity, attempt: int, where: Mapping[str, Any]) -> bool:
         """Take one block and keep it; whether it was disturbed."""
-        reply = self._ask(seat, {"do": "block", "call_ns": seat.call_ns, "quantity": quantity})
+        optional = quantity != self.setup.plan.quantity
+        request = {"do": "block", "call_ns": seat.call_ns, "quantity": quantity, "optional": optional}
+        reply = self._ask(seat, request)
         if reply is None:
+            return False
+        if "refused" in reply:
+            self.sink.refused.add((seat.task.key, quantity))
             return False
         reasons = self.sink.hygiene.reasons(reply.get("telemetry", {}))
         self._keep(seat, reply, quantity=quantity, attempt=attempt, disturbed=reasons, **where)

@@ -11,6 +11,7 @@ from torch import nn
 
 from archbench.design.schema import Quantity
 from archbench.design.variant import Module, Variant, Workload, variant_from_json
+from archbench.errors import CannotMeasure
 from archbench.measure import timing
 from archbench.measure.build import build
 from archbench.measure.count import trace
@@ -55,6 +56,7 @@ class Session:
             "engine": prepared.facts,
             "cold_ms": {} if prepared.compile_ms is None else {"compile": prepared.compile_ms},
             "quantities": ["step", "device"] if device.asynchronous else ["step"],
+            "meter": self.nvml.energy_mj() is not None,
             "notes": [TRAINED] if workload.mode == "train" else [],
         }
 
@@ -94,9 +96,20 @@ class Session:
         self._first_calls_made()
         return asdict(calls) | {"steady": steady, **self._memory()}
 
-    def block(self, call_ns: int, quantity: Quantity = "request", beat: Beat = None) -> dict[str, Any]:
-        """One turn: calls timed as that quantity wants them."""
-        calls = timing.block(self.forward, self.device, call_ns=call_ns, quantity=quantity, beat=beat)
+    def block(
+        self, call_ns: int, quantity: Quantity = "request", *, optional: bool = False, beat: Beat = None
+    ) -> dict[str, Any]:
+        """One turn: calls timed as that quantity wants them, with what the device tells of just these calls.
+
+        An `optional` quantity that this network does not have on this device is `refused` with the reason.
+        """
+        self.device.telemetry()  # shares of time are told since the last reading: a turn's begin with the turn
+        try:
+            calls = timing.block(self.forward, self.device, call_ns=call_ns, quantity=quantity, beat=beat)
+        except CannotMeasure as error:
+            if not optional:
+                raise
+            return {"refused": str(error)}
         return asdict(calls) | {"telemetry": self.device.telemetry()}
 
     def energy(self, call_ns: int, beat: Beat = None) -> dict[str, float | None]:

@@ -10,6 +10,7 @@ from networks import sized
 from archbench.design.schema import MeasurePlan
 from archbench.measure.experiment import PROCESS_BYTES, Setup, Task, groups, measure
 from archbench.measure.hygiene import Hygiene
+from archbench.reporting.rounds import whole_rounds
 
 GIB = 1 << 30
 
@@ -329,3 +330,35 @@ def test_a_run_that_is_stopped_ends_at_the_next_block_wherever_it_stands():
         measure(given, setup(lab, stop=lambda lab=lab, when=when: lab.now >= when), sink)
         assert lab.now <= when + 1.0
         assert sink.failures == {}
+
+
+def test_a_quantity_that_a_network_does_not_have_is_missing_for_it_alone():
+    lab, sink, given = Lab(quantities=("device",)), Sink(), tasks(3)
+    lab.call_s = {task.variant.id: 0.1 for task in given}
+    lab.refuses = {(given[1].variant.id, "device")}
+    measure(given, setup(lab, generations=2), sink)
+    assert sink.failures == {}
+    counted = [b for b in whole_rounds(sink.blocks) if b.quantity == "device"]
+    assert Counter((b.id, b.generation) for b in counted) == {
+        (given[place].variant.id, generation): 1 for place in (0, 2) for generation in (1, 2)
+    }
+    assert sum(verb == "refused" for verb, _ in lab.log) == 1
+
+
+def test_energy_is_metered_once_a_variant_and_kept_with_its_start():
+    lab, sink = Lab(energy_mj=250.0), Sink()
+    measure(tasks(2), setup(lab, generations=2), sink)
+    assert [b.start.get("energy_mj") for b in sink.blocks if b.phase == "warm-up"] == [250.0, 250.0, None, None]
+    assert sum(verb == "energy" for verb, _ in lab.log) == 2
+
+
+def test_energy_is_left_out_where_the_budget_cannot_spare_it():
+    lab, sink = Lab(start_s=0.1, energy_mj=250.0), Sink()
+    measure(tasks(2), setup(lab, generations=2, budget=60.0), sink)  # a quarter of 30 s is under 8 a variant
+    assert "energy" not in {verb for verb, _ in lab.log}
+
+
+def test_without_a_meter_nobody_is_asked_for_energy():
+    lab, sink = Lab(), Sink()
+    measure(tasks(1), setup(lab, generations=1), sink)
+    assert "energy" not in {verb for verb, _ in lab.log}
