@@ -8,15 +8,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from archbench import units
 from archbench.measure import pipe
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+ASKED = ("warm", "block", "energy")  # of a session: its methods, each with what the request says beside `do`
+BEAT_SECONDS = 0.5  # at least, between signs of life; who times gives one a second
+STARVED = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc")  # torch, the kernel, C++
 
 
 def main() -> None:
@@ -24,7 +31,7 @@ def main() -> None:
     _die_with_parent()
     end = socket.socket(fileno=int(sys.argv[1]))
     sys.stdout = sys.stderr  # what user code prints is not for the supervisor's caller
-    handlers = _Handlers()
+    handlers = _Handlers(Pulse(end).beat)
     with contextlib.suppress(pipe.Closed):
         while True:
             request = pipe.receive(end)
@@ -40,50 +47,87 @@ def _die_with_parent() -> None:
         sys.exit(1)
 
 
+class Pulse:
+    """Signs of life: numbered messages, sent by who calls between calls, and no more of them than one can hear.
+
+    No thread sends them: it would take part in what is timed, and would go on living beside a call that hangs.
+    """
+
+    def __init__(self, end: socket.socket, clock: Callable[[], float] = time.monotonic) -> None:
+        self._end, self._clock = end, clock
+        self._count, self._due = 0, clock()
+
+    def beat(self) -> None:
+        if self._clock() >= self._due:
+            self._count, self._due = self._count + 1, self._clock() + BEAT_SECONDS
+            pipe.send(self._end, {"beat": self._count})
+
+
 def _answer(handlers: _Handlers, request: dict[str, Any]) -> dict[str, Any]:
     """The handler's reply, or the failure as a sentence: whatever a network does wrong costs its own row alone."""
     try:
         return {"ok": True, **handlers.handle(request)}
     except Exception as error:  # noqa: BLE001  (the border between a network's faults and the run)
-        return {"ok": False, "reason": _reason(error)}
+        return {"ok": False, "reason": _reason(error, handlers.memory_bytes)}
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, memory_bytes: int | None) -> str:
     name = type(error).__name__
     text = " ".join(str(error).split("\n")[0].split())
-    if name == "OutOfMemoryError" or "out of memory" in text or "can't allocate memory" in text:
-        return f"out of memory: {text}"
+    if name == "OutOfMemoryError" or isinstance(error, MemoryError) or any(words in text for words in STARVED):
+        limit = "" if memory_bytes is None else f" (it may take {units.mib(memory_bytes)} MiB)"
+        return f"out of memory: {text or name}{limit}"
     return text if name in ("SpecError", "CannotMeasure", "Unusable") else f"{name}: {text}"
+
+
+def limit_memory(memory_bytes: int) -> None:
+    """From here on the process may map so much more to write into; asking for more is an error in it, and in it alone.
+
+    Where the system does not say what is mapped already (only Linux does), nothing is limited.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        mapped = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        wanted = mapped + memory_bytes
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
 class _Handlers:
     """What the process holds between requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, beat: Callable[[], None]) -> None:
         self.session: Any = None
+        self.beat = beat
+        self.memory_bytes: int | None = None
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in request.items() if name != "do"}
         if request["do"] == "start":
-            began = time.perf_counter_ns()
-            from archbench.measure.session import Session  # here torch comes in: its cost is part of `cold_ms`
-
-            imported = time.perf_counter_ns()
-            self.session = Session.start(request)
-            built = time.perf_counter_ns()
-            facts = self.session.facts
-            compiled = facts["cold_ms"]  # what the engine took of the time since the import
-            build = (built - imported) / 1e6 - sum(compiled.values())
-            facts["cold_ms"] = {"import": (imported - began) / 1e6, "build": build, **compiled}
-            return facts
-        if request["do"] == "warm":
-            return dict(self.session.warm())
+            return self._start(given)
         if request["do"] == "self-check":
             from archbench.measure.self_checks import observe  # torch is in by now
 
-            return observe(self.session.forward, self.session.device)
-        assert request["do"] in ("block", "energy")
-        given = {name: value for name, value in request.items() if name != "do"}
-        return dict(getattr(self.session, request["do"])(**given))
+            return dict(observe(self.session.forward, self.session.device))
+        assert request["do"] in ASKED
+        return dict(getattr(self.session, request["do"])(**given, beat=self.beat))
+
+    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        began = time.perf_counter_ns()
+        from archbench.measure.session import Session  # here torch comes in: its cost is part of `cold_ms`
+
+        imported = time.perf_counter_ns()
+        self.beat()
+        if (memory_bytes := request["memory_bytes"]) is not None:
+            self.memory_bytes = int(memory_bytes)
+            limit_memory(self.memory_bytes)
+        self.session = Session.start(request)
+        built = time.perf_counter_ns()
+        facts: dict[str, Any] = self.session.facts
+        compiled = facts["cold_ms"]  # what the engine took of the time since the import
+        build = (built - imported) / 1e6 - sum(compiled.values())
+        facts["cold_ms"] = {"import": (imported - began) / 1e6, "build": build, **compiled}
+        return facts
 
 
 if __name__ == "__main__":

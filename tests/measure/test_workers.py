@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,11 +13,12 @@ from networks import sized
 
 from archbench.design.variant import Module, Variant, Workload
 from archbench.measure import pipe
-from archbench.measure.supervisor import Job, Worker, WorkerFailed, worker_environment
+from archbench.measure.supervisor import Crew, Job, Worker, WorkerFailed, _overdue, worker_environment
+from archbench.measure.worker import Pulse
 from archbench.pricing.price import price
 
 FAULTS = """
-import os, signal, time, torch
+import os, signal, subprocess, time, torch
 from torch import nn
 
 class Net(nn.Module):
@@ -48,7 +50,24 @@ class Later(Net):
 def segfault(): return Later(lambda: os.kill(os.getpid(), signal.SIGSEGV))
 def exits(): return Later(lambda: os._exit(3))
 def hangs(): return Later(lambda: time.sleep(600))
+def stops(): return Later(lambda: os.kill(os.getpid(), signal.SIGSTOP))
+def aborts(): return Later(os.abort)
+def killed(): return Later(lambda: os.kill(os.getpid(), signal.SIGKILL))
 def memory(): return Later(lambda: torch.empty(1 << 50))
+def tensor_of_4_gib(): return Later(lambda: torch.ones(1 << 30))
+def list_of_4_gib(): return Later(lambda: [None] * (1 << 29))
+
+def never_steady():
+    from archbench.measure import timing
+    timing.STEADY_WITHIN, timing.WARM_UP_NS = -1, 1 << 62
+    return Net()
+
+def has_a_child():
+    child = subprocess.Popen(["sh", "-c", "trap '' TERM; echo ready; sleep 600; :"], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    with open(os.environ["CHILD_IN"], "w") as file:
+        file.write(str(child.pid))
+    return Net()
 """
 
 
@@ -104,6 +123,8 @@ def test_a_hand_written_module_is_counted_and_measured(plugin):
     ("fault", "reason"),
     [
         ("segfault", "its process died of SIGSEGV"),
+        ("aborts", "its process died of SIGABRT"),
+        ("killed", "its process died of SIGKILL (out of memory?)"),
         ("exits", "its process ended with code 3"),
         ("nan", "its output is not finite (shape (1, 8, 30, 30), torch.float32)"),
         ("raises", "ValueError: no such"),
@@ -117,13 +138,103 @@ def test_a_fault_is_one_sentence(plugin, fault, reason):
     assert "\n" not in str(failure.value)
 
 
-def test_a_hang_ends_at_the_timeout_and_leaves_no_process(plugin):
-    with Worker(Job(hand_written("hangs"), "cpu", 0, (plugin,)), timeout=60.0) as worker:
+@pytest.mark.parametrize("fault", ["tensor_of_4_gib", "list_of_4_gib"])
+def test_a_network_that_takes_more_than_it_may_is_out_of_memory_and_says_how_much_it_might(plugin, fault):
+    with pytest.raises(WorkerFailed, match=r"^out of memory: .*\(it may take 1024\.0 MiB\)$"):
+        work(Job(hand_written(fault), "cpu", 0, (plugin,), memory_bytes=1 << 30))
+
+
+def test_a_network_within_its_memory_does_not_notice_the_limit(plugin):
+    work(Job(hand_written("good"), "cpu", 0, (plugin,), memory_bytes=256 << 20))
+
+
+@pytest.mark.parametrize("fault", ["hangs", "stops"])
+def test_a_hang_ends_at_the_timeout_and_leaves_no_process(plugin, fault):
+    with Worker(Job(hand_written(fault), "cpu", 0, (plugin,)), timeout=120.0) as worker:
         worker.start()
         worker.timeout = 1.0
-        with pytest.raises(WorkerFailed, match=r"no answer in 1 s; raise measure.timeout"):
+        with pytest.raises(WorkerFailed, match=r"no answer in 1 s and no sign of life for 1 s; raise measure.timeout"):
             worker.ask({"do": "warm"})
-        assert worker._process.poll() is not None
+        assert not psutil.pid_exists(worker._process.pid)
+
+
+def test_a_worker_that_is_only_slow_is_told_from_one_that_hangs(plugin):
+    with Worker(Job(hand_written("never_steady"), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+        worker.start()
+        worker.timeout = 5.0
+        with pytest.raises(WorkerFailed, match=r"^not done in 5 s though it was still calling; raise measure.timeout$"):
+            worker.ask({"do": "warm"})
+
+
+@pytest.mark.parametrize(
+    ("silent", "longest", "said"),
+    [
+        (1, 1, "not done in 300 s"),
+        (3, 1, "not done in 300 s"),
+        (4, 1, "no answer in 300 s and no sign of life for 4 s"),
+        (40, 15, "not done in 300 s"),  # calls of 15 s
+        (299, 120, "no answer in 300 s and no sign of life for 299 s"),
+    ],
+)
+def test_silence_is_judged_by_the_longest_before_it(silent, longest, said):
+    assert _overdue(300, silent, longest).startswith(said)
+
+
+def test_signs_of_life_are_numbered_and_at_most_two_a_second():
+    left, right = socket.socketpair()
+    now = iter([0.0, 0.0, 0.0, 0.25, 0.49, 0.5, 0.5, 0.75, 7.0, 7.0])
+    pulse = Pulse(left, clock=lambda: next(now))
+    for _ in range(6):  # at 0, 0.25, 0.49, 0.5, 0.75 and 7 s
+        pulse.beat()
+    left.close()
+    assert [pipe.receive(right, 1) for _ in range(3)] == [{"beat": 1}, {"beat": 2}, {"beat": 3}]
+    with pytest.raises(pipe.Closed):
+        pipe.receive(right, 1)
+    assert list(now) == []
+
+
+def test_what_a_network_started_ends_with_its_worker_though_it_does_not_want_to(plugin, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHILD_IN", str(tmp_path / "child"))
+    with Worker(Job(hand_written("has_a_child"), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+        worker.start()
+        child = psutil.Process(int((tmp_path / "child").read_text()))
+        assert child.is_running()
+    assert psutil.wait_procs([child], timeout=10)[1] == []
+
+
+def test_a_worker_is_out_of_reach_of_the_terminals_interrupt(plugin):
+    with Worker(Job(hand_written("good"), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+        assert os.getpgid(worker._process.pid) == worker._process.pid != os.getpgid(0)
+
+
+def test_a_worker_needs_no_home_and_no_locale(plugin, monkeypatch):
+    for name in ("HOME", "LANG", "USER", "LOGNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LC_ALL", "C")
+    assert work(Job(hand_written("good"), "cpu", 0, (plugin,)))[2]["wall_ns"]
+
+
+def test_a_crew_that_is_killed_keeps_nobody_waiting(plugin, tmp_path):
+    with Crew(tmp_path / "compiled") as crew:
+        worker = crew.hire(Job(hand_written("hangs"), "cpu", 0, (plugin,)), timeout=120.0)
+        worker.start()
+        killer = threading.Timer(0.5, crew.kill)
+        killer.start()
+        with pytest.raises(WorkerFailed, match="died of SIGKILL"):
+            worker.ask({"do": "warm"})
+        killer.join()
+
+
+def test_a_crew_leaves_no_worker_and_no_compiled_code_and_finds_none(plugin, tmp_path):
+    compiled = tmp_path / "compiled"
+    compiled.mkdir()
+    (compiled / "of_a_killed_run.so").touch()
+    with Crew(compiled) as crew:
+        assert not compiled.exists()
+        worker = crew.hire(Job(hand_written("good"), "cpu", 0, (plugin,)), timeout=120.0)
+        compiled.mkdir()
+    assert not compiled.exists()
+    assert not psutil.pid_exists(worker._process.pid)
 
 
 def test_a_module_without_its_plugin_is_refused_in_the_worker_too(plugin):
@@ -151,6 +262,11 @@ def test_bf16_autocast_and_channels_last_run_on_the_cpu():
 def test_waiting_workers_do_not_spin():
     assert worker_environment(None)["OMP_WAIT_POLICY"] == "passive"
     assert worker_environment(3)["OMP_NUM_THREADS"] == "3"
+
+
+def test_code_is_compiled_into_the_runs_own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert worker_environment(None, Path("run/.compiled"))["TORCHINDUCTOR_CACHE_DIR"] == f"{tmp_path}/run/.compiled"
 
 
 def test_messages_survive_the_pipe_in_pieces():
