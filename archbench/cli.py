@@ -102,7 +102,7 @@ def run(
     from archbench.run import run as run_spec
 
     with Progress(quiet=quiet, announce_on=sys.stderr if as_json else sys.stdout) as progress:
-        listener = Listener(progress.say, progress.done)
+        listener = Listener(progress.step, progress.say, progress.done)
         finished = run_spec(read, results, against=base, plugins=plugins, new=new, listener=listener)
     show_run(finished, "json" if as_json else form)
     click.echo(f"kept in {finished.folder.path}", err=True)

@@ -56,7 +56,7 @@ def run(
                     measure(tasks, setup, ledger, folder.blocks(), failed_keys(folder.records()))
                     ledger.measured()
                 else:
-                    listener.progress(f"measured already in {folder.path}; --new measures again", None)
+                    listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
             Run(folder).write()
     return Run(folder)

@@ -12,6 +12,7 @@ from archbench.measure import timing
 from archbench.measure.experiment import Setup, Task, measure
 from archbench.measure.supervisor import Job
 from archbench.reporting.records import Block
+from archbench.reporting.step import Step
 from archbench.units import NS_PER_S
 from benches.noise import Machine, Noise
 from benches.peers import PROCESS_S
@@ -40,7 +41,7 @@ class Laboratory:
     def failed(self, task: Task, reason: str) -> None:
         raise AssertionError(reason)
 
-    def progress(self, text: str, seconds_left: float | None) -> None:
+    def progress(self, step: Step) -> None:
         pass
 
     def pause(self, seconds: float) -> None:

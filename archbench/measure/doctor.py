@@ -30,6 +30,7 @@ from archbench.measure.supervisor import Job, Worker, WorkerFailed
 from archbench.pricing.price import price
 from archbench.reporting.diagnosis import Check, Diagnosis, Host, NullTest, null_test
 from archbench.reporting.records import Block
+from archbench.reporting.step import Step
 
 # A call of some 10 ms: long beside a clock's step, short beside a drift. On a GPU it must be the GPU that takes it.
 ON_CPU = ("R-18-FPN", 128, 128)
@@ -80,8 +81,8 @@ class _Kept:
     def failed(self, task: Task, reason: str) -> None:
         self.failures.append(reason)
 
-    def progress(self, text: str, seconds_left: float | None) -> None:
-        self._say(f"A/A null: {text}", seconds_left)
+    def progress(self, step: Step) -> None:
+        self._say(f"A/A null: {step.place}", step.seconds_left)
 
 
 def plan(device: str, *, quick: bool) -> MeasurePlan:

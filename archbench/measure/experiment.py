@@ -29,6 +29,7 @@ from archbench.measure.supervisor import Job, Worker, WorkerFailed
 from archbench.reporting.records import Block, Key, Phase
 from archbench.reporting.rounds import whole_rounds
 from archbench.reporting.stats import summarise
+from archbench.reporting.step import Doing, Step
 
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
 MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fresh process would not sharpen more
@@ -73,7 +74,7 @@ class Sink(Protocol):
 
     def failed(self, task: Task, reason: str) -> None: ...
 
-    def progress(self, text: str, seconds_left: float | None) -> None: ...
+    def progress(self, step: Step) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,8 @@ class _History:
         self.lost.add(task.key)
         self.sink.failed(task, reason)
 
-    def progress(self, text: str, seconds_left: float | None) -> None:
-        self.sink.progress(text, seconds_left)
+    def progress(self, step: Step) -> None:
+        self.sink.progress(step)
 
 
 def _affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:
@@ -272,7 +273,8 @@ class _Generation:
         return [outcome for outcome in outcomes if isinstance(outcome, _Seat)]
 
     def _worker(self, task: Task, stack: ExitStack) -> Worker:
-        job = Job(task.variant, self.setup.device, self.setup.plan.seed, self.setup.plugins)
+        memory = self.setup.memory_bytes if self.setup.device == "cpu" else None
+        job = Job(task.variant, self.setup.device, self.setup.plan.seed, self.setup.plugins, memory)
         worker = self.setup.worker(job, timeout=self.setup.plan.timeout)
         stack.callback(worker.close)
         return worker
@@ -281,7 +283,7 @@ class _Generation:
         """A seat, the failure, or null where the time is over."""
         if self.setup.left() <= 0:
             return None
-        self._say(f"starting {task.title}")
+        self._say("starting", task)
         try:
             return _Seat(task, worker, worker.start())
         except WorkerFailed as failure:
@@ -291,7 +293,7 @@ class _Generation:
         """The first calls of a process, kept with what the process found while starting. False: lost, or no time left."""
         if self.setup.left() <= 0:
             return False
-        self._say(f"warming up {seat.task.title}")
+        self._say("warming up", seat.task)
         reply = self._ask(seat, {"do": "warm"})
         if reply is None:
             return False
@@ -367,7 +369,7 @@ class _Generation:
 
     def _turn(self, seat: _Seat, quantity: Quantity, where: Mapping[str, Any]) -> None:
         """A block, and again while it is disturbed and there is patience."""
-        self._say(f"generation {self.number}, round {where['round']}: {seat.task.title}")
+        self._say("measuring", seat.task, where["round"])
         began = self.setup.clock()
         disturbed = self._block(seat, quantity, 0, where)
         seat.turn_s = self.setup.clock() - began
@@ -432,6 +434,7 @@ class _Generation:
     def _lose(self, task: Task, reason: str) -> None:
         self.sink.failed(task, reason)
 
-    def _say(self, text: str) -> None:
+    def _say(self, doing: Doing, task: Task, round: int = 0) -> None:
         left = self.setup.left()
-        self.sink.progress(text, None if left == float("inf") else max(0.0, left))
+        seconds_left = None if left == float("inf") else max(0.0, left)
+        self.sink.progress(Step(doing, task.title, self.number, round, self.sink.precision, seconds_left))

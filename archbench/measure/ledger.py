@@ -19,6 +19,7 @@ from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity, planned_records
 from archbench.reporting.scores import read_scores
 from archbench.reporting.stats import summarise
+from archbench.reporting.step import Step
 from archbench.reporting.store import RunFolder, newest
 
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
@@ -28,9 +29,10 @@ BOUNDS = ("budget", "timeout", "device")
 
 @dataclass(frozen=True)
 class Listener:
-    """What a caller hears while a run goes on: progress with the seconds left, and each record once it is on disk."""
+    """What a caller hears while a run goes on: each step, a sentence, and each record once it is on disk."""
 
-    progress: Callable[[str, float | None], None] = lambda text, left: None
+    step: Callable[[Step], None] = lambda step: None
+    say: Callable[[str], None] = lambda text: None
     done: Callable[[Record], None] = lambda record: None
 
 
@@ -99,8 +101,8 @@ class Ledger:
     def failed(self, task: Task, reason: str) -> None:
         self._close(replace(self._open[task.key], status="failed", reason=reason))
 
-    def progress(self, text: str, seconds_left: float | None) -> None:
-        self.listener.progress(text, seconds_left)
+    def progress(self, step: Step) -> None:
+        self.listener.step(step)
 
     def priced(self) -> None:
         """Close every open record as priced: nothing is to be measured."""

@@ -27,8 +27,8 @@ class Sink:
     def failed(self, task, reason):
         self.failures[task.key] = reason
 
-    def progress(self, text, left):
-        self.said.append((text, left))
+    def progress(self, step):
+        self.said.append(step)
 
     def steady(self, generation=None):
         return [b for b in self.blocks if b.phase == "steady" and generation in (None, b.generation)]
