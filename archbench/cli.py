@@ -5,13 +5,16 @@ Only this file imports inside functions, so that `--help` costs nothing and pric
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -97,15 +100,17 @@ def run(
     base = load(against, sets) if against else None
     if base is not None and "generations" not in read.overrides.get("measure", {}):
         read = replace(read, measure=replace(read.measure, generations=GATE_GENERATIONS))
+    from archbench.measure.interruption import Stop
     from archbench.measure.ledger import Listener
     from archbench.reporting.progress import Progress
     from archbench.run import run as run_spec
 
-    with Progress(quiet=quiet, announce_on=sys.stderr if as_json else sys.stdout) as progress:
+    with Stop(_announce) as stop, Progress(quiet=quiet, announce_on=sys.stderr if as_json else sys.stdout) as progress:
         listener = Listener(progress.step, progress.say, progress.done)
-        finished = run_spec(read, results, against=base, plugins=plugins, new=new, listener=listener)
-    show_run(finished, "json" if as_json else form)
-    click.echo(f"kept in {finished.folder.path}", err=True)
+        finished = run_spec(read, results, against=base, plugins=plugins, new=new, listener=listener, stop=stop)
+    with _read_by_nobody_too():
+        show_run(finished, "json" if as_json else form)
+        click.echo(f"kept in {finished.folder.path}", err=True)
     return run_code(finished)
 
 
@@ -295,7 +300,9 @@ def console() -> Any:
     """A terminal as wide as it says, plain where it is none; NO_COLOR is honoured by rich."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    found = Console(highlight=False)
+    found.on_broken_pipe = _raise  # of its own it would end the process, with the code of failed variants
+    return found
 
 
 def show_table(table: Table, form: str, **extra: Any) -> None:
@@ -334,13 +341,18 @@ def run_code(run: Run) -> int:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that says how it went."""
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), _interrupt)
-    sys.exit(guarded(sys.argv[1:]))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, _interrupt)
+    _open_streams()
+    sys.exit(guarded(sys.argv[1:], _program()))
 
 
-def guarded(arguments: Sequence[str]) -> int:
-    """One command with every way it can end as an exit code and, where it went wrong, one line on stderr."""
+def guarded(arguments: Sequence[str], program: Sequence[str] = ("archbench",)) -> int:
+    """One command with every way it can end as an exit code and, where it went wrong, one line on stderr.
+
+    `program` is how a shell calls us, for the line that says how to go on.
+    """
     try:
         return int(archbench.main(list(arguments), prog_name="archbench", standalone_mode=False) or DONE)
     except click.exceptions.Exit as ended:
@@ -352,18 +364,69 @@ def guarded(arguments: Sequence[str]) -> int:
         click.echo(f"archbench: {error}" if not getattr(error, "place", "") else str(error), err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("archbench: interrupted; what was finished is kept, the same command goes on", err=True)
+        _announce(_way_on(arguments, program))
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing stdout says nothing more
+        _silence_stdout()
         return DONE
     except Exception as error:  # noqa: BLE001  (the last door: a bug of ours)
         click.echo(f"archbench: a bug of ours ({type(error).__name__}); its traceback is in {_log()}", err=True)
         return BUG
 
 
+def _raise() -> NoReturn:
+    raise
+
+
 def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _announce(text: str) -> None:
+    """One line on stderr, past Python's buffers: a signal may have come in the middle of another line."""
+    with contextlib.suppress(OSError):  # the terminal may be what is gone
+        os.write(2, f"archbench: {text}\n".encode(errors="backslashreplace"))
+
+
+def _way_on(arguments: Sequence[str], program: Sequence[str]) -> str:
+    """What an interrupted command says: `run` goes on where it stopped, if it is not told to begin another."""
+    if list(arguments[:1]) != ["run"]:
+        return "interrupted"
+    again = shlex.join([*program, *(argument for argument in arguments if argument != "--new")])
+    return f"interrupted; what was finished is kept, go on with: {again}"
+
+
+def _program() -> list[str]:
+    """How this process was called: the module, the command on the PATH, or the command by its place."""
+    if Path(sys.argv[0]).name == "__main__.py":
+        return [sys.executable, "-m", "archbench"]
+    return [Path(sys.argv[0]).name if shutil.which(Path(sys.argv[0]).name) == sys.argv[0] else sys.argv[0]]
+
+
+def _open_streams() -> None:
+    """Streams a caller closed lead nowhere: else the next file or socket opened would be taken for one of them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if number else "r"))  # noqa: SIM115  (for as long as we live)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads it any more; closing it at the end must not say so again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _read_by_nobody_too() -> Iterator[None]:
+    """What is printed here may find its pipe closed, and the command still ends as it did."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
 
 
 def _log() -> str:

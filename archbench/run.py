@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,12 +15,16 @@ from archbench.design.spec import Spec, budget_seconds
 from archbench.design.variant import Module
 from archbench.errors import SpecError
 from archbench.measure.environment import available_bytes, resolve_device
-from archbench.measure.experiment import Setup, measure
+from archbench.measure.experiment import Setup, Task, measure
+from archbench.measure.interruption import Interrupted, Stop
 from archbench.measure.ledger import SILENT, Ledger, Listener, header, open_folder
 from archbench.measure.plan import plan_all
 from archbench.measure.plugins import plugin_modules
+from archbench.measure.supervisor import Crew
 from archbench.pricing.constraints import Kept, keep, price_all
 from archbench.reporting.runs import Run, failed_keys
+
+COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
 
 
 def run(
@@ -30,13 +35,16 @@ def run(
     plugins: Sequence[str] = (),
     new: bool = False,
     listener: Listener = SILENT,
+    stop: Stop | None = None,
 ) -> Run:
     """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
 
     With `against`, that spec's variants are measured in the same experiment, each beside its namesake: the paired
     comparison. Goes on with the newest run of the same specs in the same environment, measuring nothing twice; `new`
-    begins another. Raises SpecError, CannotMeasure or ResultsError; a variant's own failure is a row of the table.
+    begins another. Raises SpecError, CannotMeasure or ResultsError; a variant's own failure is a row of the table. Raises
+    Interrupted where `stop` asked for the end, with everything finished on disk and in the table.
     """
+    stop = stop or Stop()
     began = time.monotonic()
     space, kept = _kept(spec, plugins)
     planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins)[1] if against else None)
@@ -53,12 +61,13 @@ def run(
                 deadline = None if budget is None else began + budget
                 setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline)
                 if tasks := ledger.unfinished(planned):
-                    measure(tasks, setup, ledger, folder.blocks(), failed_keys(folder.records()))
-                    ledger.measured()
+                    _measure(tasks, setup, ledger, stop)
                 else:
                     listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
             Run(folder).write()
+    if stop():
+        raise Interrupted
     return Run(folder)
 
 
@@ -67,6 +76,18 @@ def _kept(spec: Spec, plugins: Sequence[str]) -> tuple[Space, Kept]:
     space = expand(spec)
     check_plugins(space, plugins)
     return space, keep(price_all(space.variants), spec.constraints)
+
+
+def _measure(tasks: Sequence[Task], setup: Setup, ledger: Ledger, stop: Stop) -> None:
+    """Blocks, and a record for each variant that has its share; where the run is asked to end, blocks to go on from."""
+    folder = ledger.folder
+    with Crew(folder.path / COMPILED) as crew:
+        stop.ends(crew.kill)
+        if not stop():
+            shared = replace(setup, worker=crew.hire, stop=stop)
+            measure(tasks, shared, ledger, folder.blocks(), failed_keys(folder.records()))
+    if not stop():
+        ledger.measured()
 
 
 def check_plugins(space: Space, plugins: Sequence[str]) -> None:

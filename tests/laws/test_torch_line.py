@@ -33,6 +33,7 @@ SUPERVISING = [
     "environment",
     "plugins",
     "worker",
+    "interruption",
     "nvml",
     "doctor",
     "host",
