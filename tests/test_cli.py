@@ -1,7 +1,6 @@
 """The commands from outside: what they print, where, and the code they exit with."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -284,26 +283,6 @@ def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_it
         == found
     )
     assert Path(found["run"], "samples.jsonl").read_bytes() == samples
-
-
-@pytest.mark.slow
-def test_an_interrupt_is_exit_130_keeps_what_is_done_and_goes_on(folder):
-    Path("spec.yaml").write_text(
-        "archbench: 1\nname: stopped\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
-        "measure: {threads: 1, generations: 2}\n"
-    )
-    command = [sys.executable, "-m", "archbench", "run", "spec.yaml", "--device", "cpu"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("generation 1, round 2"):
-            process.terminate()
-            break
-    err = process.communicate()[1]
-    assert process.returncode == 130
-    assert "the same command goes on" in err
-    assert "Traceback" not in err
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
-    assert len(os.listdir("results/stopped")) == 1
 
 
 def test_python_has_what_the_command_line_has(folder):
