@@ -310,7 +310,7 @@ class _Generation:
         spare = self.slot / 4 / max(1, self.size)
         if not seat.facts.get("meter") or self.number > 1 or spare < ENERGY_S:
             return {}
-        self._say(f"metering {seat.task.title}")
+        self._say("metering", seat.task)
         reply = self._ask(seat, {"do": "energy", "call_ns": call_ns}) or {}
         return {"energy_mj": reply.get("energy_mj")}
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from archbench import units
 
-Doing = Literal["starting", "warming up", "measuring"]
+Doing = Literal["starting", "warming up", "metering", "measuring"]
 
 
 @dataclass(frozen=True)
