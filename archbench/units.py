@@ -9,6 +9,7 @@ MISSING = "-"  # what a person sees where there is no number; files hold null
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
+TENFOLD = 10.0
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 MS_PER_S = 1000
@@ -71,13 +72,13 @@ def mark(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share of one, in percent."""
-    return f"{100 * value:.1f}%"
+    """A share of one, in percent; tenfold and more is only said to be so, its digits mean nothing."""
+    return f"{100 * value:.1f}%" if value < TENFOLD else ">1000%"
 
 
 def half_width(value: float) -> str:
     """The half-width of an interval relative to its centre: +-4.0%."""
-    return f"±{100 * value:.1f}%"
+    return f"±{percent(value)}"
 
 
 def ratio(value: float) -> str:

@@ -55,6 +55,8 @@ def answer(found: Diagnosis) -> Iterator[str]:
         yield f"Nothing can be measured: {visible(found.reason or '', LONGEST)}"
     elif null.half_width is None:
         yield f"One generation, in {units.duration(null.seconds)}, makes no interval: no difference can be told."
+    elif null.half_width >= 1:
+        yield f"No difference can be told here in {units.duration(null.seconds)}: a network may be twice itself."
     else:
         told = f"Differences under {units.percent(null.half_width)}"
         yield f"{told} cannot be told here in {units.duration(null.seconds)}."
