@@ -154,9 +154,9 @@ class _History:
         return [each.half_width for each in found.values() if each.half_width is not None and each.df >= LEAST_DF]
 
     def _enough(self) -> bool:
-        """Without a budget the wanted generations are; with one, intervals under the target."""
+        """Without a budget the wanted generations are, and a single one is a first look; else intervals under the target."""
         within = self.precision is not None and self.precision <= self.setup.plan.target
-        return self.setup.deadline is None or within
+        return self.setup.deadline is None or self.setup.plan.generations == 1 or within
 
     def slot(self) -> float:
         """Seconds the next generation may take: an equal share of what is left; those beyond the wanted ones as much as these."""

@@ -287,6 +287,12 @@ def test_with_a_budget_a_run_whose_intervals_are_wide_goes_on_while_it_lasts():
     assert 60 < lab.now <= 100
 
 
+def test_a_first_look_is_one_generation_whatever_the_budget():
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3)
+    measure(given, setup(lab, budget=100.0, generations=1), sink)
+    assert {b.generation for b in sink.steady()} == {1}
+
+
 def test_two_variants_need_five_generations_before_their_interval_may_end_a_run():
     lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), tasks(2)
     measure(given, setup(lab, budget=1000.0, generations=2), sink)
