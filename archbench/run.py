@@ -59,7 +59,8 @@ def run(
             else:
                 budget = budget_seconds(spec.measure)
                 deadline = None if budget is None else began + budget
-                setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline)
+                widened = folder.header["budget_s"] is not None
+                setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
                 if tasks := ledger.unfinished(planned):
                     _measure(tasks, setup, ledger, stop)
                 else:

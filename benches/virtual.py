@@ -78,7 +78,7 @@ class Process:
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if request["do"] == "warm":
             calls, steady = timing.warm_up(self.forward, self)
-            return asdict(calls) | {"steady": steady, "memory_bytes": None, "memory_kind": None}
+            return asdict(calls) | {"steady": steady, "memory_bytes": None, "memory_kind": None, "memory": {}}
         began, worked = self.machine.now, self.machine.cpu_s
         calls = timing.block(self.forward, self, call_ns=request["call_ns"])
         took = self.machine.now - began

@@ -13,7 +13,7 @@ from archbench.design.spec import preset_spec, read_spec
 from archbench.errors import SpecError
 from archbench.measure.plan import plan_all
 from archbench.pricing.constraints import keep, price_all
-from archbench.reporting.comparison import pairs, verdict_table
+from archbench.reporting.comparison import broken, pairs, verdict_table
 from archbench.reporting.runs import Run, read_run
 from archbench.reporting.store import RunFolder
 from archbench.reporting.verdicts import Contrast, judge
@@ -150,6 +150,8 @@ def test_a_run_of_one_spec_has_no_verdicts():
 def test_a_failed_side_leaves_its_pair_untold():
     sides = [record("N", side="new", pair="x"), record("B", side="base", pair="x", status="failed", reason="died")]
     assert pairs(sides) == {}
+    told = broken(sides)["x"]
+    assert (told.word, told.why) == ("inconclusive", "base failed: died")
 
 
 def test_the_verdicts_caption_counts_them_and_names_the_margin():

@@ -11,8 +11,6 @@ import pytest
 
 from benches.experiments import GATE_S, THREE, coverage, gate, ranking
 
-pytestmark = pytest.mark.slow
-
 RANKINGS, RUNS, GATES = 100, 250, 250
 
 
@@ -21,12 +19,14 @@ def slack(share, count):
     return 3 * math.sqrt(share * (1 - share) / count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "least"), [("quiet", 0.999), ("drift", 0.97), ("cloud", 0.90)])
 def test_twelve_variants_one_percent_apart_are_ranked(noise, least):
     """At 1 s of measuring a variant under drift and quiet, at 3 s under cloud."""
     assert fmean(ranking(noise, seed) for seed in range(RANKINGS)) >= least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["quiet", "drift", "cloud"])
 def test_intervals_hold_the_truth_as_often_as_they_say_though_the_run_stops_by_them(noise):
     runs = [coverage(noise, seed, THREE) for seed in range(RUNS)]
@@ -37,12 +37,14 @@ def test_intervals_hold_the_truth_as_often_as_they_say_though_the_run_stops_by_t
         assert len({run[2] for run in runs}) > 1, "the stopping rule never chose"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["quiet", "drift", "cloud"])
 def test_the_gate_does_not_cry_wolf(noise):
     words = Counter(gate(1.0, noise, seed)[0] for seed in range(GATES))
     assert words["regressed"] + words["improved"] <= (0.01 + slack(0.01, GATES)) * GATES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "least"), [("quiet", 0.95), ("drift", 0.95), ("cloud", 0.90)])
 def test_the_gate_finds_three_percent_within_a_minute(noise, least):
     verdicts = [gate(1.03, noise, seed) for seed in range(GATES)]

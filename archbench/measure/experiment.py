@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from archbench import units
 from archbench.design.schema import MeasurePlan, Quantity
 from archbench.design.variant import Variant
 from archbench.measure.hygiene import Hygiene
+from archbench.measure.pace import SLOW_NS
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
 from archbench.reporting.records import Block, Key, Phase
 from archbench.reporting.rounds import whole_rounds
@@ -34,7 +36,6 @@ from archbench.reporting.step import Doing, Step
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
 MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fresh process would not sharpen more
 ROUNDS_WITHOUT_BUDGET = 3
-SLOW_NS = units.NS_PER_S  # a call this long is a block of its own, too dear to be made for a second quantity
 PAUSES_S = (1.0, 2.0, 4.0)  # before a disturbed block is taken again: bursts of a shared machine last seconds
 PATIENCE_S = 20.0  # that pauses and repeats of one generation may take in all, or a quarter of its share of a budget
 LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
@@ -86,10 +87,16 @@ class Setup:
     memory_bytes: int  # what all workers together may take
     plugins: tuple[str, ...] = ()
     deadline: float | None = None
+    widened: bool = True  # the run's intervals are made for one that stops by them: it may
     stop: Callable[[], bool] = lambda: False  # somebody wants the run to end at the next block
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
     worker: Callable[..., Worker] = Worker
+
+    @property
+    def looks(self) -> bool:
+        """Whether the run goes on past the wanted generations until its intervals are narrow."""
+        return self.deadline is not None and self.widened
 
     def left(self) -> float:
         """Seconds the run may still take."""
@@ -108,12 +115,13 @@ def measure(
     history = _History(setup, sink, list(done), set(failed))
     alive = list(_affordable(tasks, setup, history))
     least = 0.0  # what a generation of one round takes
-    for number in history.generations():
-        if not alive or (history.finished and least >= setup.left()):
+    for number in history.generations(alive):
+        if least >= setup.left():
             return
         fresh = _Generation(number, setup, history, history.slot())
-        alive = fresh.run(alive)
+        fresh.run(history.due)
         least = fresh.least
+        alive[:] = [task for task in alive if task.key not in history.lost]
 
 
 @dataclass
@@ -127,23 +135,34 @@ class _History:
     hygiene: Hygiene = field(default_factory=Hygiene)
     refused: set[tuple[Key, Quantity]] = field(default_factory=set)  # quantities a network does not have here
     precision: float | None = None  # the widest interval at the end of the last generation
-    finished: int = 0
+    finished: int = 0  # generations of the task that has fewest
+    due: list[Task] = field(default_factory=list)  # of the next generation
     share: float = float("inf")
 
-    def generations(self) -> Iterator[int]:
-        """The numbers of the generations to run: as many as are wanted, then more until the intervals are narrow."""
+    def generations(self, alive: list[Task]) -> Iterator[int]:
+        """The numbers of the generations to run: as many as each task wants, then more until the intervals are narrow.
+
+        Before each, `due` is who takes part: whoever owes a generation with its company, then all.
+        """
         number = 1 + max((block.generation for block in self.blocks), default=0)
-        while self.setup.left() > 0:
-            self._look()
+        while alive and self.setup.left() > 0:
+            self._look(alive)
             if self.finished >= self.setup.plan.generations and self._enough():
                 return
             yield number
             number += 1
 
-    def _look(self) -> None:
-        counted = {block.generation for block in whole_rounds(self.blocks, frozenset(self.lost))}
-        self.finished = len(counted)
-        widths = self._widths() if self.finished > 1 and self.setup.deadline is not None else []
+    def _look(self, alive: Sequence[Task]) -> None:
+        counted = {
+            (block.key, block.generation)
+            for block in whole_rounds(self.blocks, frozenset(self.lost))
+            if block.quantity == self.setup.plan.quantity
+        }
+        done = Counter(key for key, _ in counted)
+        self.finished = min(done[task.key] for task in alive)
+        owing = [task for task in alive if done[task.key] < self.setup.plan.generations]
+        self.due = with_company(owing, alive) if owing else list(alive)
+        widths = self._widths() if self.finished > 1 and self.setup.looks else []
         self.precision = max(widths) if widths else None
 
     def _widths(self) -> list[float]:
@@ -156,7 +175,7 @@ class _History:
     def _enough(self) -> bool:
         """Without a budget the wanted generations are, and a single one is a first look; else intervals under the target."""
         within = self.precision is not None and self.precision <= self.setup.plan.target
-        return self.setup.deadline is None or self.setup.plan.generations == 1 or within
+        return not self.setup.looks or self.setup.plan.generations == 1 or within
 
     def slot(self) -> float:
         """Seconds the next generation may take: an equal share of what is left; those beyond the wanted ones as much as these."""
@@ -164,6 +183,10 @@ class _History:
         if wanted > 0:
             self.share = self.setup.left() / wanted
         return min(self.share, self.setup.left())
+
+    def metered(self, key: Key) -> bool:
+        """Whether an earlier process of the variant asked the meter."""
+        return any(block.key == key and "energy_mj" in block.start for block in self.blocks)
 
     def block(self, block: Block) -> None:
         self.blocks.append(block)
@@ -193,17 +216,25 @@ def _running_bytes(task: Task) -> int:
     return PROCESS_BYTES + task.weight_bytes + int(ACTIVATION_SLACK * features)
 
 
-def groups(tasks: Sequence[Task], memory_bytes: int) -> list[list[Task]]:
-    """Tasks in groups that fit in memory: all wait with their weights, one runs. Later groups begin with the reference.
+def with_company(owing: Sequence[Task], tasks: Sequence[Task]) -> list[Task]:
+    """Those who owe a generation, the reference they are compared with and their partners, in the order of `tasks`."""
+    pairs = {task.pair for task in owing} - {""}
+    wanted = {task.key for task in owing}
+    return [task for task in tasks if task.key in wanted or task.variant.reference or task.pair in pairs]
 
-    A pair stays together; one that does not fit beside the reference is a group without it.
+
+def groups(tasks: Sequence[Task], memory_bytes: int, *, caching: bool = False) -> list[list[Task]]:
+    """Tasks in groups that fit in memory: all wait, one runs. Later groups begin with the reference.
+
+    Those who wait hold their weights; on a `caching` device all they ever took, since its allocator gives nothing back. A
+    pair stays together; a unit that does not fit beside the reference is a group without it, compared with nobody else.
     """
     reference = [task for task in tasks if task.variant.reference][:1]
     found: list[list[Task]] = [[]]
     for unit in _units(tasks):
-        if found[-1] and not _fit([*found[-1], *unit], memory_bytes) and len(found[-1]) > len(reference):
-            shared = [task for task in reference if task not in unit]
-            found.append(shared if _fit([*shared, *unit], memory_bytes) or len(unit) == 1 else [])
+        if found[-1] and not _fit([*found[-1], *unit], memory_bytes, caching=caching):
+            shared = [*(task for task in reference if task not in unit), *unit]
+            found.append([] if not _fit(shared, memory_bytes, caching=caching) else shared[: -len(unit)])
         found[-1].extend(unit)
     return found
 
@@ -216,7 +247,9 @@ def _units(tasks: Sequence[Task]) -> list[list[Task]]:
     return list(found.values())
 
 
-def _fit(group: Sequence[Task], memory_bytes: int) -> bool:
+def _fit(group: Sequence[Task], memory_bytes: int, *, caching: bool) -> bool:
+    if caching:
+        return sum(map(_running_bytes, group)) <= memory_bytes
     waiting = sum(PROCESS_BYTES + member.weight_bytes for member in group)
     running = max(_running_bytes(member) - PROCESS_BYTES - member.weight_bytes for member in group)
     return waiting + running <= memory_bytes
@@ -245,9 +278,9 @@ class _Generation:
     size: int = 0  # tasks
     patience: float = 0.0  # seconds that pauses and repeats may still take
 
-    def run(self, tasks: Sequence[Task]) -> list[Task]:
-        """Measure; the tasks that are still to be measured in the next generation."""
-        parts = groups(tasks, self.setup.memory_bytes)
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Start, warm up and measure them all, group by group; who fails is told to the sink."""
+        parts = groups(tasks, self.setup.memory_bytes, caching=self.setup.device.startswith("cuda"))
         self.size = len(tasks)
         self.patience = min(PATIENCE_S, self.slot / 4)
         for index, group in enumerate(parts):
@@ -257,7 +290,6 @@ class _Generation:
                 seats = [seat for seat in seats if self._warm(seat, index)]
                 rounds = self._rounds(seats, index, began, began + self.slot / len(parts))
                 self._other_quantities(seats, index, rounds)
-        return [task for task in tasks if task.key not in self.sink.lost]
 
     def _start(self, tasks: Sequence[Task], stack: ExitStack) -> list[_Seat]:
         """Workers with their networks built, two starting at a time; those that fail are lost.
@@ -308,7 +340,7 @@ class _Generation:
     def _energy(self, seat: _Seat, call_ns: int) -> dict[str, Any]:
         """The energy of a call, once a variant, where there is a meter and the generation can spare the seconds."""
         spare = self.slot / 4 / max(1, self.size)
-        if not seat.facts.get("meter") or self.number > 1 or spare < ENERGY_S:
+        if not seat.facts.get("meter") or self.sink.metered(seat.task.key) or spare < ENERGY_S:
             return {}
         self._say("metering", seat.task)
         reply = self._ask(seat, {"do": "energy", "call_ns": call_ns}) or {}

@@ -12,7 +12,7 @@ from typing import Any
 from archbench.design.space import Space
 from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
-from archbench.measure.experiment import Task
+from archbench.measure.experiment import Task, with_company
 from archbench.measure.plan import Planned
 from archbench.pricing.constraints import Kept
 from archbench.reporting.records import Block, Key, Record, as_json
@@ -88,18 +88,23 @@ class Ledger:
     def __init__(self, folder: RunFolder, listener: Listener) -> None:
         self.folder, self.listener = folder, listener
         self._open: dict[Key, Record] = {record.key: record for record in planned_records(folder)}
+        self._failed = failed_keys(folder.records())
         for record in folder.records():
             self._open.pop(record.key, None)
 
     def unfinished(self, planned: Iterable[Planned]) -> list[Task]:
-        """Every (variant, replica) without a record."""
-        return [each.task() for each in planned if each.key in self._open]
+        """Every (variant, replica) without a record, and whom they are compared with if that did not fail."""
+        tasks = [each.task() for each in planned if each.key not in self._failed]
+        open_tasks = [task for task in tasks if task.key in self._open]
+        return with_company(open_tasks, tasks) if open_tasks else []
 
     def block(self, block: Block) -> None:
         self.folder.append_block(block)
 
     def failed(self, task: Task, reason: str) -> None:
-        self._close(replace(self._open[task.key], status="failed", reason=reason))
+        """Close its record with the reason. One that was measured before, and is here for company, stays as it was."""
+        if task.key in self._open:
+            self._close(replace(self._open[task.key], status="failed", reason=reason))
 
     def progress(self, step: Step) -> None:
         self.listener.step(step)

@@ -23,12 +23,12 @@ from statistics import median
 from archbench.design.schema import Quantity
 from archbench.errors import CannotMeasure
 from archbench.measure.devices import Device, Forward
+from archbench.measure.pace import SLOW_NS
 from archbench.units import NS_PER_S
 
 BLOCK_NS = NS_PER_S // 20  # a block, or a stretch of one, lasts at least 50 ms and 5 calls:
 BLOCK_CALLS = 5  # a clock tick or one hiccup is not the block
 STRETCHES = 3  # of a step or device block, so that one disturbed stretch is seen as such
-SLOW_NS = NS_PER_S  # a call this long is its own warm-up and block (seen: its first is no slower than its second)
 HAND_OVER_CALLS = 1  # the first call after another process had the device finds cold caches
 STEADY_WITHIN = 0.01
 STEADY_BLOCKS = 3
@@ -114,10 +114,14 @@ def block(
 
 
 def warm_up(forward: Forward, device: Device, *, beat: Beat | None = None) -> tuple[Calls, bool]:
-    """The calls until three successive medians agree within 1 %, and whether they did."""
+    """The calls until three successive medians agree within 1 %, and whether they did.
+
+    A slow network's first call is enough on a CPU. A GPU's first call also loads kernels and searches for the fastest, so
+    the second says whether the network is slow.
+    """
     pulse = Pulse(beat, device)
-    kept = calls(forward, device, at_least=1, for_ns=0, pulse=pulse)
-    if kept.wall_ns[0] >= SLOW_NS:
+    kept = calls(forward, device, at_least=2 if device.asynchronous else 1, for_ns=0, pulse=pulse)
+    if kept.wall_ns[-1] >= SLOW_NS:
         return kept, True
     medians: list[float] = []
     while sum(kept.wall_ns) < WARM_UP_NS:

@@ -9,7 +9,7 @@ from typing import Any
 from archbench import units
 from archbench.reporting.records import Key, Record
 from archbench.reporting.tables import Column, Row, Table
-from archbench.reporting.verdicts import MARGIN, Verdict
+from archbench.reporting.verdicts import MARGIN, Verdict, untold
 
 ORDER = ("regressed", "improved", "inconclusive", "equivalent")
 
@@ -36,12 +36,18 @@ def pairs(records: Sequence[Record]) -> dict[str, tuple[Key, Key]]:
     return {name: (both["base"], both["new"]) for name, both in sides.items() if both.keys() == {"base", "new"}}
 
 
+def broken(records: Sequence[Record]) -> dict[str, Verdict]:
+    """The pairs of which a side failed: nothing can be told of them, and the reason is why."""
+    failures = [record for record in records if record.pair and record.status == "failed"]
+    return {each.pair: untold(f"{each.side} failed: {each.reason}") for each in failures}
+
+
 def verdict_table(verdicts: Mapping[str, Verdict], records: Sequence[Record], *, margin: float = MARGIN) -> Table:
     """One row a verdict, in the order of the pairs. The caption counts them, and names what had no partner."""
     rows = tuple(_row(name, verdict) for name, verdict in verdicts.items())
     counts = Counter[str](verdict.word for verdict in verdicts.values())
     said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
-    paired = all(verdict.paired for verdict in verdicts.values())
+    paired = any(verdict.paired for verdict in verdicts.values())
     caption = [
         f"new against base: {said or 'nothing to compare'}",
         f"equivalent is within {units.percent(margin)} either way; each test is at 1 %, over all variants together; "

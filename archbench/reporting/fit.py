@@ -13,6 +13,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -32,13 +33,17 @@ Cells = dict[tuple[Key, Session], float]
 
 @dataclass(frozen=True)
 class Reading:
-    """One counted block as a fit sees it: whose, in which session and round, the log of its median in milliseconds."""
+    """One counted block as a fit sees it: whose, in which session and round, its times, the log of their median in ms."""
 
     key: Key
     session: Session
     round: int
-    log_ms: float
+    times_ns: Sequence[int]
     disturbed: bool
+
+    @cached_property
+    def log_ms(self) -> float:
+        return math.log(_median(self.times_ns) / NS_PER_MS)
 
 
 def reading(block: Block, times_ns: Sequence[int]) -> Reading:
@@ -47,7 +52,7 @@ def reading(block: Block, times_ns: Sequence[int]) -> Reading:
         block.key,
         (block.generation, block.group),
         block.round,
-        math.log(_median(times_ns) / NS_PER_MS),
+        times_ns,
         bool(block.disturbed),
     )
 
@@ -60,19 +65,35 @@ def _median(times: Sequence[int]) -> float:
 
 def cells(readings: Iterable[Reading]) -> Cells:
     """Every variant in every session, in log milliseconds."""
+    return {(key, session): value for session, own in _sessions(readings) for key, value in _session(own).items()}
+
+
+def counted(readings: Iterable[Reading]) -> list[Reading]:
+    """The readings that cells are made of, session by session.
+
+    Disturbed blocks count only in a session where without them a variant could not be told from the others.
+    """
+    return [each for _, own in _sessions(readings) for each in _counted(own)]
+
+
+def _sessions(readings: Iterable[Reading]) -> Iterable[tuple[Session, list[Reading]]]:
     sessions: dict[Session, list[Reading]] = defaultdict(list)
     for each in readings:
         sessions[each.session].append(each)
-    return {(key, session): value for session, own in sessions.items() for key, value in _session(own).items()}
+    return sessions.items()
+
+
+def _counted(readings: list[Reading]) -> list[Reading]:
+    calm = [each for each in readings if not each.disturbed]
+    return calm if _comparable(calm, {each.key for each in readings}) else readings
 
 
 def _session(readings: list[Reading]) -> dict[Key, float]:
-    """One session's cells. Disturbed blocks count only where without them a variant could not be told from the others."""
-    calm = [each for each in readings if not each.disturbed]
-    counted = calm if _comparable(calm, {each.key for each in readings}) else readings
-    effects = _round_effects(counted)
+    """One session's cells."""
+    taken = _counted(readings)
+    effects = _round_effects(taken)
     values: dict[Key, list[float]] = defaultdict(list)
-    for each in counted:
+    for each in taken:
         values[each.key].append(each.log_ms - effects[each.round])
     return {key: trimmed_mean(own) for key, own in values.items()}
 

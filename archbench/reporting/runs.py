@@ -13,7 +13,7 @@ import pandas as pd
 from archbench import units
 from archbench.design.schema import Quantity
 from archbench.reporting import csv_file, markdown
-from archbench.reporting.comparison import pairs, verdict_table
+from archbench.reporting.comparison import broken, pairs, verdict_table
 from archbench.reporting.frame import frame
 from archbench.reporting.records import Block, Key, Record, as_json, from_json
 from archbench.reporting.stats import summarise
@@ -72,8 +72,9 @@ class Run:
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """In a comparison, what is said of each pair; nothing in another run."""
-        found = pairs(self.records)
-        return judge(paired(self.blocks, found, quantity=planned_quantity(self.folder))) if found else {}
+        failed, quantity = failed_keys(self.records), planned_quantity(self.folder)
+        told = judge(paired(self.blocks, pairs(self.records), quantity=quantity, failed=failed))
+        return told | broken(self.records)
 
     @property
     def verdict_view(self) -> Table | None:
@@ -81,13 +82,13 @@ class Run:
         return verdict_table(self.verdicts, self.records) if self.verdicts else None
 
     def _times(self, reference: Key | None) -> Times:
-        """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the requests have it."""
+        """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the plan's have it."""
         header = self.folder.header
         looked, synchronous = header["budget_s"] is not None, header["environment"]["device"] == "cpu"
         summed = partial(summarise, self.blocks, reference, failed=failed_keys(self.records), looked=looked)
         found = {quantity: summed(quantity=quantity) for quantity in QUANTITIES}
         if synchronous and not found["device"]:
-            found["device"] = summed(quantity="device", processor_time=True)
+            found["device"] = summed(quantity=planned_quantity(self.folder), processor_time=True)
         return Times(found, planned_quantity(self.folder), looked, synchronous)
 
     def table(self) -> pd.DataFrame:
@@ -142,6 +143,6 @@ def machine(environment: dict[str, object]) -> str:
     """Device, processor and torch in a few words."""
     versions = environment["versions"]
     assert isinstance(versions, dict)
-    gpus = environment["gpus"]
-    name = gpus[0]["name"] if environment["device"] != "cpu" and isinstance(gpus, list) and gpus else environment["cpu"]
+    gpu = environment.get("gpu")
+    name = gpu["name"] if isinstance(gpu, dict) else environment["cpu"]
     return f"{environment['device']} ({name}, {environment['cores']} cores), torch {versions['torch']}"

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from archbench.design.schema import Quantity
-from archbench.reporting.fit import Fit, cells, fit, reading
+from archbench.reporting.fit import Fit, Reading, cells, counted, fit, reading
 from archbench.reporting.records import Block, Key
 from archbench.reporting.rounds import whole_rounds
 from archbench.units import NS_PER_MS
@@ -36,8 +36,6 @@ LOOKING = 0.97  # where a run stops by its own intervals
 TWO_WAY = "two-way fit of log block medians on variant and generation, residual pooled, 95 % by Student's t"
 ONE_WAY = "mean of log block medians, 95 % by Student's t over generations"
 NO_INTERVAL = "median of the calls; no interval"
-
-Times = Callable[[Block], Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Summary:
     estimator: str
     steady: bool  # its warm-ups ended steady
     df: int = 0  # degrees of freedom behind the intervals
-    disturbed: int = 0  # counted blocks that stayed disturbed
+    disturbed: int = 0  # of its blocks, those that stayed disturbed
     rank: int | None = None  # by the fit, 1 the fastest; shared where the interval of their ratio holds 1
 
 
@@ -72,24 +70,27 @@ def summarise(
     """A summary of every variant with counted calls of that quantity, in the order first seen. `failed` ones have none.
 
     Ratios are to `reference`; null without it, or where no session or chain of sessions links the two. `looked`: the run
-    stopped by its own intervals. `processor_time`: read a CPU's `device` time from the requests it was spent in.
+    stopped by its own intervals. `processor_time`: read a CPU's `device` time from the blocks of `quantity` it was spent in.
     """
     everything = tuple(blocks)
-    source: Quantity = "request" if processor_time else quantity
     times = _processor_times if processor_time else _counted_times
-    counted: dict[Key, list[Block]] = defaultdict(list)
+    taken: dict[Key, list[Reading]] = defaultdict(list)
     for block in whole_rounds(everything, failed):
-        if block.key not in failed and block.quantity == source and min(times(block), default=0) > 0:
-            counted[block.key].append(block)
-    if not counted:
+        if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
+            taken[block.key].append(reading(block, times(block)))
+    if not taken:
         return {}
-    readings = (reading(block, times(block)) for own in counted.values() for block in own)
-    fitted = fit(cells(readings), LOOKING if looked else CONFIDENCE)
+    told = counted(each for own in taken.values() for each in own)
+    fitted = fit(cells(told), LOOKING if looked else CONFIDENCE)
     unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
-    ranks = _ranks(fitted, {key for key, own in counted.items() if _generations(own) > 1})
+    ranks = _ranks(fitted, {key for key, own in taken.items() if _generations(own) > 1})
     return {
-        key: _summary(key, own, times, fitted, reference, steady=key not in unsteady, rank=ranks.get(key))
-        for key, own in counted.items()
+        key: _summary(
+            Told(own, [each for each in told if each.key == key], steady=key not in unsteady, rank=ranks.get(key)),
+            fitted,
+            reference,
+        )
+        for key, own in taken.items()
     }
 
 
@@ -101,28 +102,30 @@ def _processor_times(block: Block) -> Sequence[int]:
     return block.device_ns[block.dropped :]
 
 
-def _generations(blocks: Iterable[Block]) -> int:
-    return len({block.generation for block in blocks})
+def _generations(readings: Iterable[Reading]) -> int:
+    return len({each.session[0] for each in readings})
 
 
-def _summary(
-    key: Key,
-    blocks: list[Block],
-    times: Times,
-    fitted: Fit,
-    reference: Key | None,
-    *,
-    steady: bool,
-    rank: int | None,
-) -> Summary:
-    calls = np.concatenate([times(block) for block in blocks]) / NS_PER_MS
+@dataclass(frozen=True)
+class Told:
+    """What one variant's summary is made of: all its readings, and those that count."""
+
+    taken: Sequence[Reading]
+    counted: Sequence[Reading]
+    steady: bool
+    rank: int | None
+
+
+def _summary(told: Told, fitted: Fit, reference: Key | None) -> Summary:
+    key = told.taken[0].key
+    calls = np.concatenate([each.times_ns for each in told.counted]) / NS_PER_MS
     low, middle, high = (float(value) for value in np.quantile(calls, (0.25, 0.5, 0.75)))
-    generations = _generations(blocks)
+    generations = _generations(told.taken)
     known = generations > 1 and fitted.df > 0
     ratio, ratio_half_width = _ratio(fitted, key, reference, known=known)
     return Summary(
         calls=len(calls),
-        blocks=len(blocks),
+        blocks=len(told.taken),
         generations=generations,
         median_ms=middle,
         q25_ms=low,
@@ -131,10 +134,10 @@ def _summary(
         ratio=ratio,
         ratio_half_width=ratio_half_width,
         estimator=(TWO_WAY if len(fitted.keys) > 1 else ONE_WAY) if known else NO_INTERVAL,
-        steady=steady,
+        steady=told.steady,
         df=fitted.df,
-        disturbed=sum(bool(block.disturbed) for block in blocks),
-        rank=rank,
+        disturbed=sum(each.disturbed for each in told.taken),
+        rank=told.rank,
     )
 
 

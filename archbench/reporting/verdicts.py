@@ -64,10 +64,17 @@ class Verdict:
 
 
 def paired(
-    blocks: Iterable[Block], pairs: Mapping[str, tuple[Key, Key]], *, quantity: Quantity = "request"
+    blocks: Iterable[Block],
+    pairs: Mapping[str, tuple[Key, Key]],
+    *,
+    quantity: Quantity = "request",
+    failed: frozenset[Key] = frozenset(),
 ) -> dict[str, Contrast]:
-    """The contrast of each (base, new) pair of one experiment, over the sessions both were in."""
-    counted = [block for block in whole_rounds(blocks) if block.quantity == quantity]
+    """The contrast of each (base, new) pair of one experiment, over the sessions both were in.
+
+    `failed` variants spoil no round for the others.
+    """
+    counted = [block for block in whole_rounds(blocks, failed) if block.quantity == quantity]
     return {name: _paired(counted, base, new) for name, (base, new) in pairs.items()}
 
 
@@ -130,18 +137,18 @@ def _holm(p_values: Mapping[str, float]) -> frozenset[str]:
     return frozenset(found)
 
 
+def untold(why: str) -> Verdict:
+    """The verdict of which nothing is known but the reason."""
+    return Verdict("inconclusive", None, None, None, None, 0, None, disturbed=0.0, paired=False, why=why)
+
+
 def _verdict(contrast: Contrast, margin: float, *, different: bool) -> Verdict:
-    blank = Verdict(
-        "inconclusive",
+    blank = replace(
+        untold(""),
         ratio=None if contrast.log_ratio is None else math.exp(contrast.log_ratio),
-        low=None,
-        high=None,
-        smallest=None,
         generations=contrast.generations,
-        generations_needed=None,
         disturbed=contrast.disturbed,
         paired=contrast.paired,
-        why="",
     )
     if contrast.log_ratio is None or contrast.error is None:
         return replace(blank, why=f"measured in {contrast.generations} generations; an interval needs two a side")

@@ -40,6 +40,7 @@ SUPERVISING = [
     "gpus",
     "check_readings",
     "hygiene",
+    "pace",
     "plan",
     "advice",
 ]  # of measure/, in the parent

@@ -600,14 +600,14 @@ MUTANTS = [
     Mutant(
         "a budget that is spent to the end whatever was reached",
         EXPERIMENT,
-        "return self.setup.deadline is None or self.setup.plan.generations == 1 or within",
-        "return self.setup.deadline is None",
+        "return not self.setup.looks or self.setup.plan.generations == 1 or within",
+        "return not self.setup.looks",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
     ),
     Mutant(
         "a run that ends with its wanted generations, narrow or not",
         EXPERIMENT,
-        "return self.setup.deadline is None or self.setup.plan.generations == 1 or within",
+        "return not self.setup.looks or self.setup.plan.generations == 1 or within",
         "return True",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
     ),
@@ -663,22 +663,22 @@ MUTANTS = [
     Mutant(
         "disturbed samples discarded until none are left",
         FIT,
-        "counted = calm if _comparable(calm, {each.key for each in readings}) else readings",
-        "counted = calm",
+        "return calm if _comparable(calm, {each.key for each in readings}) else readings",
+        "return calm",
         method.test_disturbed_samples_are_left_out_only_while_others_remain,
     ),
     Mutant(
         "disturbed samples counted with the calm",
         FIT,
-        "counted = calm if _comparable(calm, {each.key for each in readings}) else readings",
-        "counted = readings",
+        "return calm if _comparable(calm, {each.key for each in readings}) else readings",
+        "return readings",
         method.test_disturbed_samples_are_left_out_only_while_others_remain,
     ),
     Mutant(
         "a mean of times instead of their logs",
         FIT,
-        "math.log(_median(times_ns) / NS_PER_MS),",
-        "math.log(1 + _median(times_ns) / NS_PER_MS),",
+        "math.log(_median(self.times_ns) / NS_PER_MS)",
+        "math.log(1 + _median(self.times_ns) / NS_PER_MS)",
         method.test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out,
     ),
     Mutant(
@@ -691,8 +691,8 @@ MUTANTS = [
     Mutant(
         "the mean of a block's calls",
         FIT,
-        "math.log(_median(times_ns) / NS_PER_MS)",
-        "math.log(_mean(times_ns) / NS_PER_MS)",
+        "math.log(_median(self.times_ns) / NS_PER_MS)",
+        "math.log(_mean(self.times_ns) / NS_PER_MS)",
         method.test_a_block_is_its_median_and_an_odd_one_is_trimmed,
     ),
     Mutant(
@@ -778,5 +778,12 @@ MUTANTS = [
         "variance(differences) / len(differences)",
         "variance([found[new, s] for s in both]) / len(differences)",
         method.test_a_pair_is_compared_generation_by_generation,
+    ),
+    Mutant(
+        "a GPU's first call taken for the network's pace",
+        TIMING,
+        "at_least=2 if device.asynchronous else 1",
+        "at_least=1",
+        timing.test_a_gpus_slow_first_call_makes_no_slow_network,
     ),
 ]

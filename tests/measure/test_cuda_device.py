@@ -417,9 +417,11 @@ def test_tf32_is_said_for_both_families_and_never_left_as_torch_has_it(devices):
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("amp_fp16", torch.float16), ("amp_bf16", torch.bfloat16)])
-def test_amp_is_autocast_to_its_dtype(precision, dtype):
-    context = object.__new__(CudaDevice).autocast(Workload(precision=precision))
-    assert (context.device, context.fast_dtype) == ("cuda", dtype) or not torch.cuda.is_available()
+def test_amp_is_autocast_to_its_dtype(precision, dtype, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "autocast", lambda device, dtype: asked.append((device, dtype)) or "the context")
+    assert object.__new__(CudaDevice).autocast(Workload(precision=precision)) == "the context"
+    assert asked == [("cuda", dtype)]
 
 
 pytest_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -8,9 +8,10 @@ from fakes import Lab
 from networks import sized
 
 from archbench.design.schema import MeasurePlan
-from archbench.measure.experiment import PROCESS_BYTES, Setup, Task, groups, measure
+from archbench.measure.experiment import PROCESS_BYTES, Setup, Task, groups, measure, with_company
 from archbench.measure.hygiene import Hygiene
 from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.stats import summarise
 
 GIB = 1 << 30
 
@@ -368,3 +369,70 @@ def test_without_a_meter_nobody_is_asked_for_energy():
     lab, sink = Lab(), Sink()
     measure(tasks(1), setup(lab, generations=1), sink)
     assert "energy" not in {verb for verb, _ in lab.log}
+
+
+def stopped_then_again(given, first, *, lab=None, **plan):
+    """Blocks of a run that ends once `first(sink)` holds, and of the same command again."""
+    before, after = Sink(), Sink()
+    measure(given, setup(Lab(), stop=lambda: first(before), **plan), before)
+    measure(given, setup(lab or Lab(), **plan), after, before.blocks)
+    return before, after
+
+
+def test_a_group_that_a_stopped_run_did_not_reach_is_measured_by_the_same_command():
+    """Two groups of one generation, stopped as the second begins: it is measured, beside the reference, and no other."""
+    given = tasks(3, weight_bytes=GIB)
+    memory = 2 * (PROCESS_BYTES + GIB)
+    first = whole_round_of(2)
+    before, after = stopped_then_again(given, first, generations=1, memory=memory)
+    assert {b.id for b in before.steady()} == {given[0].variant.id, given[1].variant.id}
+    assert {b.id for b in after.steady()} == {given[0].variant.id, given[2].variant.id}
+
+
+def whole_round_of(count):
+    return lambda sink: len(list(whole_rounds(sink.blocks))) >= 3 * 2 * count
+
+
+def test_what_a_small_budget_did_not_reach_a_larger_one_does():
+    lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4)
+    lab.call_s = {task.variant.id: 10.0 for task in given}
+    measure(given, setup(lab, budget=58.0, generations=1), sink)
+    assert len({b.id for b in sink.steady()}) == 1
+    more = Sink()
+    measure(given, setup(Lab(call_s=lab.call_s), budget=1000.0, generations=1), more, sink.blocks)
+    assert {b.id for b in more.steady()} == {task.variant.id for task in given}
+    found = summarise([*sink.blocks, *more.blocks], given[0].key)
+    assert all(found[task.key].ratio is not None for task in given)
+
+
+def test_who_owes_a_generation_has_the_reference_and_its_partner_for_company():
+    given = [replace(task, pair=pair) for task, pair in zip(tasks(5), ("", "x", "y", "y", "x"), strict=True)]
+    assert with_company([given[1]], given) == [given[0], given[1], given[4]]
+
+
+def test_a_variant_whose_metering_was_missed_is_metered_by_the_same_command():
+    given = tasks(2)
+    before, after = stopped_then_again(
+        given, lambda sink: len(sink.blocks) >= 1, lab=Lab(energy_mj=250.0), generations=1
+    )
+    assert [b.start.get("energy_mj") for b in after.blocks if b.phase == "warm-up"] == [250.0, 250.0]
+    assert len(before.blocks) == 1
+
+
+def test_a_variant_that_does_not_fit_beside_the_reference_is_a_group_without_it():
+    small, large = tasks(2)
+    given = [replace(small, weight_bytes=4 * GIB, peak_bytes=4 * GIB), replace(large, weight_bytes=8 * GIB)]
+    assert groups(given, 9 * GIB) == [[given[0]], [given[1]]]
+
+
+def test_on_a_device_that_keeps_what_it_took_those_who_wait_count_in_full():
+    given = tasks(3, weight_bytes=GIB, peak_bytes=3 * GIB)  # 1 + 1.5 x 2 GiB each, running
+    memory = 3 * (PROCESS_BYTES + GIB) + 3 * GIB
+    assert [len(group) for group in groups(given, memory)] == [3]
+    assert [len(group) for group in groups(given, memory, caching=True)] == [1, 1, 1]
+
+
+def test_a_run_whose_intervals_are_not_widened_does_not_stop_by_them():
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3)
+    measure(given, replace(setup(lab, budget=100.0, generations=3), widened=False), sink)
+    assert {b.generation for b in sink.steady()} == {1, 2, 3}

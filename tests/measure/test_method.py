@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from fakes import Lab
@@ -124,7 +125,7 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(experimen
         ],
         set(),
     )
-    history._look()
+    history._look([SimpleNamespace(key=A), SimpleNamespace(key=B)])
     widths = history._widths()
     assert max(widths) > 1.2 * min(widths)
     assert history.precision == max(widths)

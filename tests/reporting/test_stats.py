@@ -155,8 +155,28 @@ def test_a_disturbed_turn_counts_by_its_undisturbed_attempt_else_by_its_last() -
         block("A", 12, order=1, size=2, attempt=1, disturbed=("clock",)),
     ]
     found = summarise(blocks, None)[A]
-    assert (found.q25_ms, found.median_ms, found.q75_ms) == (10.5, 11, 11.5)
+    assert (found.calls, found.median_ms) == (1, 10)  # one that stayed disturbed counts only where there is no other
     assert (found.blocks, found.disturbed) == (2, 1)
+
+
+def test_a_latency_is_of_the_blocks_its_interval_and_ratio_are_of() -> None:
+    """In one of two rounds A stayed disturbed at 13 ms. It takes 10, and is the faster."""
+    blocks = [
+        each
+        for g in (1, 2)
+        for r in (1, 2)
+        for each in whole_round("ABBA", {"A": 10, "B": 10.2}, generation=g, round=r)
+    ]
+    blocks = [
+        block("A", 13, generation=b.generation, round=2, order=b.order, size=4, disturbed=("lost",))
+        if (b.id, b.round) == ("A", 2)
+        else b
+        for b in blocks
+    ]
+    found = summarise(blocks, A)
+    assert (found[A].median_ms, found[A].rank) == (10, 1)
+    assert found[B].ratio == pytest.approx(1.02)
+    assert found[A].disturbed == 4
 
 
 def test_a_warm_up_that_did_not_settle_is_told_and_never_counted() -> None:

@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from runs_on_disk import block, whole_round
+from runs_on_disk import block, warm_up, whole_round
 
 from archbench.reporting.student import student_t, tail
 from archbench.reporting.verdicts import Contrast, judge, paired, unpaired
@@ -162,3 +162,13 @@ def test_the_gate_does_not_cry_wolf_and_finds_what_it_should() -> None:
         found += judge({"x": contrast(mean + math.log(1.03), error)})["x"].word == "regressed"
     assert wolves <= 6
     assert found >= 0.95 * 600
+
+
+def test_a_variant_that_failed_beside_a_pair_costs_it_no_generation() -> None:
+    """C died in the only round of the first generation."""
+    first = [each for each in whole_round("ABCCBA", {"A": 10, "B": 12, "C": 9}) if each.id != "C"]
+    second = whole_round("BAAB", {"A": 10, "B": 12}, generation=2)
+    third = whole_round("ABBA", {"A": 10, "B": 12}, generation=3)
+    blocks = [*warm_up("ABC"), *first, *warm_up("AB", generation=2), *second, *warm_up("AB", generation=3), *third]
+    assert paired(blocks, {"b": (A, B)}, failed=frozenset({("C", 0)}))["b"].generations == 3
+    assert paired(blocks, {"b": (A, B)})["b"].generations == 2
