@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from statistics import fmean
 from typing import Any
 
+from archbench.cli import GATE_GENERATIONS
 from archbench.design.schema import MeasurePlan
 from archbench.reporting.stats import summarise
 from archbench.reporting.verdicts import judge, paired
@@ -31,7 +32,6 @@ TWELVE = tuple(CALL_S * 1.01**place for place in range(12))  # 1 % apart
 THREE = tuple(CALL_S * 1.02**place for place in range(3))
 RANKING_S = {"drift": 1.0, "cloud": 3.0, "quiet": 1.0}  # of measuring a variant
 GATE_S = 60.0  # of measuring base and new together
-GATE_GENERATIONS = 8
 BUDGET_S = 150.0  # of wall time, starts included, for the intervals' runs
 
 RANKINGS, INTERVALS, GATES = 500, 2000, 2000

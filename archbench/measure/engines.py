@@ -78,7 +78,7 @@ def prepare(subject: Subject, after_first: Callable[[], None] = lambda: None) ->
     name, workload = subject.workload.engine, subject.workload
     engine = ENGINES[name]
     if workload.mode == "train" and not engine.trains:
-        trains = ", ".join(other for other, engine in ENGINES.items() if engine.trains)
+        trains = ", ".join(other for other, able in ENGINES.items() if able.trains)
         raise CannotMeasure(f"measure.engine: {name} does not train; take one of {trains}, or measure.mode: infer")
     began = subject.device.now_ns()
     forward = engine.forward(subject)

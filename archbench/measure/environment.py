@@ -42,6 +42,7 @@ def capture(device: str) -> dict[str, Any]:
         "logical_cores": psutil.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": gpus,
+        "gpu": _gpu(device),
         "driver": driver,
         "versions": {package: _version(package) for package in PACKAGES},
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
@@ -73,8 +74,7 @@ def available_bytes(device: str) -> int:
     if device.startswith("cuda"):
         with _nvml() as alive:
             if alive:
-                handle = pynvml.nvmlDeviceGetHandleByIndex(int(device.partition(":")[2] or 0))
-                free = int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+                free = int(pynvml.nvmlDeviceGetMemoryInfo(_handle(device)).free)
     return int(0.8 * free)
 
 
@@ -99,6 +99,25 @@ def _gpus() -> tuple[list[dict[str, Any]], str | None]:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
         gpus = [{"name": pynvml.nvmlDeviceGetName(h), "uuid": pynvml.nvmlDeviceGetUUID(h)} for h in handles]
         return gpus, str(pynvml.nvmlSystemGetDriverVersion())
+
+
+def _gpu(device: str) -> dict[str, Any] | None:
+    """The GPU that torch calls `device`; null on the CPU."""
+    with _nvml() as alive:
+        if not alive or not device.startswith("cuda"):
+            return None
+        handle = _handle(device)
+        return {"name": pynvml.nvmlDeviceGetName(handle), "uuid": pynvml.nvmlDeviceGetUUID(handle)}
+
+
+def _handle(device: str) -> Any:
+    """NVML's handle of what torch calls `cuda:N`: the Nth that CUDA_VISIBLE_DEVICES shows, by index or UUID."""
+    index = int(device.partition(":")[2] or 0)
+    shown = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
+    name = shown[index] if index < len(shown) else str(index)
+    if name.isdecimal():
+        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
+    return pynvml.nvmlDeviceGetHandleByUUID(name)
 
 
 def _cpu_model() -> str | None:

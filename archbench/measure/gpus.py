@@ -10,17 +10,9 @@ from typing import Any
 
 import pynvml
 
+from archbench.measure.nvml import SLOWING
 from archbench.reporting.diagnosis import Gpu
 from archbench.reporting.records import Block
-
-# Bits of nvmlClocksThrottleReasons (nvml.h) that hold the clock down under load.
-THROTTLE = {
-    0x04: "power cap",
-    0x08: "hardware slowdown",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "hardware power brake",
-}
 
 
 def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = pynvml) -> Gpu:
@@ -38,7 +30,7 @@ def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = py
         celsius=max(_all(seen, "celsius"), default=None),
         watts=max(_all(seen, "watts"), default=None),
         limit_watts=identity.get("power_limit_watts"),
-        throttle=tuple(name for bit, name in THROTTLE.items() if any(mask & bit for mask in reasons)),
+        throttle=tuple(name for bit, name in SLOWING.items() if any(mask & bit for mask in reasons)),
         persistence=persistence,
         others=int(max(others)) if others else None,
     )

@@ -15,13 +15,13 @@ import pynvml
 
 # Of all reasons a clock is what it is, those that make it slower than the work asks for. Idle, a locked application clock
 # and sync boost are a state somebody chose, not a disturbance.
-SLOWING = (
-    pynvml.nvmlClocksEventReasonSwPowerCap
-    | pynvml.nvmlClocksEventReasonHwSlowdown
-    | pynvml.nvmlClocksEventReasonSwThermalSlowdown
-    | pynvml.nvmlClocksEventReasonHwThermalSlowdown
-    | pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown
-)
+SLOWING = {
+    pynvml.nvmlClocksEventReasonSwPowerCap: "power cap",
+    pynvml.nvmlClocksEventReasonHwSlowdown: "hardware slowdown",
+    pynvml.nvmlClocksEventReasonSwThermalSlowdown: "software thermal slowdown",
+    pynvml.nvmlClocksEventReasonHwThermalSlowdown: "hardware thermal slowdown",
+    pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown: "hardware power brake",
+}
 PREFIXES = ("GPU-", "MIG-")  # NVML's names of a GPU and of a slice of one; CUDA tells the bare UUID for either
 MW_PER_W = 1000
 
@@ -44,7 +44,7 @@ class Nvml:
             "memory_mhz": self._asked(lambda: ask.nvmlDeviceGetClockInfo(of(), ask.NVML_CLOCK_MEM)),
             "celsius": self._asked(lambda: ask.nvmlDeviceGetTemperature(of(), ask.NVML_TEMPERATURE_GPU)),
             "watts": self._asked(lambda: ask.nvmlDeviceGetPowerUsage(self._whole()) / MW_PER_W),
-            "throttle": self._asked(lambda: self._clock_reasons() & SLOWING),
+            "throttle": self._asked(lambda: self._clock_reasons() & sum(SLOWING)),
             "foreign": self._foreign(),
         }
 

@@ -223,8 +223,7 @@ def without_gaps(call: Forward, device: Device, count: int, fill_ns: int, *, col
 
 def _request_block(turn: Turn) -> Calls:
     """One call where it is slow, else a hand-over call and then 50 ms of at least 5."""
-    length = (1, 0, 0) if turn.slow else (BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)
-    at_least, for_ns, dropped = length
+    at_least, for_ns, dropped = (1, 0, 0) if turn.slow else (BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)
     return calls(
         turn.forward,
         turn.device,
