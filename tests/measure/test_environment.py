@@ -9,7 +9,7 @@ class Driver:
     """Two GPUs of 10 and 20 GB free."""
 
     NVMLError = RuntimeError
-    free = {0: 10 * 10**9, 1: 20 * 10**9}
+    free = (10 * 10**9, 20 * 10**9)
 
     def nvmlInit(self): ...
 
