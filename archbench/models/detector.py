@@ -81,8 +81,11 @@ def trunk(image: Feature, architecture: Architecture) -> Features:
     return run("head", pyramid)
 
 
-def record_network(architecture: Architecture, height: int, width: int) -> Graph:
-    """The graph of one image of `height` x `width`. Raises SpecError where the parts do not fit together."""
+def record_network(architecture: Architecture, height: int, width: int, *, rolled: bool = False) -> Graph:
+    """The graph of one image of `height` x `width`, rolled for adding up alone (`graph.record`).
+
+    Raises SpecError where the parts do not fit together.
+    """
     level = architecture.last_level
     if unknown := [given for given in architecture.neck.knobs["levels"] if given not in LEVELS]:
         raise SpecError(
@@ -94,4 +97,4 @@ def record_network(architecture: Architecture, height: int, width: int) -> Graph
                 f"input.{side}: {pixels} is under {1 << level}, the stride of c{level}: its map would "
                 f"shrink to nothing; give at least {1 << level}"
             )
-    return record(lambda image: trunk(image, architecture), Shape(3, height, width))
+    return record(lambda image: trunk(image, architecture), Shape(3, height, width), rolled=rolled)

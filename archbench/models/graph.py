@@ -28,21 +28,40 @@ from archbench.models.ops import (
 
 @dataclass(frozen=True)
 class Node:
-    """One op applied: `name` is dotted by scope (`backbone.res2.0.conv1`), `inputs` name what it reads."""
+    """One op applied: `name` is dotted by scope (`backbone.res2.0.conv1`), `inputs` name what it reads.
+
+    `times` is how often it runs: once, unless a rolled recording keeps one repetition for all.
+    """
 
     name: str
     op: Op
     inputs: tuple[str, ...]
     shape: Shape
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Region:
+    """One repetition that stands for `times`: the nodes from `start` to before `stop`, from the feature `given` to `result`."""
+
+    start: int
+    stop: int
+    given: str
+    result: str
+    times: int
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A recorded network: inputs, nodes in execution order, outputs as (key, node name). Shapes are of one image."""
+    """A recorded network: inputs, nodes in execution order, outputs as (key, node name). Shapes are of one image.
+
+    A rolled one has each repetition once, as a region. It is for adding up; only an unrolled one can be built.
+    """
 
     inputs: tuple[tuple[str, Shape], ...]
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, str], ...]
+    regions: tuple[Region, ...] = ()
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -75,8 +94,11 @@ class Graph:
 class Recorder:
     """Collects nodes while a model function runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rolled: bool = False) -> None:
+        self.rolled = rolled
         self.nodes: list[Node] = []
+        self.regions: list[Region] = []
+        self.times = 1  # how often what is recorded now runs
         self.path: list[str] = []
         self.names: set[str] = set()
 
@@ -88,7 +110,7 @@ class Recorder:
             shape = op.shape(*(feature.shape for feature in features))
         except SpecError as error:
             raise SpecError(f"{self.path[0]}.{error.message} (at {full})") from error
-        self.nodes.append(Node(full, op, tuple(feature.name for feature in features), shape))
+        self.nodes.append(Node(full, op, tuple(feature.name for feature in features), shape, self.times))
         return Feature(self, full, shape)
 
 
@@ -108,12 +130,15 @@ class Feature:
 Features = dict[str, Feature]  # by the field's names: c2..c5, p2..p7
 
 
-def record(program: Callable[[Feature], Features], image: Shape) -> Graph:
-    """Run `program` on an image of that shape; its returned features are the graph's outputs, under their keys."""
-    recorder = Recorder()
+def record(program: Callable[[Feature], Features], image: Shape, *, rolled: bool = False) -> Graph:
+    """Run `program` on an image of that shape; its returned features are the graph's outputs, under their keys.
+
+    Rolled, what `repeat` repeats is recorded once: how often may then be many numbers, one a lane.
+    """
+    recorder = Recorder(rolled=rolled)
     outputs = program(Feature(recorder, "image", image))
     named = tuple((key, feature.name) for key, feature in outputs.items())
-    return Graph((("image", image),), tuple(recorder.nodes), named)
+    return Graph((("image", image),), tuple(recorder.nodes), named, tuple(recorder.regions))
 
 
 @contextmanager
@@ -128,10 +153,31 @@ def scope(feature: Feature, name: str) -> Iterator[None]:
 
 def repeat(times: int, block: Callable[[Feature], Feature], x: Feature, *, first: int = 0) -> Feature:
     """Apply a block that keeps the shape `times` times, in scopes named from `first` on."""
+    if x.recorder.rolled and not (isinstance(times, int) and times < 2):
+        return _rolled(times, block, x, name=str(first))
     for index in range(first, first + times):
         with scope(x, str(index)):
             x = block(x)
     return x
+
+
+def _rolled(times: int, block: Callable[[Feature], Feature], x: Feature, *, name: str) -> Feature:
+    """One repetition, its nodes marked as running `times` times, which may be none."""
+    recorder, outer = x.recorder, x.recorder.times
+    start, inner = len(recorder.nodes), len(recorder.regions)
+    recorder.times = outer * times
+    try:
+        with scope(x, name):
+            result = block(x)
+    except SpecError:
+        if times == 0:  # what never runs cannot fail; lanes part here where only some never run it
+            del recorder.nodes[start:], recorder.regions[inner:]
+            return x
+        raise
+    finally:
+        recorder.times = outer
+    recorder.regions.append(Region(start, len(recorder.nodes), x.name, result.name, times))
+    return result
 
 
 def conv(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -74,11 +75,11 @@ BLOCKS: dict[str, Callable[..., Feature]] = {"basic": basic, "bottleneck": bottl
 
 def widened(channels: int, width: float) -> int:
     """`channels` times `width`: the nearest multiple of 8, at least 8 and never under 90 %; exactly `channels` at 1."""
-    if width == 1:
-        return channels
     wanted = channels * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded
+    nearest = math.floor(wanted + 4) // 8 * 8
+    nearest += (8 - nearest) * (nearest < 8)  # sums, not branches: a width that is many stays one recording
+    rounded = nearest + 8 * (nearest < 0.9 * wanted)
+    return channels + (rounded - channels) * (width != 1)
 
 
 def resolve(

@@ -1,40 +1,235 @@
-"""An integer that is many: one lane a variant, so that one recording of a network prices all of them."""
+"""An integer that is many: one lane a variant, so that one recording of a network prices all of them.
+
+Lanes are arrays that broadcast. What varies along one axis of a grid has length one along all others, so a node's cost is
+a few numbers however many variants there are; only the last sums are as broad as the grid. They count in 64 bits, and
+beside each array goes a bound on its magnitude, in Python's own integers: what could pass 64 bits raises `Wide` before it
+is computed, and is then done once more on Python's integers, which do not end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+INT64_MAX = 2**63 - 1
+FLOAT_EXACT = 2**53  # up to here float64 has every integer
+
+Array = NDArray[Any]
+Mask = NDArray[np.bool_]
+Key = TypeVar("Key")
 
 
 class Diverged(Exception):
-    """A model function branched on a value that differs between lanes; `mask` says which lanes go the first way."""
+    """A model function branched on a value that differs between lanes: they part by `key`, of equal values together."""
 
-    def __init__(self, mask: np.ndarray[Any, Any]) -> None:
-        self.mask = mask
+    def __init__(self, key: Array) -> None:
+        self.key = key
 
 
-class Lanes(np.ndarray[Any, Any]):
-    """Python integers, one a lane: exact however large. A branch or a loop over lanes that differ raises Diverged."""
+class Wide(Exception):
+    """A count might not fit in 64 bits."""
 
-    def __new__(cls, values: Sequence[int]) -> Lanes:
-        return np.asarray(values, dtype=object).view(cls)
+
+class Lanes:
+    """Numbers, one a lane. `bound`: no magnitude is above it; null for floats and for Python's integers in an object array.
+
+    A comparison that all lanes agree on is plainly true or false. A branch, a loop, an index or a word made of lanes that
+    differ raises Diverged.
+    """
+
+    __slots__ = ("bound", "values")
+
+    def __init__(self, values: Array, bound: int | None = None) -> None:
+        self.values, self.bound = values, bound
+
+    def __add__(self, other: Any) -> Lanes:
+        return _combined(np.add, self, other, operator.add)
+
+    def __radd__(self, other: Any) -> Lanes:
+        return _combined(np.add, other, self, operator.add)
+
+    def __sub__(self, other: Any) -> Lanes:
+        return _combined(np.subtract, self, other, operator.add)
+
+    def __rsub__(self, other: Any) -> Lanes:
+        return _combined(np.subtract, other, self, operator.add)
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, int) and other in (0, 1):
+            return self if other else 0
+        return _combined(np.multiply, self, other, operator.mul)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Lanes:
+        return _combined(np.floor_divide, self, _divisor(other), _first)
+
+    def __rfloordiv__(self, other: Any) -> Lanes:
+        return _combined(np.floor_divide, other, _divisor(self), _first)
+
+    def __mod__(self, other: Any) -> Lanes:
+        return _combined(np.remainder, self, _divisor(other), _second)
+
+    def __rmod__(self, other: Any) -> Lanes:
+        return _combined(np.remainder, other, _divisor(self), _second)
+
+    def __floor__(self) -> Lanes:
+        if self.values.dtype == object:
+            return Lanes(np.frompyfunc(math.floor, 1, 1)(self.values))
+        return whole(np.floor(self.values).astype(np.int64))
+
+    def __eq__(self, other: object) -> Any:
+        return _compared(np.equal, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _compared(np.not_equal, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compared(np.less, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _compared(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _compared(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compared(np.greater_equal, self, other)
 
     def __bool__(self) -> bool:
-        mask = np.asarray(self, dtype=bool)
-        if mask.all() or not mask.any():
-            return bool(mask.flat[0])
-        raise Diverged(mask)
+        truths = self.values.astype(bool)
+        if truths.all() or not truths.any():
+            return bool(truths.flat[0])
+        raise Diverged(truths)
 
     def __index__(self) -> int:
-        values = np.asarray(self)
-        same = values == values.flat[0]
-        if same.all():
-            return int(values.flat[0])
-        raise Diverged(same)
+        first = self.values.flat[0]
+        alike = np.asarray(self.values == first, dtype=bool)
+        if alike.all():
+            return int(first)
+        raise Diverged(self.values if self.bound is not None else alike)
 
     __int__ = __index__
 
-    def __hash__(self) -> int:  # type: ignore[override]  # an array has none; lanes that agree are one number
+    def __hash__(self) -> int:
         return hash(self.__index__())
+
+    def __str__(self) -> str:
+        return str(self.__index__())
+
+    __repr__ = __str__
+
+    def __format__(self, how: str) -> str:
+        return format(self.__index__(), how)
+
+
+def whole(values: Array) -> Lanes:
+    """Lanes of 64-bit integers, bounded by what they are."""
+    return Lanes(values, max(abs(int(values.min())), abs(int(values.max()))))
+
+
+def lanes(values: Array, *, endless: bool = False) -> Any:
+    """What a program is given for a knob of 64-bit integers or floats: one number where all are equal, else lanes.
+
+    endless  on Python's own numbers
+    """
+    first = values.flat[0]
+    if (values == first).all():
+        return first.item()
+    if endless:
+        return Lanes(values.astype(object))
+    return whole(values) if values.dtype == np.int64 else Lanes(values)
+
+
+def added(terms: Iterable[Any]) -> Any:
+    """The sum of integers and lanes, those of one shape first: only the last additions are broad."""
+    return _folded(np.add, terms, operator.add)
+
+
+def largest(terms: Iterable[Any]) -> Any:
+    """The greatest, lane by lane, of at least one number that is not negative."""
+    return _folded(np.maximum, terms, max)
+
+
+def grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]:
+    """Second members by the very object that is the first: lanes that only equal others are a group of their own."""
+    groups: dict[int, tuple[Any, list[Any]]] = {}
+    for first, second in pairs:
+        groups.setdefault(id(first), (first, []))[1].append(second)
+    return groups.values()
+
+
+def anywhere(truth: Any) -> bool:
+    """Whether a comparison holds in some lane."""
+    return bool(truth.values.any()) if isinstance(truth, Lanes) else bool(truth)
+
+
+def _folded(ufunc: np.ufunc, terms: Iterable[Any], fold: Callable[[int, int], int]) -> Any:
+    """`fold` is the ufunc on two integers, and on two bounds."""
+    plain, shaped = 0, dict[tuple[int, ...], Lanes]()
+    for term in terms:
+        if isinstance(term, Lanes):
+            shape = term.values.shape
+            shaped[shape] = _combined(ufunc, shaped[shape], term, fold) if shape in shaped else term
+        else:
+            plain = fold(plain, term)
+    total: Any = plain
+    for shape in sorted(shaped, key=math.prod):
+        total = _combined(ufunc, total, shaped[shape], fold) if total is not plain or plain else shaped[shape]
+    return total
+
+
+def _combined(ufunc: np.ufunc, a: Any, b: Any, bound: Callable[[int, int], int]) -> Lanes:
+    """The ufunc lane by lane, after its bound has been seen to fit."""
+    (x, p), (y, q) = _parted(a), _parted(b)
+    if p is None or q is None:
+        _refuse_inexact(x, p, y, q)
+        return Lanes(ufunc(x, y))
+    limit = bound(p, q)
+    if limit > INT64_MAX or p > INT64_MAX or q > INT64_MAX:
+        raise Wide
+    return Lanes(ufunc(x, y), limit)
+
+
+def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+    if not isinstance(b, (Lanes, int, float)):
+        return NotImplemented
+    (x, p), (y, q) = _parted(a), _parted(b)
+    _refuse_inexact(x, p, y, q)
+    truths = np.asarray(ufunc(x, y), dtype=bool)
+    if truths.all() or not truths.any():
+        return bool(truths.flat[0])
+    return Lanes(truths.astype(np.int64), 1)
+
+
+def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:
+    """An integer meets floats as a float: Wide where that is not the integer exactly. Python's own numbers never are."""
+    for bound, beside, other in ((p, q, y), (q, p, x)):
+        floats = beside is None and getattr(other, "dtype", np.float64) == np.float64
+        if bound is not None and floats and bound > FLOAT_EXACT:
+            raise Wide
+
+
+def _parted(number: Any) -> tuple[Any, int | None]:
+    if isinstance(number, Lanes):
+        return number.values, number.bound
+    return (number, None) if isinstance(number, float) else (number, abs(number))
+
+
+def _divisor(number: Any) -> Any:
+    if anywhere(number == 0):
+        raise ZeroDivisionError("some lanes are divided by zero")
+    return number
+
+
+def _first(p: int, q: int) -> int:
+    return p
+
+
+def _second(p: int, q: int) -> int:
+    return q

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from archbench import units
+from archbench.design.document import visible
 from archbench.design.variant import Module, Variant
 from archbench.errors import SpecError
 from archbench.models.graph import Graph, Node
 from archbench.models.ops import FLOAT_BYTES, OpCost, Shape
+from archbench.pricing.lanes import INT64_MAX, added, grouped
 from archbench.pricing.liveness import peak_feature_bytes
 
 
@@ -48,29 +52,50 @@ class Layer:
 
 
 def price(variant: Variant) -> Cost:
-    """The exact cost of a variant. Raises SpecError where its parts do not fit, or for a hand-written module."""
+    """The exact cost of a variant. Raises SpecError where its parts do not fit, or for a hand-written module.
+
+    A count over 64 bits is refused: no table holds it.
+    """
     if isinstance(variant.architecture, Module):
         raise SpecError(
             f"module: {variant.architecture.factory} is hand-written; it is traced when it is run, not priced"
         )
-    return add_up(variant.graph, variant.workload.batch, variant.workload.feature_bytes)
+    cost = add_up(variant.graph, variant.workload.batch, variant.workload.feature_bytes)
+    for metric, count in cost.as_json().items():
+        if count > INT64_MAX:
+            raise _too_much(metric, count, variant)
+    return cost
+
+
+def _too_much(metric: str, count: int, variant: Variant) -> SpecError:
+    at = ", ".join(f"{path}: {visible(units.plain(value))}" for path, value in variant.axes.items()) or variant.name
+    return SpecError(
+        f"{metric}: {count:,} is over {INT64_MAX:,}, the most that 64 bits hold; take a smaller network, input or batch"
+        + (f" (in the variant {at})" if at else "")
+    )
 
 
 def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
     """The whole graph's cost for a batch of images, features at `feature_bytes` an element."""
-    rows = [_layer(node, node.op.cost(*graph.input_shapes(node)), batch) for node in graph.nodes]
-    weights = sum(row.weight_bytes for row in rows)
-    macs = sum(row.macs for row in rows)
+    costs = [(node.times, node.op.cost(*graph.input_shapes(node))) for node in graph.nodes]
+    total = OpCost(*(_total((times, cost[place]) for times, cost in costs) for place in range(len(OpCost._fields))))
+    weights, macs = total.params * FLOAT_BYTES + total.buffer_bytes, batch * total.macs
     return Cost(
-        params=sum(row.params for row in rows),
+        params=total.params,
         weight_bytes=weights,
         macs=macs,
         flops=2 * macs,
-        fvcore_flops=sum(row.fvcore_flops for row in rows),
-        acts=sum(row.acts for row in rows),
+        fvcore_flops=batch * total.fvcore,
+        acts=batch * total.acts,
         kernels=kernels(graph),
         peak_bytes=weights + peak_feature_bytes(graph, batch=batch, feature_bytes=feature_bytes),
     )
+
+
+def _total(counts: Iterable[tuple[int, int]]) -> int:
+    """The sum of times x count."""
+    total: int = added(times * added(group) for times, group in grouped(counts))
+    return total
 
 
 def layers(variant: Variant) -> tuple[Layer, ...]:
@@ -82,7 +107,7 @@ def layers(variant: Variant) -> tuple[Layer, ...]:
 
 def kernels(graph: Graph) -> int:
     """Nodes that write a tensor."""
-    return sum(node.op.writes != "view" for node in graph.nodes)
+    return _total((node.times, int(node.op.writes != "view")) for node in graph.nodes)
 
 
 def _layer(node: Node, cost: OpCost, batch: int) -> Layer:

@@ -1,12 +1,14 @@
 """Law 3: price_many == [price], for every metric."""
 
+import numpy as np
 import pytest
-from networks import random_variant, sized
+from networks import CLASSIFIER, random_variant, sized
 
+from archbench.errors import SpecError
 from archbench.models.detector import record_network
 from archbench.models.presets import PRESETS
 from archbench.pricing import many
-from archbench.pricing.lanes import Diverged, Lanes
+from archbench.pricing.lanes import Diverged, whole
 from archbench.pricing.many import price_many
 from archbench.pricing.price import price
 
@@ -25,7 +27,9 @@ def test_presets_cost_the_same_together_as_alone():
 def test_whole_number_knobs_are_lanes_of_one_recording(norm, monkeypatch):
     """Sizes, batches and channels differ, nothing branches: recorded once."""
     recorded = []
-    monkeypatch.setattr(many, "record_network", lambda *given: recorded.append(1) or record_network(*given))
+    monkeypatch.setattr(
+        many, "record_network", lambda *given, **how: recorded.append(1) or record_network(*given, **how)
+    )
     variants = [
         sized("R-50-FPN", 64 + 7 * i, 300 - 11 * i, {"neck.channels": 32 * (i + 1), "neck.norm": norm}, batch=1 + i % 3)
         for i in range(12)
@@ -35,17 +39,41 @@ def test_whole_number_knobs_are_lanes_of_one_recording(norm, monkeypatch):
     assert costs == [price(variant) for variant in variants]
 
 
-def test_counts_beyond_64_bits_are_exact():
-    huge = {"neck.channels": 65_536, "backbone.stem_channels": 65_536, "backbone.width": 64.0}
-    variants = [sized("R-50-FPN", 65_536, 65_536, huge, batch=batch) for batch in (65_535, 65_536)]
-    costs = price_many(variants)
-    assert costs == [price(variant) for variant in variants]
-    assert min(cost.macs for cost in costs) > 2**64
+WIDE = {"backbone.width": 64.0, "backbone.norm": "none", "backbone.depths": [512] * 4}
+TOO_MUCH = {
+    "params": WIDE | {"backbone.width_per_group": 65_536, "backbone.groups": 2},
+    "weight_bytes": WIDE | {"backbone.width_per_group": 65_536},
+    "macs": {"input.height": 65_536, "input.width": 65_536, "neck.channels": 65_536},
+    # Found by search: 5,255 bytes of weights below the limit, and 2 GB of features; every other count is well within
+    "peak_bytes": WIDE
+    | CLASSIFIER
+    | {"backbone.width_per_group": 65_185, "backbone.depths": [4, 4, 2, 229], "head.classes": 363_230}
+    | {"input.height": 32, "input.width": 32},
+}
+
+
+def test_counts_that_64_bits_hold_though_their_bounds_do_not_are_exact():
+    """Of the bounds' product no lane has both factors: the largest batch comes with the smallest picture."""
+    variants = [sized("R-50-FPN", 64 << i, 64 << i, batch=65_536 >> i) for i in range(11)]
+    assert price_many(variants) == [price(variant) for variant in variants]
+
+
+@pytest.mark.parametrize("metric", TOO_MUCH)
+def test_a_count_that_64_bits_do_not_hold_is_refused_alone_and_together(metric):
+    huge = sized("R-50-FPN", 64, 64, TOO_MUCH[metric])
+    with pytest.raises(
+        SpecError, match=rf"^{metric}: [0-9,]+ is over 9,223,372,036,854,775,807, .*in the variant"
+    ) as alone:
+        price(huge)
+    with pytest.raises(SpecError) as together:
+        price_many([sized("R-50-FPN", 64, 64), huge])
+    assert together.value.message == alone.value.message
 
 
 def test_a_branch_between_lanes_says_which():
+    three = whole(np.array([1, 2, 3]))
     with pytest.raises(Diverged) as split:
-        bool(Lanes([1, 2, 3]) > 1)
-    assert split.value.mask.tolist() == [False, True, True]
-    assert bool(Lanes([2, 3]) > 1) is True
-    assert list(range(Lanes([2, 2]))) == [0, 1]
+        bool(three > 1)
+    assert split.value.key.tolist() == [False, True, True]
+    assert bool(whole(np.array([2, 3])) > 1) is True
+    assert list(range(whole(np.array([2, 2])))) == [0, 1]
