@@ -15,7 +15,7 @@ from archbench.design.schema import part_model, section_model, validated
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.pricing.blocks import Array, Block
-from archbench.pricing.lanes import Diverged, lanes
+from archbench.pricing.lanes import Diverged, Draw, lanes
 
 NOT_SET = ""
 
@@ -27,6 +27,28 @@ class Table:
     elements: tuple[Array, ...]
     listed: bool
     refused: Array
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A knob by codes: each element's value by code, and the codes of a block."""
+
+    codes: Array
+    elements: tuple[Array, ...]
+    listed: bool
+
+    def knob(self, draw: Draw | None = None, *, endless: bool) -> Any:
+        """As lanes, a list of them where it is a list."""
+        given = [lanes(element[self.codes], draw, endless=endless) for element in self.elements]
+        return given if self.listed else given[0]
+
+    def on_axis(self, axis: int, axes: int) -> tuple[Numbers, Array]:
+        """Each value in use once, along its own axis of a grid of so many; and where on it each of the codes is."""
+        there = np.bincount(self.codes, minlength=1)
+        used = np.flatnonzero(there)
+        shape = [1] * (axes + 1)
+        shape[axis] = len(used)
+        return Numbers(used.reshape(shape), self.elements, self.listed), (np.cumsum(there > 0) - 1)[self.codes]
 
 
 @dataclass(frozen=True)
@@ -50,8 +72,8 @@ class Varying:
         """The kinds in a block, as numbers."""
         return np.asarray(self.labels[block.codes(self.column)])
 
-    def knob(self, block: Block, part: str, *, endless: bool) -> Any:
-        """The column's numbers in a block of one structure, validated as the part's, as lanes; null: it is no number.
+    def numbers(self, block: Block, part: str) -> Numbers | None:
+        """The column's numbers in a block of one structure, validated as the part's; null where it has none.
 
         Raises Diverged where only some are accepted, SpecError where none is.
         """
@@ -64,13 +86,23 @@ class Varying:
             raise SpecError(f"{self.column.path}: not accepted")
         if refused.any():
             raise Diverged(refused)
-        given = [lanes(element[codes], endless=endless) for element in table.elements]
-        return given if table.listed else given[0]
+        return Numbers(codes, table.elements, table.listed)
 
     def _table(self, which: str, part: str) -> Table:
         if (which, part) not in self.tables:
             self.tables[which, part] = _validated_table(self.column, self.kinds, which, part)
         return self.tables[which, part]
+
+
+def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *, endless: bool) -> dict[str, Any]:
+    """By path, the numbers of a block of one structure, as lanes. `types`: of each section, which part it is."""
+    found = {each.column.path: each.numbers(block, types.get(each.column.path.split(".")[0], "")) for each in columns}
+    numbers = {path: each for path, each in found.items() if each is not None}
+    if len(block.shape) != 1 or not numbers:
+        return {path: each.knob(endless=endless) for path, each in numbers.items()}
+    placed = [each.on_axis(axis, len(numbers)) for axis, each in enumerate(numbers.values())]
+    draw = Draw([codes for _, codes in placed])
+    return {path: each.knob(draw, endless=endless) for path, (each, _) in zip(numbers, placed, strict=True)}
 
 
 def _validated_table(column: Column, kinds: Sequence[str], which: str, part: str) -> Table:

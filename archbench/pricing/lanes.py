@@ -4,13 +4,16 @@ Lanes are arrays that broadcast. What varies along one axis of a grid has length
 a few numbers however many variants there are; only the last sums are as broad as the grid. They count in 64 bits, and
 beside each array goes a bound on its magnitude, in Python's own integers: what could pass 64 bits raises `Wide` before it
 is computed, and is then done once more on Python's integers, which do not end.
+
+Points that were drawn are lanes on the grid that their columns span, of which they are a few places (`Draw`): counts stay
+as small as a grid's, until there would be more of them than points; then each point has its own.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,17 +38,56 @@ class Wide(Exception):
     """A count might not fit in 64 bits."""
 
 
+class Draw:
+    """Places on a grid: the n-th point is at `codes[axis][n]` of each axis.
+
+    Arrays of its lanes have one dimension more than the grid, the last. Of length one there, they are on the grid; of one
+    along all others, they are the points.
+    """
+
+    def __init__(self, codes: Sequence[Array]) -> None:
+        self.codes, self.rows = tuple(codes), len(codes[0])
+        self._flat: dict[tuple[int, ...], Array] = {}
+
+    def points(self, values: Array) -> Array:
+        """An array on the grid as one of the points."""
+        if values.shape[-1] > 1:
+            return values
+        return values.reshape(-1).take(self._places(values.shape)).reshape((1,) * (values.ndim - 1) + (self.rows,))
+
+    def aligned(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """Two arrays, both on the grid while what they make together is smaller than the points."""
+        together = math.prod(map(max, x.shape, y.shape))
+        if x.shape[-1] == y.shape[-1] == 1 and together <= self.rows:
+            return x, y
+        return self.points(x), self.points(y)
+
+    def _places(self, shape: tuple[int, ...]) -> Array:
+        if shape not in self._flat:
+            places = np.zeros(self.rows, np.intp)
+            for codes, length in zip(self.codes, shape, strict=False):
+                if length > 1:
+                    places = places * length + codes
+            self._flat[shape] = places
+        return self._flat[shape]
+
+
 class Lanes:
     """Numbers, one a lane. `bound`: no magnitude is above it; null for floats and for Python's integers in an object array.
 
     A comparison that all lanes agree on is plainly true or false. A branch, a loop, an index or a word made of lanes that
-    differ raises Diverged.
+    differ raises Diverged. `draw`, if any, is of all lanes of one program.
     """
 
-    __slots__ = ("bound", "values")
+    __slots__ = ("bound", "draw", "values")
 
-    def __init__(self, values: Array, bound: int | None = None) -> None:
-        self.values, self.bound = values, bound
+    def __init__(self, values: Array, bound: int | None = None, draw: Draw | None = None) -> None:
+        self.values, self.bound, self.draw = values, bound, draw
+
+    @property
+    def points(self) -> Array:
+        """The values of the points that there are, one dimension an axis of theirs."""
+        return self.values if self.draw is None else self.draw.points(self.values).reshape(-1)
 
     def __add__(self, other: Any) -> Lanes:
         return _combined(np.add, self, other, operator.add)
@@ -80,8 +122,8 @@ class Lanes:
 
     def __floor__(self) -> Lanes:
         if self.values.dtype == object:
-            return Lanes(np.frompyfunc(math.floor, 1, 1)(self.values))
-        return whole(np.floor(self.values).astype(np.int64))
+            return Lanes(np.frompyfunc(math.floor, 1, 1)(self.values), None, self.draw)
+        return whole(np.floor(self.values).astype(np.int64), self.draw)
 
     def __eq__(self, other: object) -> Any:
         return _compared(np.equal, self, other)
@@ -102,17 +144,17 @@ class Lanes:
         return _compared(np.greater_equal, self, other)
 
     def __bool__(self) -> bool:
-        truths = self.values.astype(bool)
+        truths = self.points.astype(bool)
         if truths.all() or not truths.any():
             return bool(truths.flat[0])
         raise Diverged(truths)
 
     def __index__(self) -> int:
-        first = self.values.flat[0]
-        alike = np.asarray(self.values == first, dtype=bool)
+        values = self.points
+        alike = np.asarray(values == values.flat[0], dtype=bool)
         if alike.all():
-            return int(first)
-        raise Diverged(self.values if self.bound is not None else alike)
+            return int(values.flat[0])
+        raise Diverged(values if self.bound is not None else alike)
 
     __int__ = __index__
 
@@ -128,12 +170,12 @@ class Lanes:
         return format(self.__index__(), how)
 
 
-def whole(values: Array) -> Lanes:
+def whole(values: Array, draw: Draw | None = None) -> Lanes:
     """Lanes of 64-bit integers, bounded by what they are."""
-    return Lanes(values, max(abs(int(values.min())), abs(int(values.max()))))
+    return Lanes(values, max(abs(int(values.min())), abs(int(values.max()))), draw)
 
 
-def lanes(values: Array, *, endless: bool = False) -> Any:
+def lanes(values: Array, draw: Draw | None = None, *, endless: bool = False) -> Any:
     """What a program is given for a knob of 64-bit integers or floats: one number where all are equal, else lanes.
 
     endless  on Python's own numbers
@@ -142,8 +184,8 @@ def lanes(values: Array, *, endless: bool = False) -> Any:
     if (values == first).all():
         return first.item()
     if endless:
-        return Lanes(values.astype(object))
-    return whole(values) if values.dtype == np.int64 else Lanes(values)
+        return Lanes(values.astype(object), None, draw)
+    return whole(values, draw) if values.dtype == np.int64 else Lanes(values, None, draw)
 
 
 def added(terms: Iterable[Any]) -> Any:
@@ -166,7 +208,7 @@ def grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]
 
 def anywhere(truth: Any) -> bool:
     """Whether a comparison holds in some lane."""
-    return bool(truth.values.any()) if isinstance(truth, Lanes) else bool(truth)
+    return bool(truth.points.any()) if isinstance(truth, Lanes) else bool(truth)
 
 
 def _folded(ufunc: np.ufunc, terms: Iterable[Any], fold: Callable[[int, int], int]) -> Any:
@@ -186,25 +228,25 @@ def _folded(ufunc: np.ufunc, terms: Iterable[Any], fold: Callable[[int, int], in
 
 def _combined(ufunc: np.ufunc, a: Any, b: Any, bound: Callable[[int, int], int]) -> Lanes:
     """The ufunc lane by lane, after its bound has been seen to fit."""
-    (x, p), (y, q) = _parted(a), _parted(b)
+    (x, p), (y, q), draw = _parted(a, b)
     if p is None or q is None:
         _refuse_inexact(x, p, y, q)
-        return Lanes(ufunc(x, y))
+        return Lanes(ufunc(x, y), None, draw)
     limit = bound(p, q)
     if limit > INT64_MAX or p > INT64_MAX or q > INT64_MAX:
         raise Wide
-    return Lanes(ufunc(x, y), limit)
+    return Lanes(ufunc(x, y), limit, draw)
 
 
-def _compared(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+def _compared(ufunc: np.ufunc, a: Lanes, b: Any) -> Any:
     if not isinstance(b, (Lanes, int, float)):
         return NotImplemented
-    (x, p), (y, q) = _parted(a), _parted(b)
+    (x, p), (y, q), draw = _parted(a, b)
     _refuse_inexact(x, p, y, q)
     truths = np.asarray(ufunc(x, y), dtype=bool)
     if truths.all() or not truths.any():
         return bool(truths.flat[0])
-    return Lanes(truths.astype(np.int64), 1)
+    return Lanes(truths.astype(np.int64), 1, draw)
 
 
 def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:
@@ -215,15 +257,27 @@ def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:
             raise Wide
 
 
-def _parted(number: Any) -> tuple[Any, int | None]:
-    if isinstance(number, Lanes):
-        return number.values, number.bound
-    return (number, None) if isinstance(number, float) else (number, abs(number))
+def _parted(a: Any, b: Any) -> tuple[tuple[Any, int | None], tuple[Any, int | None], Draw | None]:
+    """Of both their values, ready to be combined, with their bounds; and the draw, if any, that they are of."""
+    if not isinstance(a, Lanes):
+        return _number(a), (b.values, b.bound), b.draw
+    if not isinstance(b, Lanes):
+        return (a.values, a.bound), _number(b), a.draw
+    x, y = (a.values, b.values) if a.draw is None else a.draw.aligned(a.values, b.values)
+    return (x, a.bound), (y, b.bound), a.draw
+
+
+def _number(number: float) -> tuple[float, int | None]:
+    return (number, abs(number)) if isinstance(number, int) else (number, None)
 
 
 def _divisor(number: Any) -> Any:
     if anywhere(number == 0):
         raise ZeroDivisionError("some lanes are divided by zero")
+    if isinstance(number, Lanes) and number.draw is not None and not number.values.all():
+        return Lanes(
+            number.draw.points(number.values), number.bound, number.draw
+        )  # off the grid's places without a point
     return number
 
 

@@ -19,7 +19,7 @@ from archbench.errors import SpecError
 from archbench.metrics import EXACT
 from archbench.models.detector import FAMILIES, Architecture, Choice, record_network
 from archbench.pricing.blocks import Array, Block, joined, whole
-from archbench.pricing.columns import Varying, as_points
+from archbench.pricing.columns import Varying, as_points, knobs
 from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
@@ -115,17 +115,17 @@ class _Pricing:
     def _program(self, block: Block, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
         """The example's architecture and input, with the columns of numbers as lanes."""
         parts = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
-        for varying in self.columns:
-            section, key = split(varying.column.path)
-            given = varying.knob(block, parts.get(section, {}).get("type", ""), endless=endless)
-            if given is not None and section in parts:
+        types = {section: part.get("type", "") for section, part in parts.items()}
+        for path, given in knobs(block, self.columns, types, endless=endless).items():
+            section, key = split(path)
+            if section in parts:
                 parts[section][key] = given
         choices = {family: Choice(parts[family].pop("type"), parts[family]) for family in FAMILIES}
         return Architecture(**choices), parts["input"]
 
     def _fitting(self, block: Block, count: Any) -> NDArray[np.int64]:
         """A metric of a block in 64 bits. SpecError where it is more, naming the variant; what is not kept may be cut."""
-        values = np.asarray(count.values if isinstance(count, Lanes) else count)
+        values = np.asarray(count.points if isinstance(count, Lanes) else count)
         values = values.reshape((1,) * (len(block.shape) - values.ndim) + values.shape)
         if values.dtype == np.int64:
             return values
