@@ -19,6 +19,7 @@ from archbench.models.ops import (
     Linear,
     MaxPool,
     Op,
+    OpCost,
     Relu,
     Scale,
     Shape,
@@ -67,6 +68,11 @@ class Graph:
     def shapes(self) -> dict[str, Shape]:
         """Every input's and node's shape by name."""
         return dict(self.inputs) | {node.name: node.shape for node in self.nodes}
+
+    @cached_property
+    def costs(self) -> tuple[OpCost, ...]:
+        """What each node adds every time it runs, of one image."""
+        return tuple(node.op.cost(*self.input_shapes(node)) for node in self.nodes)
 
     @cached_property
     def readers(self) -> dict[str, tuple[int, ...]]:

@@ -144,9 +144,11 @@ class Lanes:
         return _compared(np.greater_equal, self, other)
 
     def __bool__(self) -> bool:
+        if (agreed := _agreed(self.values)) is not None:  # on the grid, where that is quickly seen
+            return agreed
         truths = self.points.astype(bool)
-        if truths.all() or not truths.any():
-            return bool(truths.flat[0])
+        if (agreed := _agreed(truths)) is not None:
+            return agreed
         raise Diverged(truths)
 
     def __index__(self) -> int:
@@ -244,9 +246,15 @@ def _compared(ufunc: np.ufunc, a: Lanes, b: Any) -> Any:
     (x, p), (y, q), draw = _parted(a, b)
     _refuse_inexact(x, p, y, q)
     truths = np.asarray(ufunc(x, y), dtype=bool)
-    if truths.all() or not truths.any():
-        return bool(truths.flat[0])
+    if (agreed := _agreed(truths)) is not None:
+        return agreed
     return Lanes(truths.astype(np.int64), 1, draw)
+
+
+def _agreed(truths: Array) -> bool | None:
+    """What all of them are; null where they differ."""
+    some = np.count_nonzero(truths)
+    return bool(some) if some in (0, truths.size) else None
 
 
 def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:

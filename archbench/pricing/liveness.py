@@ -96,10 +96,10 @@ def _alive(graph: Graph, owner: dict[str, str], last: dict[str, int], feature_by
     for name, shape in graph.inputs:
         live.push(name, shape.numel * FLOAT_BYTES)
     yield 1, live.total
-    for position, node in enumerate(graph.nodes):
+    for position, (node, cost) in enumerate(zip(graph.nodes, graph.costs, strict=True)):
         if owner[node.name] == node.name:
             live.push(node.name, node.shape.numel * feature_bytes)
-        yield node.times, live.total + node.op.cost(*graph.input_shapes(node)).scratch_bytes
+        yield node.times, live.total + cost.scratch_bytes
         for name in freed.get(position, ()):
             live.drop(name)
 

@@ -24,7 +24,7 @@ from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
 
-ROWS = 1 << 14  # points without a grid are recorded so many at a time: their lanes stay in the processor's cache
+ROWS = 1 << 15  # points without a grid are recorded so many at a time: their lanes stay in the processor's cache
 SIDES = ("batch", "height", "width")
 
 Counts = dict[str, NDArray[np.int64]]  # metric -> an array that broadcasts to the points' shape

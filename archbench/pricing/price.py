@@ -77,7 +77,7 @@ def _too_much(metric: str, count: int, variant: Variant) -> SpecError:
 
 def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
     """The whole graph's cost for a batch of images, features at `feature_bytes` an element."""
-    costs = [(node.times, node.op.cost(*graph.input_shapes(node))) for node in graph.nodes]
+    costs = [(node.times, cost) for node, cost in zip(graph.nodes, graph.costs, strict=True)]
     total = OpCost(*(_total((times, cost[place]) for times, cost in costs) for place in range(len(OpCost._fields))))
     weights, macs = total.params * FLOAT_BYTES + total.buffer_bytes, batch * total.macs
     return Cost(
@@ -102,7 +102,7 @@ def layers(variant: Variant) -> tuple[Layer, ...]:
     """Every node of the variant's graph with its cost, in execution order."""
     batch = variant.workload.batch
     graph = variant.graph
-    return tuple(_layer(node, node.op.cost(*graph.input_shapes(node)), batch) for node in graph.nodes)
+    return tuple(_layer(node, cost, batch) for node, cost in zip(graph.nodes, graph.costs, strict=True))
 
 
 def kernels(graph: Graph) -> int:
