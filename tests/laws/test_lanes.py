@@ -1,21 +1,66 @@
 """Law 3: price_many == [price], for every metric."""
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
-from networks import CLASSIFIER, random_variant, sized
+from columns import costs_of, drawn, grid
+from networks import CLASSIFIER, sized
+from parts import PARTS, fitting, grid_of, variants_of
 
+from archbench.design.space import preset
+from archbench.design.variant import Precision
 from archbench.errors import SpecError
 from archbench.models.detector import record_network
 from archbench.models.presets import PRESETS
 from archbench.pricing import many
 from archbench.pricing.lanes import Diverged, whole
-from archbench.pricing.many import price_many
+from archbench.pricing.many import price_many, price_points
 from archbench.pricing.price import price
 
 
-def test_random_networks_of_every_structure_cost_the_same_together_as_alone():
-    variants = [random_variant(seed) for seed in range(300)]
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "part"), PARTS)
+def test_a_thousand_variants_of_each_part_cost_the_same_together_as_alone(family, part):
+    variants = variants_of(family, part, 1000)
+    assert all(getattr(variant.architecture, family).type == part for variant in variants)
     assert price_many(variants) == [price(variant) for variant in variants]
+
+
+@pytest.mark.parametrize(("family", "part"), PARTS)
+def test_a_grid_of_each_part_costs_what_its_points_cost(family, part):
+    """Seven axes of two values; points whose parts do not fit together are not kept."""
+    base, axes = grid_of(family, part, axes=7)
+    points = grid(axes)
+    alone = {row: fitting(base | points.assignment(row)) for row in range(points.size)}
+    kept = np.array([variant is not None for variant in alone.values()]).reshape(points.shape)
+    counts = price_points(replace(points, kept=kept), lambda assignment: preset("R-50-FPN", base | assignment))
+    rows = [row for row, variant in alone.items() if variant]
+    assert len(rows) > 8
+    assert costs_of(counts, points.shape, rows) == [price(alone[row]) for row in rows]
+
+
+@pytest.mark.parametrize(("family", "part"), PARTS)
+def test_points_drawn_from_a_grid_of_each_part_cost_what_they_cost_alone(family, part):
+    base, axes = grid_of(family, part, axes=7)
+    points = drawn(axes, 300)
+    alone = {row: fitting(base | points.assignment(row)) for row in range(points.size)}
+    kept = np.array([variant is not None for variant in alone.values()])
+    counts = price_points(replace(points, kept=kept), lambda assignment: preset("R-50-FPN", base | assignment))
+    rows = [row for row, variant in alone.items() if variant]
+    assert len(rows) > 16
+    assert costs_of(counts, points.shape, rows) == [price(alone[row]) for row in rows]
+
+
+def test_the_variants_of_the_law_are_of_every_precision_and_repeat_some_blocks_0_times():
+    variants = [variant for family, part in PARTS for variant in variants_of(family, part, 100)]
+    assert {variant.workload.precision for variant in variants} == set(get_args(Precision))
+    assert {variant.workload.batch for variant in variants} == {1, 2, 3}
+    assert any(variant.workload.height % 2 and variant.workload.width % 2 for variant in variants)
+    bodies = [variant.architecture.backbone.knobs for variant in variants]
+    assert {body["norm"] for body in bodies} == {"batch", "frozen", "group", "none"}
+    assert {min(body["depths"]) for body in bodies} >= {1, 2}  # the first of a stage, and then so many less one
 
 
 def test_presets_cost_the_same_together_as_alone():

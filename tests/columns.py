@@ -1,0 +1,38 @@
+"""Points for tests: a grid of axes, rows drawn from one, and the costs that columns of counts say of single rows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from archbench.design.points import Column, Points
+from archbench.metrics import EXACT
+from archbench.pricing.price import Cost
+
+
+def grid(axes: Mapping[str, Sequence[Any]]) -> Points:
+    """All combinations, one dimension an axis."""
+    shape = tuple(len(values) for values in axes.values())
+    columns = []
+    for axis, (path, values) in enumerate(axes.items()):
+        along = [1] * len(shape)
+        along[axis] = len(values)
+        columns.append(Column(path, tuple(values), np.arange(len(values), dtype=np.int32).reshape(along)))
+    return Points(shape, tuple(columns))
+
+
+def drawn(axes: Mapping[str, Sequence[Any]], count: int, seed: int = 0) -> Points:
+    """So many random combinations, in one dimension."""
+    draw = random.Random(seed)
+    codes = {path: [draw.randrange(len(values)) for _ in range(count)] for path, values in axes.items()}
+    columns = [Column(path, tuple(values), np.array(codes[path], np.int32)) for path, values in axes.items()]
+    return Points((count,), tuple(columns))
+
+
+def costs_of(counts: Mapping[str, Any], shape: tuple[int, ...], rows: Iterable[int]) -> list[Cost]:
+    """The cost of each of those rows, from arrays that broadcast to the shape."""
+    flat = {metric: np.broadcast_to(counts[metric], shape).reshape(-1) for metric in EXACT}
+    return [Cost(**{metric: int(values[row]) for metric, values in flat.items()}) for row in rows]
