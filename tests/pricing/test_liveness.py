@@ -1,0 +1,138 @@
+"""A repetition recorded once says what is alive in all of them, or says that it does not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archbench.models.graph import add, conv, max_pool, record, relu, repeat, scale, scope
+from archbench.models.ops import Shape
+from archbench.pricing.lanes import Diverged, whole
+from archbench.pricing.liveness import Irregular, Stack, peak_feature_bytes
+from archbench.pricing.price import add_up
+
+IMAGE = Shape(3, 8, 8)
+STEPS = ("conv", "wide", "relu", "scale", "pool", "add", "dead")
+
+
+def step(kind, x, given, number):
+    """One op that keeps the size; `wide` is a bottleneck turned inside out, `dead` leaves a feature that nobody reads."""
+    name = f"{kind}{number}"
+    if kind == "wide":
+        return conv(conv(x, 8 * x.channels, name=f"{name}_out"), x.channels, name=f"{name}_in")
+    if kind == "dead":
+        conv(x, 32, name=name)
+        return x
+    ops = {
+        "conv": lambda: conv(x, x.channels, 3, name=name),
+        "relu": lambda: relu(x, name=name),
+        "scale": lambda: scale(x, 0.5, name=name),
+        "pool": lambda: max_pool(x, 3, 1, 1, name=name),
+        "add": lambda: add(x, given, name=name),
+    }
+    return ops[kind]()
+
+
+def chain(kinds, x):
+    given = x
+    for number, kind in enumerate(kinds):
+        x = step(kind, x, given, number)
+    return x
+
+
+@st.composite
+def programs(draw):
+    """A network with one repetition in it; who else reads or keeps what goes in and what comes out is drawn too."""
+    before, body, after = (draw(st.lists(st.sampled_from(STEPS), max_size=4)) for _ in range(3))
+    stem, late, outputs = draw(st.booleans()), draw(st.booleans()), draw(st.sets(st.sampled_from("xyz"), min_size=1))
+
+    def program(image, times):
+        with scope(image, "before"):
+            x = chain(before, conv(image, 4) if stem else image)
+        with scope(image, "body"):
+            y = repeat(times, lambda given: chain(body, given), x)
+        with scope(image, "after"):
+            z = chain(after, add(y, x, name="late") if late else y)
+        features = {"x": x, "y": y, "z": z}
+        return {key: features[key] for key in sorted(outputs)}
+
+    return program
+
+
+@settings(max_examples=600, deadline=None)
+@given(programs(), st.lists(st.integers(0, 4), min_size=2, max_size=5))
+def test_a_repetition_recorded_once_costs_what_it_does_unrolled_or_is_irregular(program, depths):
+    rolled = record(lambda image: program(image, whole(np.array(depths))), IMAGE, rolled=True)
+    try:
+        cost = add_up(rolled, batch=2, feature_bytes=2)
+    except (Irregular, Diverged):
+        return
+    for lane, depth in enumerate(depths):
+        alone = add_up(record(lambda image, depth=depth: program(image, depth), IMAGE), batch=2, feature_bytes=2)
+        assert {name: at(value, lane) for name, value in cost.as_json().items()} == alone.as_json()
+
+
+def at(value, lane):
+    values = getattr(value, "values", None)
+    return value if values is None else int(np.broadcast_to(values, max(len(values), lane + 1))[lane])
+
+
+def peak(program, times):
+    return peak_feature_bytes(record(lambda image: program(image, times), IMAGE, rolled=True))
+
+
+def residual(x):
+    return relu(add(conv(relu(conv(x, 64, name="one"), name="active"), 4, name="two"), x), name="last")
+
+
+def test_a_residual_stage_is_regular_and_its_wide_inside_counts_only_where_there_is_one():
+    """A 4 x 8 x 8 map is 1 KiB, the image 768 B; inside a block the input and 64 channels are 17 KiB."""
+
+    def stage(image, times):
+        return {"y": conv(repeat(times, residual, conv(image, 4, name="stem")), 4, name="head")}
+
+    assert peak(stage, whole(np.array([0, 1, 7]))).values.tolist() == [768 + 2048, 768 + 18 * 1024, 768 + 18 * 1024]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda image, n: (lambda x: {"x": x, "y": repeat(n, residual, x)})(conv(image, 4, name="stem")),
+        lambda image, n: (lambda x: {"y": add(repeat(n, residual, x), x)})(conv(image, 4, name="stem")),
+        lambda image, n: {"y": repeat(n, lambda x: conv(x, 3), image)},
+        lambda image, n: {"y": repeat(n, lambda x: relu(x), conv(image, 4, name="stem"))},
+        lambda image, n: (lambda z: {"y": repeat(n, lambda x: add(conv(x, 4), z), conv(z, 4, name="in"))})(
+            conv(image, 4, name="stem")
+        ),
+        lambda image, n: {"y": repeat(n, lambda x: conv(x, 2 * x.channels), conv(image, 4, name="stem"))},
+        lambda image, n: (lambda x: (repeat(n, residual, x), {"y": conv(image, 4, name="other")})[1])(
+            conv(image, 4, name="stem")
+        ),
+    ],
+    ids=["kept", "read later", "the image", "no memory of its own", "reads another", "grows", "for nobody"],
+)
+def test_a_repetition_that_may_differ_from_the_next_is_irregular(program):
+    with pytest.raises(Irregular):
+        peak(program, whole(np.array([0, 1, 3])))
+
+
+def test_a_block_that_does_not_fit_is_no_error_where_it_never_runs():
+    """16 groups do not divide 4 channels; lanes that never come there part from those that do."""
+    with pytest.raises(Diverged) as parted:
+        peak(
+            lambda image, n: {"y": repeat(n, lambda x: conv(x, 4, groups=16), conv(image, 4, name="stem"))},
+            whole(np.array([0, 2])),
+        )
+    assert parted.value.key.tolist() == [True, False]
+
+
+def test_a_stack_sums_what_is_left_whatever_leaves_first():
+    live = Stack()
+    for name, size in (("a", 1), ("b", 20), ("c", 300)):
+        live.push(name, size)
+    live.drop("b")
+    assert live.total == 301
+    live.push("d", 4000)
+    live.drop("a")
+    live.drop("d")
+    assert live.total == 300
