@@ -108,7 +108,7 @@ def regular(graph: Graph, region: Region, owner: dict[str, str], last: dict[str,
     """Whether one repetition tells of all, and of none: see the top of this file.
 
     It reads nothing but its own and what it is given, which nobody else reads or keeps; of its own only the result gets
-    out, into somebody's hands, in memory of its own, as large as what was given.
+    out, into somebody's hands, as large as what was given.
     """
     start, stop, given, result = region.start, region.stop, region.given, region.result
     own = {node.name for node in graph.nodes[start:stop]}
@@ -116,7 +116,7 @@ def regular(graph: Graph, region: Region, owner: dict[str, str], last: dict[str,
     closed = all(name in own or name == given for node in graph.nodes[start:stop] for name in node.inputs)
     taken = start <= last[owner[given]] < stop and all(start <= reader < stop for reader in graph.readers[given])
     leaked = any(name in kept or any(reader >= stop for reader in graph.readers[name]) for name in own - {result})
-    if not closed or not taken or leaked or result not in own or owner[result] not in own:
+    if not closed or not taken or leaked or result not in own:
         return False
     readers = graph.readers[result]
     used = result in kept or bool(readers)

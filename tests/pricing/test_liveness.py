@@ -12,16 +12,17 @@ from archbench.pricing.liveness import Irregular, Stack, peak_feature_bytes
 from archbench.pricing.price import add_up
 
 IMAGE = Shape(3, 8, 8)
-STEPS = ("conv", "wide", "relu", "scale", "pool", "add", "dead")
+STEPS = ("conv", "wide", "narrow", "relu", "scale", "pool", "add", "dead")
 
 
 def step(kind, x, given, number):
-    """One op that keeps the size; `wide` is a bottleneck turned inside out, `dead` leaves a feature that nobody reads."""
+    """One op or two that keep the size; `dead` leaves a feature that nobody reads."""
     name = f"{kind}{number}"
-    if kind == "wide":
-        return conv(conv(x, 8 * x.channels, name=f"{name}_out"), x.channels, name=f"{name}_in")
+    if kind in ("wide", "narrow"):
+        inside = 8 * x.channels if kind == "wide" else 1
+        return conv(conv(x, inside, name=f"{name}_out"), x.channels, name=f"{name}_in")
     if kind == "dead":
-        conv(x, 32, name=name)
+        conv(x, 1, name=name)
         return x
     ops = {
         "conv": lambda: conv(x, x.channels, 3, name=name),
@@ -44,11 +45,14 @@ def chain(kinds, x):
 def programs(draw):
     """A network with one repetition in it; who else reads or keeps what goes in and what comes out is drawn too."""
     before, body, after = (draw(st.lists(st.sampled_from(STEPS), max_size=4)) for _ in range(3))
-    stem, late, outputs = draw(st.booleans()), draw(st.booleans()), draw(st.sets(st.sampled_from("xyz"), min_size=1))
+    bare, early, late = (draw(st.integers(0, 4)) == 0 for _ in range(3))
+    outputs = draw(st.sampled_from(["z", "z", "z", "yz", "y", "xz"]))
 
     def program(image, times):
         with scope(image, "before"):
-            x = chain(before, conv(image, 4) if stem else image)
+            x = chain(before, image if bare else conv(image, 4))
+            if early:
+                conv(x, 1, name="early")
         with scope(image, "body"):
             y = repeat(times, lambda given: chain(body, given), x)
         with scope(image, "after"):
@@ -94,22 +98,79 @@ def test_a_residual_stage_is_regular_and_its_wide_inside_counts_only_where_there
     assert peak(stage, whole(np.array([0, 1, 7]))).values.tolist() == [768 + 2048, 768 + 18 * 1024, 768 + 18 * 1024]
 
 
+def stem(image):
+    return conv(image, 4, name="stem")
+
+
+def kept(image, n):
+    x = stem(image)
+    return {"x": x, "y": repeat(n, residual, x)}
+
+
+def read_later(image, n):
+    x = stem(image)
+    return {"y": add(repeat(n, residual, x), x)}
+
+
+def read_before(image, n):
+    x = stem(image)
+    conv(x, 1, name="early")
+    return {"y": relu(repeat(n, residual, x))}
+
+
+def of_the_image(image, n):
+    return {"y": repeat(n, lambda x: conv(x, 3), image)}
+
+
+def without_memory_of_its_own(image, n):
+    return {"y": repeat(n, relu, stem(image))}
+
+
+def reading_another(image, n):
+    z = stem(image)
+    return {"y": repeat(n, lambda x: add(conv(x, 4), z), conv(z, 4, name="in"))}
+
+
+def growing(image, n):
+    return {"y": repeat(n, lambda x: conv(x, 2 * x.channels), stem(image))}
+
+
+def for_nobody(image, n):
+    repeat(n, residual, stem(image))
+    return {"y": conv(image, 4, name="other")}
+
+
+def letting_out_its_inside(image, n):
+    inside = []
+    y = repeat(n, lambda x: conv(inside.append(conv(x, 4, name="a")) or inside[-1], 4, name="b"), stem(image))
+    return {"y": y, "inside": inside[-1]}
+
+
+def read_within(image, n):
+    """The next repetition's ReLU has no input to itself, the first one's has."""
+
+    def block(x):
+        y = step("narrow", relu(x), x, 0)
+        conv(y, 1, name="dead")
+        return y
+
+    return {"y": repeat(n, block, stem(image))}
+
+
 @pytest.mark.parametrize(
     "program",
     [
-        lambda image, n: (lambda x: {"x": x, "y": repeat(n, residual, x)})(conv(image, 4, name="stem")),
-        lambda image, n: (lambda x: {"y": add(repeat(n, residual, x), x)})(conv(image, 4, name="stem")),
-        lambda image, n: {"y": repeat(n, lambda x: conv(x, 3), image)},
-        lambda image, n: {"y": repeat(n, lambda x: relu(x), conv(image, 4, name="stem"))},
-        lambda image, n: (lambda z: {"y": repeat(n, lambda x: add(conv(x, 4), z), conv(z, 4, name="in"))})(
-            conv(image, 4, name="stem")
-        ),
-        lambda image, n: {"y": repeat(n, lambda x: conv(x, 2 * x.channels), conv(image, 4, name="stem"))},
-        lambda image, n: (lambda x: (repeat(n, residual, x), {"y": conv(image, 4, name="other")})[1])(
-            conv(image, 4, name="stem")
-        ),
+        kept,
+        read_later,
+        read_before,
+        of_the_image,
+        without_memory_of_its_own,
+        reading_another,
+        growing,
+        for_nobody,
+        letting_out_its_inside,
+        read_within,
     ],
-    ids=["kept", "read later", "the image", "no memory of its own", "reads another", "grows", "for nobody"],
 )
 def test_a_repetition_that_may_differ_from_the_next_is_irregular(program):
     with pytest.raises(Irregular):
