@@ -69,6 +69,9 @@ def test_random_networks_cover_every_part_and_knob():
     assert seen["top_block.type"] == {"none", "maxpool", "p6p7"}
     assert seen["head.type"] == {"none", "classifier"}
     assert seen["backbone.norm"] == {"batch", "frozen", "group", "none"}
+    assert {digit for depths in seen["backbone.depths"] for digit in depths if digit.isdigit()} == {"1", "2", "3"}
+    sizes = [(v.workload.height % 2, v.workload.width % 2) for v in map(random_variant, range(200))]
+    assert set(sizes) == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert {knob for knob, values in seen.items() if len(values) < 2} <= {
         "backbone.type",
         "backbone.depth",
