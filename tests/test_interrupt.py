@@ -19,7 +19,7 @@ name: stopped
 base: R-18-FPN
 input: {height: 64, width: 64}
 axes: {neck.channels: [32, 256]}
-measure: {device: cpu, generations: 2, threads: 1}
+measure: {device: cpu, generations: 1, threads: 1}
 """
 STARTING, WARMING, MEASURING = (
     f"generation 1{doing}" for doing in (": starting", ": warming up", ", round 1: measuring")
@@ -131,6 +131,17 @@ def test_workers_ended_from_outside_cost_their_own_rows(folder):
     assert_ended_well(folder, NAME, command, names, code=1)
 
 
+@pytest.fixture
+def heard():
+    """Signals as a shell on a terminal leaves them: a job in the background has Ctrl-C ignored."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heard")
 def test_the_first_signal_asks_and_the_second_raises_after_the_workers_are_ended():
     ended, said = [], []
     with Stop(said.append) as stop:
@@ -146,6 +157,7 @@ def test_the_first_signal_asks_and_the_second_raises_after_the_workers_are_ended
     assert len(said) == 1
 
 
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_machines_signal_counts_twice_when_its_time_is_over(number):
     with Stop() as stop:
