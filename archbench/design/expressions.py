@@ -4,32 +4,34 @@ Names, dotted names, constant indices, arithmetic, comparisons, and/or/not, list
 parser reads the text, then every node is either on the list below or refused: nothing is ever eval'd, no attribute
 is ever looked up, and no text can make an evaluation long or large. `true`, `false` and `null` are as in YAML.
 
-The nodes are values without behaviour; `_value` gives them their meaning on one set of plain values.
+What a text says is a tree of `nodes`. `Expression.evaluate` computes it for one set of plain values, `Expression.columns`
+for many at once, by numpy, with the same meaning.
 """
 
 from __future__ import annotations
 
 import ast
-import math
-import operator
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from archbench import design
 from archbench.design.document import visible
+from archbench.design.evaluation import Values, value_of
+from archbench.design.nodes import MAX_INTEGER, Call, Chain, Compute, Constant, Index, Items, Logic, Name, Node
 from archbench.errors import SpecError
 from archbench.registry import nearest
+
+if TYPE_CHECKING:
+    from archbench.design.points import Array, Mask
 
 MAX_LENGTH = 1_000
 MAX_NESTING = 50
 MAX_EXPONENT = 8
-MAX_INTEGER = 2**200  # far over any count, far under what slows arithmetic
 
 ACCEPTED = "an expression has names, indices, arithmetic, comparisons, and/or/not, min max sum len abs"
 EXAMPLE = "write for example `gmacs <= 180 and neck.channels == 256`"
-
-Values = Mapping[str, Any]
 
 WORDS = {"true": True, "false": False, "null": None}
 ARITHMETIC: dict[type[ast.operator], str] = {
@@ -51,28 +53,6 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.In: "in",
     ast.NotIn: "not in",
 }
-COMPUTE: dict[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
-    "negative": operator.neg,
-    "abs": abs,
-}
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "in": lambda item, items: item in items,
-    "not in": lambda item, items: item not in items,
-}
-ORDERINGS = ("<", "<=", ">", ">=")
 LINE_ENDS = str.maketrans("\n\r\t", "   ")
 FUNCTIONS = ("min", "max", "sum", "len", "abs")
 
@@ -95,74 +75,6 @@ INSTEAD: dict[type[ast.AST], tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Constant:
-    text: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name with its dots: `neck.channels` is one."""
-
-    text: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Index:
-    text: str
-    items: Node
-    position: int
-
-
-@dataclass(frozen=True)
-class Items:
-    """A literal list or tuple; every list is a tuple here, so that the two compare equal."""
-
-    text: str
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Compute:
-    """An arithmetic operator of COMPUTE on its operands."""
-
-    text: str
-    symbol: str
-    operands: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One of FUNCTIONS."""
-
-    text: str
-    function: str
-    arguments: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Comparisons `a < b <= c`; one node, so that b is computed once."""
-
-    text: str
-    symbols: tuple[str, ...]
-    operands: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Logic:
-    """`and`, `or` or `not`; operands after the deciding one are not computed, as `a != null and a > 3` needs."""
-
-    text: str
-    word: str
-    operands: tuple[Node, ...]
-
-
-Node = Constant | Name | Index | Items | Compute | Call | Chain | Logic
-
-
-@dataclass(frozen=True)
 class Expression:
     """A compiled expression. `names` are what it needs, in order of appearance, each once."""
 
@@ -177,9 +89,39 @@ class Expression:
         Raises SpecError, with the place, for a name that is missing and for what cannot be computed or compared.
         """
         try:
-            return _value(self.root, values)
+            return value_of(self.root, values)
         except SpecError as error:
             raise SpecError(_about(self.text, error.message), self.place) from None
+
+    def holds(self, values: Values) -> bool:
+        """Whether it is true over plain values. Raises SpecError as `evaluate`, and where it is neither true nor false."""
+        met = self.evaluate(values)
+        if not isinstance(met, bool):
+            raise self.undecided(met)
+        return met
+
+    def columns(self, names: Mapping[str, Array], kept: Mask | None = None) -> Array:
+        """Its value where every name has an array, at once; equal to `evaluate` of each row, in the shape they broadcast to.
+
+        Whole numbers never wrap: what is beyond 64 bits on the way is computed in Python's integers, a result beyond them
+        refused. Raises SpecError as `evaluate` of the first row that does, among those `kept`; null: all.
+        """
+        computed: Array = design.columns.computed(self, names, kept)
+        return computed
+
+    def mask(self, names: Mapping[str, Array], kept: Mask | None = None) -> Mask:
+        """Where it is true, by columns; see `holds` and `columns`."""
+        met: Mask = self.columns(names, kept)
+        if met.dtype != bool:
+            raise self.undecided(met.flat[0] if met.size else "nothing")
+        return met
+
+    def undecided(self, met: Any) -> SpecError:
+        """What is said of a condition that is neither true nor false."""
+        given = visible(str(met), 40)
+        return SpecError(
+            f"{visible(self.text)}: it is {given}, neither true nor false; compare it with something", self.place
+        )
 
 
 def compile_expression(text: Any, place: str = "") -> Expression:
@@ -373,144 +315,3 @@ def _is_small_exponent(node: ast.expr) -> bool:
 
 def _is_never_true_or_false(node: Node) -> bool:
     return isinstance(node, Items | Compute) or (isinstance(node, Constant) and not isinstance(node.value, bool))
-
-
-def _value(node: Node, values: Values) -> Any:
-    match node:
-        case Constant():
-            return node.value
-        case Name():
-            return _named(node.name, values)
-        case Index():
-            return _indexed(node, _value(node.items, values))
-        case Items():
-            return tuple(_value(item, values) for item in node.items)
-        case Compute():
-            return _computed(node, [_value(operand, values) for operand in node.operands])
-        case Call():
-            return _called(node, [_value(argument, values) for argument in node.arguments])
-        case Chain():
-            return _compared(node, values)
-        case Logic():
-            return _decided(node, values)
-
-
-def _named(name: str, values: Values) -> Any:
-    if name in values:
-        return _as_tuples(values[name])
-    known = [str(key) for key in values]
-    close = nearest(name, known) or f" There are {visible(', '.join(known), 200) or 'none'}."
-    raise SpecError(f"there is no {visible(name)} here; quote it if it is a word.{close}")
-
-
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
-
-
-def _indexed(node: Index, items: Any) -> Any:
-    if not isinstance(items, tuple):
-        raise SpecError(f"{_said(node.items.text, items)} is not a list; leave the index out")
-    if not -len(items) <= node.position < len(items):
-        raise SpecError(f"{visible(node.text)}: {visible(node.items.text)} has {len(items)} items, counted from 0")
-    return items[node.position]
-
-
-def _computed(node: Compute, operands: list[Any]) -> Any:
-    for operand, value in zip(node.operands, operands, strict=True):
-        _check_number(value, operand.text)
-    return _calculated(node.text, COMPUTE[node.symbol], *operands)
-
-
-def _called(node: Call, arguments: list[Any]) -> Any:
-    text = node.arguments[0].text
-    if node.function == "len":
-        return _length(arguments[0], text)
-    if node.function == "abs":
-        _check_number(arguments[0], text)
-        return _calculated(node.text, abs, arguments[0])
-    items = arguments[0] if len(arguments) == 1 else tuple(arguments)
-    if not isinstance(items, tuple):
-        raise SpecError(f"{_said(text, items)} is not a list; {node.function} takes one, or several numbers")
-    for item in items:
-        _check_number(item, f"an item of {node.text}")
-    if node.function == "sum":
-        return _calculated(node.text, sum, items)
-    if not items:
-        raise SpecError(f"{visible(node.text)}: the list is empty and has no {node.function}")
-    return min(items) if node.function == "min" else max(items)
-
-
-def _length(value: Any, text: str) -> int:
-    if not isinstance(value, tuple | str):
-        raise SpecError(f"{_said(text, value)} is not a list or a text; len takes one")
-    return len(value)
-
-
-def _calculated(text: str, function: Callable[..., Any], *operands: Any) -> Any:
-    try:
-        result = function(*operands)
-    except ZeroDivisionError:
-        raise SpecError(f"{visible(text)}: a division by zero") from None
-    except OverflowError:
-        result = math.inf
-    if not abs(result) <= MAX_INTEGER:  # NaN fails this too
-        raise SpecError(f"{visible(text)}: the result is over 2**200, or no number")
-    return result
-
-
-def _compared(node: Chain, values: Values) -> bool:
-    left = _value(node.operands[0], values)
-    for position, symbol in enumerate(node.symbols):
-        right = _value(node.operands[position + 1], values)
-        if symbol in ORDERINGS:
-            _check_order(node, position, left, right)
-        if not COMPARE[symbol](left, right):
-            return False
-        left = right
-    return True
-
-
-def _check_order(node: Chain, position: int, left: Any, right: Any) -> None:
-    """Two numbers or two texts have an order; nothing else has."""
-    sides = node.operands[position : position + 2]
-    for side, value in zip(sides, (left, right), strict=True):
-        _check_not_null(value, side.text)
-    if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        given = " and ".join(_said(side.text, value) for side, value in zip(sides, (left, right), strict=True))
-        raise SpecError(f"{node.symbols[position]} compares two numbers or two texts; given {given}")
-
-
-def _decided(node: Logic, values: Values) -> bool:
-    if node.word == "not":
-        return not _truth(node.word, node.operands[0], values)
-    decides = all if node.word == "and" else any
-    return decides(_truth(node.word, operand, values) for operand in node.operands)
-
-
-def _truth(word: str, node: Node, values: Values) -> bool:
-    value = _value(node, values)
-    _check_not_null(value, node.text)
-    if not isinstance(value, bool):
-        raise SpecError(f"`{word}` takes true or false, not {_said(node.text, value)}; compare it with something")
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _check_number(value: Any, text: str) -> None:
-    _check_not_null(value, text)
-    if not _is_number(value):
-        raise SpecError(f"{_said(text, value)} is not a number")
-
-
-def _check_not_null(value: Any, text: str) -> None:
-    if value is None:
-        raise SpecError(f"{visible(text)} is null; test it first with `!= null and`")
-
-
-def _said(text: str, value: Any) -> str:
-    """A part of the expression with its value, where that is not what the part says: `gmacs (100.5)`."""
-    shown = visible(repr(list(value) if isinstance(value, tuple) else value), 40)
-    return shown if shown == text else f"{visible(text)} ({shown})"

@@ -8,17 +8,34 @@ Rows are numbered in C order, the first axis slowest.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[Any]
 Codes = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
+LARGEST = 2**63 - 1
 UNSET = -1  # the code of a point that leaves the path as the base has it
+
+
+def boxed(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
+    """Plain values as an array: bool, int64 or float64 where they are all of that kind, else objects."""
+    kinds = set(map(type, values))
+    if kinds == {bool}:
+        return np.array(values, bool).reshape(shape)
+    if kinds == {float}:
+        return np.array(values, np.float64).reshape(shape)
+    if kinds == {int} and min(values) >= -LARGEST and max(values) <= LARGEST:
+        return np.array(values, np.int64).reshape(shape)
+    objects = np.empty(len(values), object)
+    for position, value in enumerate(values):  # numpy would make a dimension of a list
+        objects[position] = value
+    return objects.reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,12 @@ class Column:
     path: str
     values: tuple[Any, ...]
     codes: Codes  # broadcasts to the points' shape
+
+    def array(self) -> Array:
+        """Each code's value, in the codes' shape, as an expression takes it: numbers, or objects; null where it is unset."""
+        unset = (self.codes == UNSET).any()
+        table = boxed([*self.values, None] if unset else self.values, (-1,))  # UNSET counts from the end
+        return np.asarray(table[self.codes])
 
 
 @dataclass(frozen=True)
