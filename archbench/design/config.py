@@ -18,7 +18,11 @@ Config = dict[str, Any]  # parts, input and measure as mappings, the form every 
 
 SECTIONS = (*FAMILIES, "input", "measure")
 WHOLE = ("base", "module")  # paths without a key
-KEYS = ("archbench", "name", *WHOLE, *SECTIONS, "axes", "exclude", "include", "constraints", "reference", "scores")
+SETTINGS = ("sample", "select")  # of a sweep, not of a network: a base's are not taken over
+KEYS = (
+    *("archbench", "name", *WHOLE, *SECTIONS, "axes", "exclude", "include", "constraints", "reference", "scores"),
+    *SETTINGS,
+)
 MAX_BASES = 8  # a base of a base of a base is a habit; deeper is a mistake
 
 
@@ -100,9 +104,15 @@ def with_sets(data: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:
         path, parsed = parse_set(text)
         if path in (data.get("axes") or {}):
             raise SpecError(f"--set {path}: it is an axis of the spec; take it out of axes first")
-        section, key = split(path)
+        section, key = _settable(path)
         result = merged(result, {section: {key: parsed}}) if key else {**result, section: parsed}
     return result
+
+
+def _settable(path: str) -> tuple[str, str]:
+    """What `--set` may write: a path that can vary, or a key of `sample` or `select`."""
+    section, _, key = path.partition(".")
+    return (section, key) if section in SETTINGS and key and "." not in key else split(path)
 
 
 def parse_set(text: str) -> tuple[str, Any]:

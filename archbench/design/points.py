@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archbench.design.axes import UNSET as UNSET  # the code of a point that leaves the path as the base has it
+
 Array = NDArray[Any]
 Codes = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 LARGEST = 2**63 - 1
-UNSET = -1  # the code of a point that leaves the path as the base has it
 
 
 def boxed(values: Sequence[Any], shape: tuple[int, ...]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -51,6 +52,41 @@ class MeasurePlan:
     timeout: Annotated[float, Ge(1), Le(86_400)] = 300.0
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Which points of the grid are taken.
+
+    method  grid: the middles of even strata, as many an axis as `n` allows, or all without `n`; random: any, again and
+            again; lhs: Latin hypercube, one in each of n strata of every axis; sobol: a scrambled Sobol' sequence
+    n       how many points are drawn; several may fall on one
+    seed    of what is random in it
+    """
+
+    method: Literal["grid", "random", "lhs", "sobol"] = "random"
+    n: Annotated[int, Ge(1), Le(4_000_000)] | None = None
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
+
+
+@dataclass(frozen=True)
+class Select:
+    """Which variants are kept: the Pareto front over metrics, thinned to `limit`. The reference stays whatever it costs.
+
+    minimize  names of metrics that are better small; with maximize empty too, what a report's front is over
+    maximize  names of metrics that are better large
+    limit     how many are kept at most; null: the whole front
+    """
+
+    minimize: tuple[str, ...] = ()
+    maximize: tuple[str, ...] = ()
+    limit: Annotated[int, Ge(1), Le(100_000)] | None = None
+
+
+SETTINGS: dict[str, tuple[type, dict[str, Any]]] = {  # with the fields whose form in a file is another
+    "sample": (Sample, {}),
+    "select": (Select, {"minimize": (list[str], []), "maximize": (list[str], [])}),
+}
+
+
 def defaults_of(kind: type, names: tuple[str, ...] | None = None) -> dict[str, tuple[Any, Any]]:
     """A dataclass's fields as (annotation, default), all or those named."""
     hints = get_type_hints(kind, include_extras=True)
@@ -78,6 +114,13 @@ def section_model(section: str) -> type[BaseModel]:
         return _model("input", defaults_of(Workload, WORKLOAD_IN_INPUT), "One batch of images.")
     members = defaults_of(MeasurePlan) | defaults_of(Workload, WORKLOAD_IN_MEASURE)
     return _model("measure", members, "How, and how long, variants are measured.")
+
+
+@cache
+def settings_model(key: str) -> type[BaseModel]:
+    """The pydantic model of `sample` or `select`."""
+    kind, members = SETTINGS[key]
+    return _model(key, defaults_of(kind) | members, (kind.__doc__ or "").split("\n")[0])
 
 
 def choice(family: str, given: Mapping[str, Any]) -> Choice:
@@ -118,7 +161,8 @@ def accepted(annotation: Any) -> str:
     if origin in (Union, UnionType):
         return _listed([accepted(item) for item in arguments])
     if origin is list:
-        return f"a list of {accepted(arguments[0]).removeprefix('a ').replace('number', 'numbers', 1)}"
+        item = accepted(arguments[0]).removeprefix("a ")
+        return "a list of " + re.sub("(number|word)", r"\1s", item, count=1)
     return WORDS[annotation]
 
 
@@ -157,7 +201,6 @@ def shown(value: Any) -> str:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a spec file, for editors. Cross-key rules (a level a backbone lacks) stay with `check`."""
-    axis: dict[str, Any] = {"type": "array", "minItems": 1, "description": "the values this dotted path takes"}
     assignment = {"type": "object", "minProperties": 1, "description": "dotted path: value"}
     sections = {name: section_model(name).model_json_schema() for name in ("input", "measure")}
     return {
@@ -177,14 +220,42 @@ def json_schema() -> dict[str, Any]:
             },
             **{family: _family_schema(family) for family in FAMILIES},
             **sections,
-            "axes": {"type": "object", "additionalProperties": axis},
-            "exclude": {"type": "array", "items": assignment},
+            "axes": {"type": "object", "additionalProperties": _axis_schema()},
+            "exclude": {"type": "array", "items": {"anyOf": [assignment, EXPRESSION]}},
             "include": {"type": "array", "items": assignment},
-            "constraints": {"type": "array", "items": {"type": "string"}},
+            "constraints": {"type": "array", "items": EXPRESSION},
+            **{key: settings_model(key).model_json_schema() for key in SETTINGS},
             "reference": assignment,
             "scores": {"type": "string", "description": "a CSV: name or id, score"},
         },
     }
+
+
+EXPRESSION = {"type": "string", "description": "an expression: gmacs <= 180 and neck.channels > 64"}
+
+
+def _axis_schema() -> dict[str, Any]:
+    """The forms of an axis. `when` may stand beside each but the plain list."""
+    values = {"type": "array", "minItems": 1}
+    numbers = {"type": "array", "items": {"type": "number"}}
+    forms: dict[str, dict[str, Any]] = {
+        "values": values | {"description": "the values this dotted path takes"},
+        "range": numbers | {"minItems": 3, "maxItems": 3, "description": "from, to (included), step"},
+        "log2": numbers | {"minItems": 2, "maxItems": 2, "description": "the first and the last power of two"},
+        "product": values | {"items": values, "description": "a list of one value from each list"},
+        "zip": {"type": "object", "minProperties": 1, "additionalProperties": values, "description": "path: values"},
+    }
+    when = {"when": EXPRESSION}
+    alternatives = [
+        {
+            "type": "object",
+            "required": [form],
+            "properties": {form: schema, **when} | ({"name": {"type": "string"}} if form == "zip" else {}),
+            "additionalProperties": False,
+        }
+        for form, schema in forms.items()
+    ]
+    return {"anyOf": [forms["values"], *alternatives]}
 
 
 MODULE_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"

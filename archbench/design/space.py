@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archbench import units
+from archbench import design, units
+from archbench.design.axes import UNSET, Axis, applied, assigned, in_order, thinned
 from archbench.design.config import Config, base_config, merged, split
 from archbench.design.document import visible
+from archbench.design.expressions import Expression
 from archbench.design.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE, choice, section_model, validated
 from archbench.design.spec import Spec, preset_spec
 from archbench.design.variant import Module, Variant, Workload
@@ -26,12 +28,16 @@ Assignment = Mapping[str, Any]  # dotted path -> value
 
 @dataclass(frozen=True)
 class Space:
-    """The variants of a spec, and what became of the rest of the grid. `raw` counts included ones too."""
+    """The variants of a spec, and what became of the rest of the grid. `raw` counts included ones too.
+
+    collapsed  draws of a sample that fell on a point drawn before
+    """
 
     variants: tuple[Variant, ...]
     raw: int
     excluded: int
     duplicates: int
+    collapsed: int = 0
 
     @property
     def reference(self) -> Variant:
@@ -39,8 +45,29 @@ class Space:
 
 
 def size(spec: Spec) -> int:
-    """How many variants the axes and includes span, by multiplication alone."""
-    return math.prod(len(axis.values) for axis in spec.axes) + len(spec.include)
+    """How many variants the axes and includes span, or how many are drawn, by multiplication alone.
+
+    Where an axis has a `when`, an upper bound: points at which it does not apply are counted once for each of its values.
+    """
+    drawn = spec.sample.n if spec.sample and spec.sample.method != "grid" else None
+    return (drawn or math.prod(axis.size for axis in spanned(spec))) + len(spec.include)
+
+
+def spanned(spec: Spec) -> tuple[Axis, ...]:
+    """The axes whose grid is walked: the spec's, or fewer levels of each where it is sampled so."""
+    sample = spec.sample
+    return thinned(spec.axes, sample.n) if sample and sample.method == "grid" and sample.n else spec.axes
+
+
+def check_size(spec: Spec, most: int) -> None:
+    """Refuse a spec that spans more than `most`, at once and with the number."""
+    if (raw := size(spec)) > most:
+        about = "up to " if any(axis.when for axis in spec.axes) else ""
+        raise SpecError(
+            f"axes: {about}{raw:,} variants are more than the {most:,} of one spec; sample them, "
+            "`sample: {method: sobol, n: 1000}`, shorten the axes or split the spec",
+            spec.place("sample" if spec.sample else "axes"),
+        )
 
 
 def expand(spec: Spec) -> Space:
@@ -48,24 +75,21 @@ def expand(spec: Spec) -> Space:
 
     Raises SpecError at the place of the axis or key that a variant fails on.
     """
-    if (raw := size(spec)) > MAX_VARIANTS:
-        raise SpecError(
-            f"axes: {raw:,} variants are more than the {MAX_VARIANTS:,} of one spec; "
-            "shorten the axes or split the spec",
-            spec.place("axes"),
-        )
-    grid = [point for point in points(spec) if not excluded(point, spec)]
-    candidates = [make(spec, point) for point in [*grid, *spec.include]]
+    check_size(spec, MAX_VARIANTS)
+    collapsed, grid = _points(spec)
+    raw = collapsed + len(grid) + len(spec.include)
+    candidates = [make(spec, point) for point in [*(p for p in grid if not excluded(p, spec)), *spec.include]]
     unique: dict[str, Variant] = {}
     for variant in candidates:
         unique.setdefault(variant.id, variant)
     reference = make(spec, spec.reference)
     kept = list(unique.values()) if reference.id in unique else [reference, *unique.values()]
     return Space(
-        variants=tuple(replace(v, reference=v.id == reference.id) for v in _named(kept, spec.name)),
+        variants=tuple(replace(v, reference=v.id == reference.id) for v in _named(kept, spec)),
         raw=raw,
-        excluded=raw - len(candidates),
+        excluded=raw - collapsed - len(candidates),
         duplicates=len(candidates) - len(unique),
+        collapsed=collapsed,
     )
 
 
@@ -81,15 +105,30 @@ def preset(name: str, overrides: Assignment | None = None) -> Variant:
     return replace(make(preset_spec(name), given), name=f"{name},{changes}" if changes else name)
 
 
-def points(spec: Spec) -> Iterator[Assignment]:
-    """The grid, the first axis slowest."""
-    for values in itertools.product(*(axis.values for axis in spec.axes)):
-        yield {axis.path: value for axis, value in zip(spec.axes, values, strict=True)}
+def _points(spec: Spec) -> tuple[int, list[Assignment]]:
+    """The grid, the first axis slowest, or what is drawn of it, each point once; and how many draws fell on another's."""
+    axes = spanned(spec)
+    order = in_order(axes)
+    if spec.sample and spec.sample.method != "grid":
+        drawn = [positions.tolist() for positions in design.samplers.draw(axes, spec.sample)]
+        rows = [applied(axes, order, row) for row in zip(*drawn, strict=True)] or [()]
+    else:
+        grid = itertools.product(*(range(axis.size) for axis in axes))
+        pairs = ((row, applied(axes, order, row)) for row in grid)
+        rows = [at for row, at in pairs if not any(row[i] for i, place in enumerate(at) if place == UNSET)]
+    distinct = dict.fromkeys(rows)
+    return len(rows) - len(distinct), [assigned(axes, row) for row in distinct]
 
 
 def excluded(point: Assignment, spec: Spec) -> bool:
-    """Whether some `exclude` agrees with the point in every path it names."""
-    return any(all(point[path] == value for path, value in item.items()) for item in spec.exclude)
+    """Whether some `exclude` agrees with the point in every path it names, or holds there; an axis that is unset is null."""
+    unset = {path: None for axis in spec.axes for path in axis.paths}
+    return any(
+        item.holds({**unset, **point})
+        if isinstance(item, Expression)
+        else all(path in point and point[path] == value for path, value in item.items())
+        for item in spec.exclude
+    )
 
 
 def make(spec: Spec, point: Assignment) -> Variant:
@@ -104,7 +143,8 @@ def make(spec: Spec, point: Assignment) -> Variant:
 
 def _make(spec: Spec, point: Assignment) -> Variant:
     config = configured(spec, point)
-    axes = {path: _value(config, path) for path in dict.fromkeys([*(axis.path for axis in spec.axes), *point])}
+    paths = dict.fromkeys([*(path for axis in spec.axes for path in axis.paths), *point])
+    axes = {path: _value(config, path) for path in paths}
     known = validated(section_model("measure"), config.get("measure", {}), "measure", "measure")
     inputs = validated(section_model("input"), config.get("input", {}), "input", "input")
     workload = Workload(
@@ -141,16 +181,39 @@ def _value(config: Config, path: str) -> Any:
     return part.get(key, getattr(Workload(), key, None))
 
 
-def _named(variants: list[Variant], alone: str) -> list[Variant]:
+def _named(variants: list[Variant], spec: Spec) -> list[Variant]:
     """Names from the axes: the last word of each path where that is enough, the part's family for its type.
 
-    A variant of a spec without axes has the spec's name, `alone`.
+    A variant of a spec without axes has the spec's name.
     """
     paths = list(dict.fromkeys(path for variant in variants for path in variant.axes))
-    labels = _labels(paths)
-    named = [replace(variant, name=_name(variant, labels) or alone) for variant in variants]
+    groups = _groups(paths, spec)
+    named = [replace(variant, name=_name(variant, groups) or spec.name) for variant in variants]
     counts = Counter(variant.name for variant in named)
     return [v if counts[v.name] == 1 else replace(v, name=f"{v.name}#{v.id[:6]}") for v in named]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Paths that a name writes as one; `may_be_unset`: it has nothing to say where they are null."""
+
+    label: str
+    paths: tuple[str, ...]
+    may_be_unset: bool = False
+
+
+def _groups(paths: list[str], spec: Spec) -> list[_Group]:
+    """Every path by itself, those of a zip that has a name together, in the order of the axes."""
+    labels = _labels(paths)
+    owners = {path: axis for axis in spec.axes for path in axis.paths}
+    groups = []
+    for path in paths:
+        axis = owners.get(path)
+        if axis is None or not axis.name:
+            groups.append(_Group(labels[path], (path,), axis is not None and axis.when is not None))
+        elif path == axis.paths[0]:
+            groups.append(_Group(axis.name, axis.paths, axis.when is not None))
+    return groups
 
 
 def _labels(paths: list[str]) -> dict[str, str]:
@@ -159,11 +222,15 @@ def _labels(paths: list[str]) -> dict[str, str]:
     return {path: label if counts[label] == 1 else path for path, label in short.items()}
 
 
-def _name(variant: Variant, labels: Mapping[str, str]) -> str:
+def _name(variant: Variant, groups: list[_Group]) -> str:
     if list(variant.axes) == ["base"]:  # a preset's own name says it all
         return str(variant.axes["base"])
-    values = (f"{labels[path]}={_written(value)}" for path, value in variant.axes.items())
-    return ",".join(values)
+    said = ((group, [variant.axes.get(path) for path in group.paths]) for group in groups)
+    return ",".join(
+        f"{group.label}={'/'.join(map(_written, values))}"
+        for group, values in said
+        if not group.may_be_unset or any(value is not None for value in values)
+    )
 
 
 def _written(value: Any) -> str:

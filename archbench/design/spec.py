@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from archbench import units
+from archbench.design.axes import Axis, read_axes
 from archbench.design.config import (
     Config,
     base_config,
@@ -26,23 +27,22 @@ from archbench.design.schema import (
     SPEC_VERSION,
     WORKLOAD_IN_MEASURE,
     MeasurePlan,
+    Sample,
+    Select,
     section_model,
+    settings_model,
     shown,
     validated,
 )
 from archbench.errors import SpecError
+from archbench.metrics import METRICS, SCALED
 from archbench.models.presets import find_preset
 from archbench.registry import nearest
 
 DEVICE = re.compile(r"auto|cpu|none|cuda(:\d{1,3})?")
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One dotted path and the values it takes."""
-
-    path: str
-    values: tuple[Any, ...]
+Exclusion = Mapping[str, Any] | Expression  # a partial match, or where an expression over the axes holds
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Spec:
     base: str | None
     overrides: Config
     axes: tuple[Axis, ...]
-    exclude: tuple[Mapping[str, Any], ...]
+    exclude: tuple[Exclusion, ...]
     include: tuple[Mapping[str, Any], ...]
     constraints: tuple[Expression, ...]
     reference: Mapping[str, Any]
@@ -61,6 +61,8 @@ class Spec:
     measure: MeasurePlan
     document: Document = field(repr=False)
     sets: frozenset[str] = frozenset()  # paths that the command line wrote
+    sample: Sample | None = None
+    select: Select | None = None
 
     def place(self, path: str = "") -> str:
         """Where a dotted path is set: on the command line, in its axis, at its key, or at the start of the file."""
@@ -72,17 +74,19 @@ class Spec:
 
     def as_json(self) -> dict[str, Any]:
         """The resolved spec, as a run keeps it."""
+        settings = {"sample": self.sample, "select": self.select}
         return {
             "archbench": SPEC_VERSION,
             "name": self.name,
             "base": self.base,
             **self.overrides,
-            "axes": {axis.path: list(axis.values) for axis in self.axes},
-            "exclude": [dict(item) for item in self.exclude],
+            "axes": self.document.data.get("axes", {}),
+            "exclude": [item.text if isinstance(item, Expression) else dict(item) for item in self.exclude],
             "include": [dict(item) for item in self.include],
             "constraints": [constraint.text for constraint in self.constraints],
             "reference": dict(self.reference),
             "scores": str(self.scores) if self.scores else None,
+            **{key: asdict(value) for key, value in settings.items() if value is not None},
         }
 
 
@@ -106,7 +110,8 @@ def place(document: Document, path: str, sets: frozenset[str]) -> str:
     if path in sets or path.startswith("--set"):
         return "command line"
     path = path.removeprefix("axes.")
-    for keys in (("axes", path), (path,), tuple(path.split("."))):
+    zipped = (keys for keys in document.marks if keys[:1] == ("axes",) and keys[2:] == ("zip", path))
+    for keys in (("axes", path), *zipped, (path,), tuple(path.split("."))):
         if keys in document.marks:
             return document.place(keys)
     return document.place(tuple(path.split(".")))
@@ -122,7 +127,7 @@ def preset_spec(name: str, sets: Iterable[str] = ()) -> Spec:
 def _read(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
     check_keys(document.data)
     data = with_sets(document.data, sets)
-    axes = _axes(data.get("axes", {}))
+    axes = read_axes(data.get("axes", {}), document)
     base, overrides = data.get("base"), written(data)
     config = merged(base_config(base, folder), overrides)
     return Spec(
@@ -130,14 +135,16 @@ def _read(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
         base=base if is_preset(base) else None,
         overrides=overrides if is_preset(base) else config,  # a base file is folded in
         axes=axes,
-        exclude=_assignments("exclude", data, axes, only_axes=True),
-        include=_assignments("include", data, axes),
+        exclude=_exclusions(data.get("exclude", []), axes, document),
+        include=_assignments("include", data.get("include", [])),
         constraints=_constraints(data.get("constraints", []), document),
-        reference=_assignment("reference", data["reference"], axes) if data.get("reference") is not None else {},
+        reference=_assignment("reference", data["reference"]) if data.get("reference") is not None else {},
         scores=_scores(data.get("scores"), folder),
         measure=measure_plan(config.get("measure", {})),
         document=document,
         sets=frozenset(text.partition("=")[0] for text in sets),
+        sample=_sample(data.get("sample")),
+        select=_select(data.get("select")),
     )
 
 
@@ -172,55 +179,95 @@ def _name(name: Any, document: Document) -> str:
     return name
 
 
-def _axes(given: Any) -> tuple[Axis, ...]:
-    if not isinstance(given, dict):
-        raise SpecError(f"axes: {shown(given)} is not a mapping; write axes: {{neck.channels: [128, 256]}}")
-    return tuple(_axis(path, values) for path, values in given.items())
+def _exclusions(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Exclusion, ...]:
+    if not isinstance(given, list):
+        raise SpecError(f"exclude: {shown(given)} is not a list of {{path: value}} or expressions")
+    return tuple(
+        _exclusion(item, axes, document.place(("exclude", position)))
+        if isinstance(item, str)
+        else _partial_match(item, axes)
+        for position, item in enumerate(given)
+    )
 
 
-def _axis(path: str, values: Any) -> Axis:
-    split(path)
-    if not isinstance(values, list) or not values:
-        raise SpecError(f"axes.{path}: {shown(values)} is not a list of at least one value")
-    for index, value in enumerate(values):
-        if isinstance(value, dict):
-            raise SpecError(f"axes.{path}: {shown(value)} is not a value; give each knob an axis of its own")
-        if any(value == other for other in values[:index]):
-            raise SpecError(f"axes.{path}: {shown(value)} is there twice")
-    kinds = {_kind(value) for value in values if value is not None}
-    if len(kinds) > 1:
-        raise SpecError(f"axes.{path}: {' and '.join(sorted(kinds))} are mixed; an axis holds one kind of value")
-    return Axis(path, tuple(values))
+def _exclusion(text: str, axes: Sequence[Axis], place: str) -> Expression:
+    """An expression over the axes' values; a name that is no axis is refused."""
+    expression = compile_expression(text, place)
+    paths = [path for axis in axes for path in axis.paths]
+    for name in expression.names:
+        if name not in paths:
+            raise SpecError(f"exclude: {text}: {_no_axis(name, paths)}", place)
+    return expression
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "truth values"
-    return {int: "numbers", float: "numbers", str: "words", list: "lists"}[type(value)]
+def _no_axis(path: str, paths: Sequence[str]) -> str:
+    return f"{path} is not an axis; there are {', '.join(paths) or 'none'}.{nearest(path, list(paths))}"
 
 
-def _assignments(
-    key: str, data: Mapping[str, Any], axes: Sequence[Axis], *, only_axes: bool = False
-) -> tuple[Mapping[str, Any], ...]:
-    items = data.get(key, [])
+def _partial_match(item: Any, axes: Sequence[Axis]) -> Mapping[str, Any]:
+    owners = {path: axis for axis in axes for path in axis.paths}
+    for path, value in _assignment("exclude", item).items():
+        if path not in owners:
+            raise SpecError(f"exclude: {_no_axis(path, list(owners))}")
+        if not owners[path].takes(path, value):
+            values = owners[path].first_values(path)
+            more = " and more" if len(values) < owners[path].size else ""
+            raise SpecError(f"exclude: {path} is never {shown(value)}; it takes {units.plain(values)}{more}")
+    return dict(item)
+
+
+def _assignments(key: str, items: Any) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(items, list):
         raise SpecError(f"{key}: {shown(items)} is not a list of {{path: value}}")
-    return tuple(_assignment(key, item, axes, only_axes=only_axes) for item in items)
+    return tuple(_assignment(key, item) for item in items)
 
 
-def _assignment(key: str, item: Any, axes: Sequence[Axis], *, only_axes: bool = False) -> Mapping[str, Any]:
+def _assignment(key: str, item: Any) -> Mapping[str, Any]:
     if not isinstance(item, dict) or not item:
         raise SpecError(f"{key}: {shown(item)} is not {{path: value}}")
-    values = {axis.path: axis.values for axis in axes}
-    for path, value in item.items():
+    for path in item:
         split(path)
-        if only_axes and path not in values:
-            raise SpecError(
-                f"{key}: {path} is not an axis; there are {', '.join(values) or 'none'}.{nearest(path, list(values))}"
-            )
-        if only_axes and value not in values[path]:
-            raise SpecError(f"{key}: {path} is never {shown(value)}; it takes {units.plain(list(values[path]))}")
     return item
+
+
+def _settings(key: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        example = {
+            "sample": "{method: sobol, n: 1000}",
+            "select": "{minimize: [peak_bytes], maximize: [macs], limit: 12}",
+        }[key]
+        raise SpecError(f"{key}: {shown(given)} is not a mapping; write {key}: {example}")
+    return validated(settings_model(key), given, key, key)
+
+
+def _sample(given: Any) -> Sample | None:
+    if given is None:
+        return None
+    sample = Sample(**_settings("sample", given))
+    if sample.n is None and sample.method != "grid":
+        raise SpecError(f"sample.n: missing; say how many points are drawn: {{method: {sample.method}, n: 1000}}")
+    return sample
+
+
+def _select(given: Any) -> Select | None:
+    """The metrics a front is over, known and each once; none: the front of a report, on which `limit` works too."""
+    if given is None:
+        return None
+    settings = _settings("select", given)
+    select = Select(tuple(settings["minimize"]), tuple(settings["maximize"]), settings["limit"])
+    for key, names in (("minimize", select.minimize), ("maximize", select.maximize)):
+        for name in names:
+            if name in SCALED:
+                raise SpecError(f"select.{key}: {name} is {SCALED[name][0]} on another scale; write {SCALED[name][0]}")
+            if name not in METRICS:
+                known = list(METRICS)
+                raise SpecError(
+                    f"select.{key}: there is no metric {shown(name)}; there are {', '.join(known)}.{nearest(name, known)}"
+                )
+    both = [*select.minimize, *select.maximize]
+    if twice := [name for name in both if both.count(name) > 1]:
+        raise SpecError(f"select: {twice[0]} is there twice; name each metric once")
+    return select
 
 
 def _constraints(given: Any, document: Document) -> tuple[Expression, ...]:
