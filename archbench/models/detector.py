@@ -52,18 +52,19 @@ class Architecture:
 
     def resolved(self) -> dict[str, Any]:
         """What makes this network this one: shorthands written out, default values and absent parts left out."""
-        choices = ((family, getattr(self, family)) for family in FAMILIES)
-        resolved = {family: {"type": choice.type, **self._resolved_knobs(family, choice)} for family, choice in choices}
+        level = self.last_level
+        resolved = {family: resolved_part(family, getattr(self, family), level) for family in FAMILIES}
         return {family: part for family, part in resolved.items() if part != {"type": "none"}}
 
-    def _resolved_knobs(self, family: str, choice: Choice) -> dict[str, Any]:
-        part = self.part(family)
-        knobs = dict(choice.knobs)
-        if part.resolve is not None:
-            knobs = part.resolve(self.last_level, **knobs)
-        return {
-            name: value for name, value in knobs.items() if name not in part.defaults or value != part.defaults[name]
-        }
+
+def resolved_part(family: str, choice: Choice, last_level: int) -> dict[str, Any]:
+    """One part as `Architecture.resolved` has it."""
+    part = FAMILIES[family][choice.type]
+    knobs = dict(choice.knobs)
+    if part.resolve is not None:
+        knobs = part.resolve(last_level, **knobs)
+    own = {name: value for name, value in knobs.items() if name not in part.defaults or value != part.defaults[name]}
+    return {"type": choice.type, **own}
 
 
 def trunk(image: Feature, architecture: Architecture) -> Features:
