@@ -91,10 +91,15 @@ def written(data: Mapping[str, Any]) -> Config:
                 raise SpecError(f"{section}: {shown(data[section])} is not a mapping; write {section}: {{key: value}}")
             config[section] = dict(data[section])
     if data.get("module") is not None:
-        if not isinstance(data["module"], str) or not re.fullmatch(MODULE_PATTERN, data["module"]):
-            raise SpecError(f"module: {shown(data['module'])} is not package.file:factory")
-        config["module"] = data["module"]
+        config["module"] = factory(data["module"])
     return config
+
+
+def factory(module: Any) -> str:
+    """The factory of a hand-written module, as `package.file:factory` names it."""
+    if not isinstance(module, str) or not re.fullmatch(MODULE_PATTERN, module):
+        raise SpecError(f"module: {shown(module)} is not package.file:factory")
+    return module
 
 
 def with_sets(data: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:

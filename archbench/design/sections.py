@@ -132,13 +132,15 @@ class Section:
         return self.frames[place]
 
     def _fixed(self, config: Config, own: Iterable[str]) -> dict[str, Any]:
+        if self.name == "module":
+            return {}
         given = {key: value for key, value in config.get(self.name, {}).items() if key not in own}
         if self.name in FAMILIES and not config.get("module"):
             part = choice(self.name, given)
             return {"type": part.type, "fixed": part.knobs}
-        if self.name in ("input", "measure"):
-            return {"fixed": validated(section_model(self.name), given, self.name, self.name)}
-        return {}
+        if self.name in FAMILIES:
+            return {}
+        return {"fixed": validated(section_model(self.name), given, self.name, self.name)}
 
     def _knobs(self, point: Combination, frame: Mapping[str, Any]) -> dict[str, Any]:
         """Every knob. A value is checked once for each type it is given to: no check of one reads another."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from archbench import design, units
 from archbench.design.axes import UNSET, Axis, applied, assigned, in_order, thinned
-from archbench.design.config import Config, base_config, merged, split
+from archbench.design.config import Config, base_config, factory, merged, split
 from archbench.design.document import visible
 from archbench.design.expressions import Expression
 from archbench.design.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE, choice, section_model, validated
@@ -151,7 +151,7 @@ def _make(spec: Spec, point: Assignment) -> Variant:
         **{key: inputs[key] for key in WORKLOAD_IN_INPUT}, **{key: known[key] for key in WORKLOAD_IN_MEASURE}
     )
     if config.get("module"):
-        return Variant("", Module(config["module"]), workload, axes)
+        return Variant("", Module(factory(config["module"])), workload, axes)
     architecture = Architecture(**{family: choice(family, config.get(family, {})) for family in FAMILIES})
     variant = Variant("", architecture, workload, axes)
     assert variant.graph.nodes  # recording it is the check that its parts fit
@@ -166,7 +166,7 @@ def configured(spec: Spec, point: Assignment) -> Config:
         section, key = split(path)
         if section != "base":
             changes.setdefault(section, {}).update({key: value}) if key else changes.update({section: value})
-    config = merged(merged(base_config(base, Path()), spec.overrides), changes)
+    config = merged(merged(base_config(base, Path(spec.document.path).parent), spec.overrides), changes)
     return config | {"base": base}
 
 
