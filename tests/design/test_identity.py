@@ -1,0 +1,174 @@
+"""Ids: the same for ever, the same for every spelling, and none moved by what is new."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archbench.design.points_of import count
+from archbench.design.space import expand, preset, size
+from archbench.design.spec import read_spec
+from archbench.design.variant import Variant, Workload
+from archbench.models.detector import FAMILIES, Architecture, Choice
+from archbench.models.graph import Features
+from archbench.models.presets import PRESETS
+from archbench.models.resnet import NAMED_DEPTHS, widened
+from archbench.pricing.price import price
+from archbench.registry import Part
+
+SPECS = Path(__file__).parent.parent.parent / "specs"
+PINNED = Path(__file__).with_name("ids.txt")
+
+
+def known() -> list[str]:
+    """`id what` of every preset, and of every variant of every spec in the repository under 1,000 variants."""
+    specs = [read_spec(path) for path in SPECS.glob("*.yaml")]
+    swept = [(f"{spec.name}: {v.name}", v.id) for spec in specs if size(spec) < 1000 for v in expand(spec).variants]
+    return sorted(f"{identity} {what}" for what, identity in [*((name, preset(name).id) for name in PRESETS), *swept])
+
+
+def test_the_ids_of_presets_and_specs_are_those_that_were_pinned():
+    """Stored results are matched by id for years. A line that is new is added to ids.txt; none is ever changed."""
+    assert known() == PINNED.read_text().splitlines()
+
+
+def ten_thousand() -> list[Architecture]:
+    """Networks of every kind of part and knob, all different."""
+    depths = [list(depths) for depths in itertools.product((1, 2), (1, 2), (1, 3, 5), (2, 4))]
+    grid = itertools.product(
+        depths, (0.5, 0.75, 1.0, 1.5), (1, 32), (64, 128, 192, 256), (False, True), ("none", "batch")
+    )
+    tops = itertools.product(("none", "maxpool", "p6p7"), ({"levels": [2, 3, 4, 5]}, {"levels": [3, 4, 5]}))
+    body = preset("R-50-FPN").architecture
+    assert isinstance(body, Architecture)
+    return [
+        Architecture(
+            Choice("resnet", {**body.backbone.knobs, "depths": d, "width": w, "groups": g}),
+            Choice("fpn", {**body.neck.knobs, "channels": c, "relu": relu, "norm": norm, **levels}),
+            Choice(top, FAMILIES["top_block"][top].defaults),
+            body.head,
+        )
+        for (d, w, g, c, relu, norm), (top, levels) in itertools.product(grid, tops)
+    ][:10_000]
+
+
+def ids(architectures: list[Architecture]) -> list[str]:
+    return [Variant("", architecture, Workload()).id for architecture in architectures]
+
+
+def test_ten_thousand_ids_stay_where_a_part_takes_a_new_knob_with_a_default(monkeypatch):
+    before = ids(architectures := ten_thousand())
+    assert len(set(before)) == len(before) == 10_000
+    for family, name in (("backbone", "resnet"), ("neck", "fpn"), ("top_block", "p6p7")):
+        _give_a_new_knob(monkeypatch, family, name)
+    attentive = [_with_new_knobs(architecture, None) for architecture in architectures]
+    assert ids(attentive) == before
+    assert not set(ids([_with_new_knobs(architecture, "se") for architecture in architectures])) & set(before)
+
+
+def _give_a_new_knob(monkeypatch: Any, family: str, name: str) -> None:
+    """Register the part anew, with `attention: str | None = None` beside its own knobs."""
+    old = FAMILIES[family][name]
+
+    def program(*features: Any, attention: str | None = None, **knobs: Any) -> Features:
+        return old.program(*features, **knobs)
+
+    def resolve(level: int, *, attention: str | None, **knobs: Any) -> dict[str, Any]:
+        return {**(old.resolve(level, **knobs) if old.resolve else knobs), "attention": attention}
+
+    part = Part(family, name, program, resolve)
+    part.__dict__["defaults"] = old.defaults | {"attention": None}
+    monkeypatch.setitem(FAMILIES[family]._parts, name, part)
+
+
+def _with_new_knobs(architecture: Architecture, attention: str | None) -> Architecture:
+    def given(choice: Choice) -> Choice:
+        takes = choice.type in ("resnet", "fpn", "p6p7")
+        return Choice(choice.type, {**choice.knobs, "attention": attention}) if takes else choice
+
+    return Architecture(*(given(getattr(architecture, family)) for family in FAMILIES))
+
+
+def test_a_part_that_is_registered_moves_no_id(monkeypatch):
+    before = known()
+
+    def other(features: Features, pyramid: Features, *, channels: int = 3) -> Features:
+        """For a test."""
+        return {}
+
+    monkeypatch.setitem(FAMILIES["top_block"]._parts, "other", Part("top_block", "other", other, None))
+    assert preset("R-50-FPN", {"top_block.type": "other"}).id != preset("R-50-FPN", {"top_block.type": "none"}).id
+    assert known() == before
+
+
+SIZE = {"input.height": 64, "input.width": 64}
+DEPTHS = {name: (block, list(depths)) for name, (block, depths) in NAMED_DEPTHS.items()}
+
+
+@st.composite
+def spelled_twice(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One network in two spellings: shorthands written out or not, defaults given or not, knobs that say nothing changed."""
+    depth = draw(st.sampled_from(list(DEPTHS)))
+    block, depths = DEPTHS[depth]
+    other = draw(st.sampled_from(list(DEPTHS)))
+    one: dict[str, Any] = {"backbone.depth": depth}
+    two: dict[str, Any] = {"backbone.depth": other, "backbone.block": block, "backbone.depths": depths}
+    width = draw(st.sampled_from([0.25, 0.5, 0.75, 1.0, 1.5]))
+    near = width * (1 + draw(st.floats(-0.004, 0.004)))
+    same = all(widened(planes, near) == widened(planes, width) for planes in (64, 128, 256, 512))
+    one["backbone.width"], two["backbone.width"] = width, near if same else width
+    if block == "basic":
+        two["backbone.stride_in_1x1"] = draw(st.booleans())
+    if draw(st.booleans()):
+        one |= {"backbone.norm": "none", "backbone.norm_eps": 0.25}
+        two |= {"backbone.norm": "none"}
+    if draw(st.booleans()):
+        level = draw(st.integers(2, 4))
+        ends = {"neck.type": "none", "neck.levels": [level], "top_block.type": "none"}
+        one |= ends
+        two |= ends | {
+            "backbone.depths": depths[: level - 1]
+            + draw(st.lists(st.integers(1, 9), min_size=5 - level, max_size=5 - level))
+        }
+    else:
+        two |= draw(
+            st.sampled_from(
+                [{}, {"neck.fuse": "sum"}, {"neck.relu": False, "neck.norm": "none"}, {"head.type": "none"}]
+            )
+        )
+    return one, two
+
+
+@settings(max_examples=150, deadline=None)
+@given(spelled_twice())
+def test_two_spellings_of_one_network_have_one_id_and_one_price(spellings):
+    one, two = (preset("R-50-FPN", SIZE | spelling) for spelling in spellings)
+    assert one.id == two.id
+    assert price(one) == price(two)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(spelled_twice(), min_size=1, max_size=3))
+def test_a_sweep_counts_every_second_spelling_as_a_duplicate(tmp_path_factory, pairs):
+    path = tmp_path_factory.mktemp("spellings") / "sweep.yaml"
+    included = [spelling for pair in pairs for spelling in pair]
+    path.write_text(
+        f"archbench: 1\nbase: R-50-FPN\ninput: {{height: 64, width: 64}}\ninclude: {included}\n".replace(
+            "False", "false"
+        ).replace("True", "true")
+    )
+    spec = read_spec(path)
+    networks = {preset("R-50-FPN", SIZE | spelling).id for spelling in included} | {preset("R-50-FPN", SIZE).id}
+    assert count(spec).variants == len(networks)
+    assert count(spec).duplicates == expand(spec).duplicates == 1 + len(included) - len(networks)
+
+
+@pytest.mark.parametrize(("field", "value"), [("engine", "eager"), ("mode", "infer"), ("threads", None), ("batch", 1)])
+def test_a_workload_field_at_its_default_is_as_if_it_were_not_there(field, value):
+    section = "input" if field == "batch" else "measure"
+    assert preset("R-50-FPN", {f"{section}.{field}": value}).id == preset("R-50-FPN").id
