@@ -29,7 +29,7 @@ from archbench.errors import SpecError
 
 ROWS = 1 << 18  # of a chunk: a few columns of it fit a core's cache
 MAX_POINTS = 100_000_000  # of a grid that is walked: minutes of pricing; more are sampled
-MAX_TIED = 1 << 24  # points of axes that something makes inseparable: half a GiB while they are compared
+MAX_TIED = 1 << 23  # points of axes that something makes inseparable: half a GiB while they are compared
 
 
 @dataclass(frozen=True)
