@@ -13,7 +13,10 @@ Direction = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One quantity. `label` carries the unit of the written form; stored values are in base units (counts, bytes, ms)."""
+    """One quantity. `label` carries the unit of the written form; stored values are in base units (counts, bytes, ms).
+
+    `scale` is how many base units that unit has, for charts, whose axes have numbers of their own.
+    """
 
     name: str
     label: str
@@ -21,25 +24,62 @@ class Metric:
     direction: Direction = "min"
     write: units.Format = units.count
     exact: bool = True
+    scale: float = 1
+
+    @property
+    def title(self) -> str:
+        """The label as an axis of a chart has it: `MACs (G)`."""
+        quantity, _, unit = self.label.rpartition(" ")
+        return f"{quantity} ({unit})" if quantity else self.label
 
 
 def _measured(
-    name: str, label: str, doc: str, write: units.Format = units.count, *, direction: Direction = "min"
+    name: str,
+    label: str,
+    doc: str,
+    write: units.Format = units.count,
+    *,
+    direction: Direction = "min",
+    scale: float = 1,
 ) -> Metric:
-    return Metric(name, label, doc, direction, write, exact=False)
+    return Metric(name, label, doc, direction, write, exact=False, scale=scale)
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("params", "params M", "parameters, batch-norm affine included, buffers not", write=units.mega),
-        Metric("weight_bytes", "weights MiB", "parameters and buffers at their dtypes", write=units.mib),
-        Metric("macs", "MACs G", "multiply-accumulates of conv and linear, whole batch", write=units.giga),
-        Metric("flops", "FLOPs G", "2 x MACs", write=units.giga),
-        Metric("fvcore_flops", "fvcore G", "what fvcore.nn.FlopCountAnalysis totals", write=units.giga),
-        Metric("acts", "acts M", "output elements of conv and linear layers, whole batch", write=units.mega),
+        Metric(
+            "params",
+            "params M",
+            "parameters, batch-norm affine included, buffers not",
+            write=units.mega,
+            scale=units.MEGA,
+        ),
+        Metric(
+            "weight_bytes", "weights MiB", "parameters and buffers at their dtypes", write=units.mib, scale=units.MIB
+        ),
+        Metric(
+            "macs", "MACs G", "multiply-accumulates of conv and linear, whole batch", write=units.giga, scale=units.GIGA
+        ),
+        Metric("flops", "FLOPs G", "2 x MACs", write=units.giga, scale=units.GIGA),
+        Metric(
+            "fvcore_flops", "fvcore G", "what fvcore.nn.FlopCountAnalysis totals", write=units.giga, scale=units.GIGA
+        ),
+        Metric(
+            "acts",
+            "acts M",
+            "output elements of conv and linear layers, whole batch",
+            write=units.mega,
+            scale=units.MEGA,
+        ),
         Metric("kernels", "kernels", "graph nodes that write a tensor in eager inference"),
-        Metric("peak_bytes", "peak MiB", "weights, buffers and the most feature bytes alive at once", write=units.mib),
+        Metric(
+            "peak_bytes",
+            "peak MiB",
+            "weights, buffers and the most feature bytes alive at once",
+            write=units.mib,
+            scale=units.MIB,
+        ),
         _measured(
             "latency_ms",
             "latency ms",
@@ -79,7 +119,13 @@ METRICS: dict[str, Metric] = {
         _measured(
             "energy_mj", "energy mJ", "of a call, by the board's meter, what it draws idle taken off", units.millijoules
         ),
-        _measured("memory_bytes", "memory MiB", "peak seen on the device (CPU: live tensor bytes, traced)", units.mib),
+        _measured(
+            "memory_bytes",
+            "memory MiB",
+            "peak seen on the device (CPU: live tensor bytes, traced)",
+            units.mib,
+            scale=units.MIB,
+        ),
         Metric(
             "score", "score", "the user's own accuracy column", direction="max", write=lambda v: f"{v:g}", exact=False
         ),

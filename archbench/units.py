@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 MISSING = "-"  # what a person sees where there is no number; files hold null
 
+MEGA = 10**6
+GIGA = 10**9
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
@@ -22,12 +24,12 @@ def count(value: float) -> str:
 
 def giga(value: float) -> str:
     """A count in thousands of millions, three decimals, as torchvision publishes `_ops`."""
-    return f"{value / 1e9:.3f}"
+    return f"{value / GIGA:.3f}"
 
 
 def mega(value: float) -> str:
     """A count in millions."""
-    return f"{value / 1e6:.2f}"
+    return f"{value / MEGA:.2f}"
 
 
 def mib(value: float) -> str:

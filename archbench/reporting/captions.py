@@ -38,11 +38,14 @@ def latency_lines(times: Times) -> list[str]:
     found = list(times.latencies.values())
     if not found:
         return []
-    said = [f"latency: {_taken(found, times)}; {_widest(found)}", *_estimator_line(found, times)]
-    if disturbed := sum(each.disturbed for each in found):
-        blocks = sum(each.blocks for each in found)
-        said.append(f"{disturbed} of {blocks} counted blocks were disturbed each time they were taken")
-    return said
+    return [f"latency: {_taken(found, times)}; {_widest(found)}", *_estimator_line(found, times)]
+
+
+def disturbed_line(times: Times) -> list[str]:
+    """How many blocks were disturbed and never got better."""
+    found = list(times.latencies.values())
+    disturbed, blocks = sum(each.disturbed for each in found), sum(each.blocks for each in found)
+    return [f"{disturbed} of {blocks} counted blocks were disturbed each time they were taken"] if disturbed else []
 
 
 def _taken(found: Sequence[Summary], times: Times) -> str:

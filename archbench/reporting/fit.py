@@ -174,6 +174,21 @@ class Fit:
         one, other = self.keys[key], self.keys[reference]
         return float(self.covariance[one, one] + self.covariance[other, other] - 2 * self.covariance[one, other])
 
+    def indistinct(self, keys: Sequence[Key]) -> NDArray[np.bool_]:
+        """Whether each two of `keys` could be equally fast: they are linked, and the interval of their ratio holds 1.
+
+        Pair by pair, none corrected for the others. Needs df > 0.
+        """
+        places = [self.keys[key] for key in keys]
+        effects, covariance = self.effects[places], self.covariance[np.ix_(places, places)]
+        own = np.diag(covariance)
+        variances = np.maximum(0.0, own[:, None] + own[None, :] - 2 * covariance)
+        widths = student_t(self.df, self.confidence) * self.residual * np.sqrt(variances)
+        untold = (self.projector - np.eye(len(self.projector)))[:, places]  # alike for two that are linked, see `links`
+        linked = np.array([np.all(np.abs(untold - untold[:, [own]]) < 1e-6, axis=0) for own in range(len(places))])
+        close: NDArray[np.bool_] = linked & (np.abs(effects[:, None] - effects[None, :]) <= widths)
+        return close
+
 
 def fit(values: Mapping[tuple[Key, Session], float], confidence: float = 0.95) -> Fit:
     """Least squares of cells on variant and session; on one mean alone where there is one variant."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from archbench.design.document import visible
-from archbench.reporting.tables import Column, Row, Table
+from archbench.reporting.tables import Table, says_something
 
 SPECIAL = re.compile(r"([\\`*\[\]<>|#~&])")  # `_` inside a word is text, as every name of ours has it
 LONGEST = 10_000
@@ -14,7 +14,7 @@ LONGEST = 10_000
 
 def render(table: Table, **extra: object) -> str:
     """A heading, the columns that have anything to say, why rows failed, the caption."""
-    columns = [column for column in table.columns if _says_something(column, table.rows)]
+    columns = [column for column in table.columns if says_something(column, table.rows)]
     lines = [f"## {escape(table.title)}", ""] if table.title else []
     lines += [
         _line(escape(column.label) for column in columns),
@@ -28,10 +28,6 @@ def render(table: Table, **extra: object) -> str:
 def escape(text: str) -> str:
     """Untrusted text as itself: nothing in it formats, links, ends a cell or a line."""
     return SPECIAL.sub(r"\\\1", visible(text, LONGEST))
-
-
-def _says_something(column: Column, rows: Iterable[Row]) -> bool:
-    return not column.detail and any(row.get(column.name) not in (None, False) for row in rows)
 
 
 def _line(cells: Iterable[str]) -> str:

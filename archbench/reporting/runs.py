@@ -12,11 +12,12 @@ import pandas as pd
 
 from archbench import units
 from archbench.design.schema import Quantity
-from archbench.reporting import csv_file, markdown
+from archbench.reporting import csv_file, markdown, page
 from archbench.reporting.comparison import broken, pairs, verdict_table
 from archbench.reporting.frame import frame
 from archbench.reporting.records import Block, Key, Record, as_json, from_json
-from archbench.reporting.stats import summarise
+from archbench.reporting.review import Review, review
+from archbench.reporting.stats import summarise, ties
 from archbench.reporting.store import RunFolder, find
 from archbench.reporting.tables import Table, build
 from archbench.reporting.times import Times
@@ -81,6 +82,21 @@ class Run:
         """The verdicts as a table; null where nothing was compared."""
         return verdict_table(self.verdicts, self.records) if self.verdicts else None
 
+    @cached_property
+    def ties(self) -> dict[Key, frozenset[Key]]:
+        """Of each variant those whose latency cannot be told from its own."""
+        return ties(
+            self.blocks,
+            failed=failed_keys(self.records),
+            quantity=planned_quantity(self.folder),
+            looked=self.folder.header["budget_s"] is not None,
+        )
+
+    @cached_property
+    def review(self) -> Review:
+        """The design review, as the page shows it."""
+        return review(self.view, self.records, self.folder.header, ties=self.ties, verdicts=self.verdict_view)
+
     def _times(self, reference: Key | None) -> Times:
         """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the plan's have it."""
         header = self.folder.header
@@ -96,11 +112,12 @@ class Run:
         return frame(self.view)
 
     def write(self) -> None:
-        """The derived files: table.csv and report.md."""
+        """The derived files: table.csv, report.md and report.html."""
         self.folder.write("table.csv", csv_file.render(self.view))
         verdicts = self.verdict_view
         compared = "\n" + markdown.render(verdicts) if verdicts else ""
         self.folder.write("report.md", markdown.render(self.view) + compared)
+        self.folder.write("report.html", page.render(self.review))
 
 
 def read_run(run: str | Path, results: str | Path = "results") -> Run:
@@ -127,7 +144,8 @@ def notes(folder: RunFolder) -> list[str]:
     """What the table's caption says of the whole run: where it was measured, and what was left out on the way."""
     header = folder.header
     environment, space = header["environment"], header["space"]
-    said = [f"measured on {machine(environment)}"]
+    measured = environment["device"] != "none"
+    said = [f"measured on {machine(environment)}" if measured else "nothing was measured: priced alone, on no device"]
     refused = sum(space["refused"].values())
     if space["excluded"] or space["duplicates"] or refused:
         said.append(

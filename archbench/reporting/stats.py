@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from archbench.reporting.rounds import whole_rounds
 from archbench.units import NS_PER_MS
 
 CONFIDENCE = 0.95
+MOST_TIED = 400  # variants: pairs are many
 LOOKING = 0.97  # where a run stops by its own intervals
 
 TWO_WAY = "two-way fit of log block medians on variant and generation, residual pooled, 95 % by Student's t"
@@ -74,10 +75,7 @@ def summarise(
     """
     everything = tuple(blocks)
     times = _processor_times if processor_time else _counted_times
-    taken: dict[Key, list[Reading]] = defaultdict(list)
-    for block in whole_rounds(everything, failed):
-        if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
-            taken[block.key].append(reading(block, times(block)))
+    taken = _taken(everything, failed, quantity, times)
     if not taken:
         return {}
     told = counted(each for own in taken.values() for each in own)
@@ -92,6 +90,43 @@ def summarise(
         )
         for key, own in taken.items()
     }
+
+
+def ties(
+    blocks: Iterable[Block],
+    *,
+    failed: frozenset[Key] = frozenset(),
+    quantity: Quantity = "request",
+    looked: bool = False,
+) -> dict[Key, frozenset[Key]]:
+    """Of each variant that has an interval the others it cannot be told from; arguments as for `summarise`.
+
+    Pair by pair: the interval of the two's ratio holds 1. Nothing where over MOST_TIED variants have one.
+    """
+    taken = _taken(blocks, failed, quantity, _counted_times)
+    sure = [key for key, own in taken.items() if _generations(own) > 1]
+    if not 1 < len(sure) <= MOST_TIED:
+        return {}
+    told = counted(each for own in taken.values() for each in own)
+    fitted = fit(cells(told), LOOKING if looked else CONFIDENCE)
+    if fitted.df == 0:
+        return {}
+    close = fitted.indistinct(sure)
+    return {
+        key: frozenset(other for column, other in enumerate(sure) if close[row, column] and other != key)
+        for row, key in enumerate(sure)
+    }
+
+
+def _taken(
+    blocks: Iterable[Block], failed: frozenset[Key], quantity: Quantity, times: Callable[[Block], Sequence[int]]
+) -> dict[Key, list[Reading]]:
+    """The readings of each variant's blocks of whole rounds that tell a time."""
+    taken: dict[Key, list[Reading]] = defaultdict(list)
+    for block in whole_rounds(blocks, failed):
+        if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
+            taken[block.key].append(reading(block, times(block)))
+    return taken
 
 
 def _counted_times(block: Block) -> Sequence[int]:

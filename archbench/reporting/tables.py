@@ -29,7 +29,7 @@ class Column:
     """One quantity of the table. `name` is its key in a row; `label` heads what people read, with the unit `write` uses.
 
     `kind` is that of all its numbers, null where they differ or have none. `priority`: the lower, the sooner a narrow
-    terminal shows it; a `detail` is for programs, which read all, and not for people.
+    terminal shows it; a `detail` is for programs, which read all, and not for people; an `axis` is one of the spec's.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Column:
     write: Callable[[Any], str] = units.plain
     kind: Kind | None = None
     detail: bool = False
+    axis: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -54,13 +55,15 @@ class Column:
 class Table:
     """Rows in base units (counts, bytes, milliseconds, shares), null where a number is missing.
 
-    A row also has `kind`, metric -> exact | traced | measured, and `warnings`; neither is a column.
+    A row also has `kind`, metric -> exact | traced | measured, and `warnings`; neither is a column. `distrust` are the
+    lines of the caption that warn.
     """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     caption: tuple[str, ...]
+    distrust: tuple[str, ...] = ()
 
 
 def build(
@@ -89,6 +92,7 @@ def build(
     caption = [
         *captions.reference_line(base, measured=measured),
         *captions.latency_lines(times),
+        *captions.disturbed_line(times),
         *captions.rank_line(rows),
         *captions.beside_lines(times),
         *captions.host_bound_line(rows),
@@ -100,7 +104,32 @@ def build(
         *notes,
     ]
     columns = [_with_kind(column, rows) for column in _columns(records, rows, times)]
-    return Table(title, tuple(columns), tuple(rows), tuple(caption))
+    return Table(title, tuple(columns), tuple(rows), tuple(caption), distrust(records, rows, times))
+
+
+def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tuple[str, ...]:
+    """The lines of the caption that warn."""
+    return (
+        *captions.disturbed_line(times),
+        *captions.host_bound_line(rows),
+        *captions.status_lines(records),
+        *captions.warning_lines(records),
+    )
+
+
+def says_something(column: Column, rows: Iterable[Row]) -> bool:
+    """Whether a person reads anything in a column that is not nothing."""
+    return not column.detail and any(row.get(column.name) not in (None, False) for row in rows)
+
+
+def most_telling(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many rows, in their order: the front, the reference and what failed before all others."""
+
+    def tells(row: Row) -> bool:
+        return bool(row["pareto"] or row["reference"] or row["status"] in ("failed", "not reached"))
+
+    ranked = sorted(range(len(rows)), key=lambda place: not tells(rows[place]))
+    return [rows[place] for place in sorted(ranked[:most])]
 
 
 def json_object(table: Table, **extra: Any) -> dict[str, Any]:
@@ -281,7 +310,7 @@ def _metric(name: str, priority: int, holds: Holds = "number") -> Column:
 def _axis_columns(records: Sequence[Record]) -> list[Column]:
     paths = dict.fromkeys(path for record in records for path in record.axes)
     return [
-        Column(path, path.removesuffix(".type"), _holds([record.axes.get(path) for record in records]), 20)
+        Column(path, path.removesuffix(".type"), _holds([record.axes.get(path) for record in records]), 20, axis=True)
         for path in paths
     ]
 

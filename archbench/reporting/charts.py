@@ -1,0 +1,236 @@
+"""The charts of a table as Vega-Lite specs: what costs what, with intervals, the reference and the line of the best.
+
+Data carry names of our own (`x`, `y`, `color`, ...): Vega-Lite reads dots and brackets in a field's name as a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archbench import units
+from archbench.design.document import visible
+from archbench.metrics import METRICS, Metric
+from archbench.reporting.palette import GRID, INK, MUTED, PAPER, RAMP, SERIES, spread
+from archbench.reporting.tables import Column, Row, Table
+
+WIDTH, HEIGHT = 480, 330
+MOST_POINTS = 1000  # more are a cloud, and a page nobody can load
+MOST_COLORS, MOST_SHAPES = len(SERIES), 6
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+DECADES = 15.0  # a largest so many times the smallest is read on a logarithmic scale
+LONGEST = 60
+
+Values = list[dict[str, Any]]
+Layer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite spec with what it is called, in a file's name and on a page, and what must be said of it."""
+
+    name: str
+    title: str
+    said: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What tells points apart: a column by colour, another by shape; null where none has few enough values."""
+
+    color: Column | None
+    shape: Column | None
+
+
+CONFIG: dict[str, Any] = {
+    "font": "sans-serif",
+    "background": PAPER,
+    "view": {"stroke": None},
+    "axis": {
+        **dict.fromkeys(("gridColor", "domainColor", "tickColor"), GRID),
+        **dict.fromkeys(("labelColor", "titleColor"), MUTED),
+        **{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "tickCount": 6, "labelLimit": 260},
+    },
+    "legend": {
+        **dict.fromkeys(("labelColor", "titleColor"), MUTED),
+        **{
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "orient": "bottom",
+            "labelLimit": 200,
+        },
+        **{"symbolOpacity": 1, "symbolSize": 80, "columns": 6},
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 6}},
+    },
+}
+
+
+def compose(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> dict[str, Any]:
+    """Layers as one spec, legends included in its size; `left` pixels are kept free beside them."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": WIDTH,
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "padding": {"left": left, "right": 5, "top": 5, "bottom": 5},
+        "config": CONFIG,
+        "layer": list(layers),
+    }
+
+
+def scatter(table: Table, x: str, y: str, *, line: Sequence[Row] = ()) -> Layer | None:
+    """Every variant that has both metrics; intervals of a latency, the reference in a ring, `line` joined in steps.
+
+    Null where fewer than two variants have both.
+    """
+    rows = drawn([row for row in table.rows if row.get(x) is not None and row.get(y) is not None])
+    if len(rows) < 2:
+        return None
+    look, horizontal, vertical = look_of(table), METRICS[x], METRICS[y]
+    values = [_point(row, horizontal, vertical, look, table) for row in rows]
+    joined = [_place(row, horizontal, vertical) for row in line]
+    axes = {"x": _axis("x", horizontal, values), "y": _axis("y", vertical, values)}
+    layers = [
+        *([_line(joined, axes)] if len(joined) > 1 else []),
+        *_intervals(values, axes),
+        _points(values, axes, look, table),
+        *_reference([value for value in values if value["reference"]], axes),
+    ]
+    return compose(layers)
+
+
+def drawn(rows: Sequence[Row]) -> list[Row]:
+    """The rows a chart shows: all, or of very many the front, the reference and every so manieth."""
+    step = -(-len(rows) // MOST_POINTS)
+    return [row for place, row in enumerate(rows) if place % step == 0 or row["pareto"] or row["reference"]]
+
+
+def look_of(table: Table) -> Look:
+    """The axes that are told apart: the first with few values by colour, the next by shape."""
+    axes = [column for column in table.columns if column.axis]
+    color = next((c for c in axes if 2 <= len(choices(c, table.rows)) <= MOST_COLORS), None)
+    shape = next((c for c in axes if c is not color and 2 <= len(choices(c, table.rows)) <= MOST_SHAPES), None)
+    return Look(color, shape)
+
+
+def choices(column: Column, rows: Iterable[Row]) -> list[str]:
+    """The distinct values of a column as they are written, numbers in their order, words as they come."""
+    found = {word(column, row): row.get(column.name) for row in rows}
+    if column.numeric:
+        return sorted(found, key=lambda text: (found[text] is None, found[text] or 0))
+    return list(found)
+
+
+def word(column: Column, row: Row) -> str:
+    return visible(column.text(row), LONGEST)
+
+
+def told(table: Table, row: Row) -> str:
+    """What pointing at a variant says: its name, then every cost and gain that decides."""
+    names = ("latency_ms", "half_width", "ratio", "macs", "params", "peak_bytes", "memory_bytes", "score")
+    shown = [c for c in table.columns if c.name in names and row.get(c.name) is not None]
+    costs = (f"{c.label} {c.text(row)}" for c in sorted(shown, key=lambda column: column.priority))
+    return "; ".join([visible(row["name"], 200), *(visible(cost) for cost in costs)])
+
+
+def _place(row: Row, x: Metric, y: Metric) -> dict[str, Any]:
+    return {"x": row[x.name] / x.scale, "y": row[y.name] / y.scale}
+
+
+def _point(row: Row, x: Metric, y: Metric, look: Look, table: Table) -> dict[str, Any]:
+    value = _place(row, x, y) | {"said": told(table, row), "reference": row["reference"]}
+    for key, column in (("color", look.color), ("shape", look.shape)):
+        if column is not None:
+            value[key] = word(column, row)
+    for side, metric in (("x", x), ("y", y)):
+        if metric.name == "latency_ms" and row.get("half_width") is not None:
+            low, high = interval(row)
+            value |= {f"{side}_low": low, f"{side}_high": high}
+    return value
+
+
+def interval(row: Row) -> tuple[float, float]:
+    """From where to where the 95 % interval of the latency goes, in milliseconds: a factor either way."""
+    factor = 1 + row["half_width"]
+    return row["latency_ms"] / factor, row["latency_ms"] * factor
+
+
+def _axis(side: str, metric: Metric, values: Values) -> Layer:
+    numbers = [value[f"{side}{end}"] for value in values for end in ("", "_low", "_high") if f"{side}{end}" in value]
+    return {"field": side, "type": "quantitative", "title": metric.title, "scale": scale(numbers)}
+
+
+def scale(numbers: Sequence[float]) -> dict[str, Any]:
+    """Linear over what there is; logarithmic where the largest is many times the smallest."""
+    low, high = min(numbers), max(numbers)
+    wide = low > 0 and high / low > DECADES
+    return {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
+
+
+def _line(joined: Values, axes: Mapping[str, Layer]) -> Layer:
+    mark = {"type": "line", "interpolate": "step-after", "color": MUTED, "strokeWidth": 1.5, "strokeDash": [5, 3]}
+    ordered = sorted(joined, key=lambda value: (value["x"], value["y"]))
+    return {"data": {"values": ordered}, "mark": mark | {"aria": False}, "encoding": dict(axes)}
+
+
+def _intervals(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+    """A rule for each interval, along the axis the latency is on."""
+    layers = []
+    for side, other in (("x", "y"), ("y", "x")):
+        known = [value for value in values if f"{side}_low" in value]
+        if known:
+            ends = {side: axes[side] | {"field": f"{side}_low"}, f"{side}2": {"field": f"{side}_high"}}
+            mark = {"type": "rule", "color": MUTED, "opacity": 0.55, "aria": False}
+            data = [{key: value[key] for key in (f"{side}_low", f"{side}_high", other)} for value in known]
+            layers.append({"data": {"values": data}, "mark": mark, "encoding": ends | {other: axes[other]}})
+    return layers
+
+
+def _points(values: Values, axes: Mapping[str, Layer], look: Look, table: Table) -> Layer:
+    encoding = dict(axes) | {"description": {"field": "said"}}
+    if look.color is not None:
+        encoding["color"] = kinds("color", look.color, table.rows)
+    if look.shape is not None:
+        names = choices(look.shape, table.rows)
+        encoding["shape"] = {
+            **{"field": "shape", "type": "nominal", "title": visible(look.shape.label)},
+            "scale": {"domain": names, "range": list(SHAPES[: len(names)])},
+            "legend": {"symbolFillColor": MUTED},
+        }
+    mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 0.92}
+    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
+
+
+def kinds(field: str, column: Column, rows: Iterable[Row]) -> Layer:
+    """An encoding by colour: amounts from light to dark where they are few, words each in its own."""
+    names = choices(column, rows)
+    ordered = column.numeric and len(names) <= len(RAMP) - 2
+    colors = spread(RAMP[2:], len(names)) if ordered else list(SERIES[: len(names)])
+    domain = {"domain": names, "range": colors}
+    return {"field": field, "type": "nominal", "title": visible(column.label), "scale": domain}
+
+
+def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+    data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
+    ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
+    text = {"type": "text", "dy": -16, "color": INK, "fontSize": 12, "aria": False}
+    if not values:
+        return []
+    return [
+        {"data": data, "mark": ring, "encoding": dict(axes)},
+        {"data": data, "mark": text, "encoding": dict(axes) | {"text": {"field": "text"}}},
+    ]
+
+
+def shown(value: float, metric: str) -> str:
+    """A number of a metric as its column writes it, with the unit its label has."""
+    unit = METRICS[metric].label.rpartition(" ")[2]
+    return f"{METRICS[metric].write(value)} {unit}" if " " in METRICS[metric].label else METRICS[metric].write(value)
+
+
+def plainly(values: Iterable[object]) -> str:
+    """Axis values in a sentence."""
+    return ", ".join(visible(units.plain(value), LONGEST) for value in values)

@@ -1,0 +1,142 @@
+"""What the table decides: the line of the best, what each step along it costs, and who is fastest within a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from archbench.pricing.pareto import front
+from archbench.reporting.records import Key
+from archbench.reporting.tables import Row
+
+MOST_STEPS = 12  # what is taken in at one look
+RUNGS = 9  # of a ladder of budgets, at most
+
+Ties = Mapping[Key, frozenset[Key]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is paid and what is had for it: metrics by name."""
+
+    cost: str
+    gain: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A variant of the line. Differences are to the step before it; null for the first, and `factor` where that was 0."""
+
+    row: Row
+    cost_more: float | None = None
+    gain_more: float | None = None
+    factor: float | None = None
+    sure: bool | None = None  # whether the costs of the two are told apart; null: not known
+
+    @property
+    def key(self) -> Key:
+        return row_key(self.row)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The fastest variant of at most so many MACs, from `least` to `most`, and those it cannot be told from.
+
+    `among` is out of how many it is the fastest, at either end.
+    """
+
+    least: float
+    most: float
+    among: tuple[int, int]
+    row: Row
+    ties: tuple[Row, ...]
+
+
+def row_key(row: Row) -> Key:
+    return row["id"], row["replica"]
+
+
+def terms(rows: Sequence[Row]) -> Terms:
+    """Latency buys score; MACs stand in for either where there is none. Priced alone, peak memory buys MACs."""
+    measured = any(row["latency_ms"] is not None for row in rows)
+    scored = any(row["score"] is not None for row in rows)
+    return Terms("latency_ms" if measured else "macs" if scored else "peak_bytes", "score" if scored else "macs")
+
+
+def line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "max") -> list[Row]:
+    """The variants that nothing else beats in both, cheapest first; of equals the first."""
+    known = [row for row in rows if row.get(cost) is not None and row.get(gain) is not None]
+    sides = front([(row[cost], row[gain]) for row in known], ["min", "max" if gain_side == "max" else "min"])
+    best: dict[tuple[float, float], Row] = {}
+    for row, on_front in zip(known, sides, strict=True):
+        if on_front:
+            best.setdefault((row[cost], row[gain]), row)
+    return [best[place] for place in sorted(best)]
+
+
+def thinned(rows: Sequence[Row], most: int = MOST_STEPS) -> list[Row]:
+    """At most so many of a line, both ends among them and the reference where it is on it."""
+    if len(rows) <= most:
+        return list(rows)
+    kept = {round(place * (len(rows) - 1) / (most - 1)) for place in range(most)}
+    return [row for place, row in enumerate(rows) if place in kept or row["reference"]]
+
+
+def steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[Step]:
+    """What each variant of a line costs more than the one before it, and gives more."""
+    found = [Step(row) for row in rows[:1]]
+    for before, row in pairwise(rows):
+        known = by.cost != "latency_ms" or (row_key(before) in ties and row_key(row) in ties)
+        apart = by.cost != "latency_ms" or row_key(row) not in ties.get(row_key(before), ())
+        cost, had = row[by.cost], before[by.cost]
+        factor = cost / had if had else None
+        found.append(Step(row, cost - had, row[by.gain] - before[by.gain], factor, apart if known else None))
+    return found
+
+
+def speeds(rows: Sequence[Row]) -> list[float | None]:
+    """What rows are ordered by: the fit's ratios where all that were measured have one, as ranks are, else the latency."""
+    known = [row for row in rows if row.get("latency_ms") is not None]
+    by = "ratio" if all(row["ratio"] is not None for row in known) else "latency_ms"
+    return [None if row.get("latency_ms") is None else float(row[by]) for row in rows]
+
+
+def fastest(rows: Sequence[Row]) -> Row | None:
+    """The row of least latency; null where nothing was measured."""
+    known = [(speed, place) for place, speed in enumerate(speeds(rows)) if speed is not None]
+    return rows[min(known)[1]] if known else None
+
+
+def tied(row: Row, rows: Sequence[Row], ties: Ties) -> tuple[Row, ...]:
+    """Those of `rows` whose ratio to `row` could be 1, fastest first."""
+    own = ties.get(row_key(row), frozenset())
+    found = [other for other in rows if row_key(other) in own and other is not row]
+    return tuple(sorted(found, key=lambda other: float(other["latency_ms"])))
+
+
+def ladder(rows: Sequence[Row], ties: Ties) -> list[Rung]:
+    """The fastest variant within each of a few round numbers of MACs, up to the first that all are within."""
+    known = [row for row in rows if row["latency_ms"] is not None and row["macs"]]
+    if len(known) < 2:
+        return []
+    rungs: list[Rung] = []
+    for most in round_numbers(min(row["macs"] for row in known), max(row["macs"] for row in known)):
+        within = [row for row in known if row["macs"] <= most]
+        if within and (best := fastest(within)) is not None:
+            rung = Rung(most, most, (len(within), len(within)), best, tied(best, within, ties))
+            last = rungs.pop() if rungs and (rungs[-1].row, rungs[-1].ties) == (rung.row, rung.ties) else rung
+            rungs.append(replace(rung, least=last.least, among=(last.among[0], len(within))))
+    return rungs
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """At most RUNGS evenly spaced round numbers from the first above `low` to the first not under `high`."""
+    for power in range(math.floor(math.log10(max(high - low, high / 100))) - 1, math.floor(math.log10(high)) + 2):
+        for digit in (1, 2, 5):
+            width = digit * 10.0**power
+            first, last = math.ceil(low / width), math.ceil(high / width)
+            if last - first < RUNGS:
+                return [place * width for place in range(first, last + 1)]
+    return [high]

@@ -1,0 +1,124 @@
+"""A review as one HTML file that needs nothing else: no network, no script to be read or printed, none but our own to sort.
+
+Everything untrusted is escaped by jinja2 (autoescape) and shown with what cannot be seen written out (`visible`). Data for
+the script are in an `application/json` element with `<` escaped; the content security policy allows our script and our
+style by their hashes and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from archbench import units
+from archbench.design.document import visible
+from archbench.metrics import METRICS
+from archbench.reporting.decision import Ties, row_key, speeds
+from archbench.reporting.drawing import inline
+from archbench.reporting.palette import DARK, LIGHT
+from archbench.reporting.review import Review, full_name, latency
+from archbench.reporting.tables import Column, Row, most_telling, says_something
+
+MOST_ROWS = 1000  # of the table on a page
+MAIN = 31  # the priority up to which a column stands there before it is asked for
+MARKS = ("reference", "pareto")
+LONGEST = 10_000
+
+
+def render(review: Review) -> str:
+    """The page. The same review is the same bytes."""
+    style, script = _style(), _source("report.js")
+    rows = most_telling(review.table.rows, MOST_ROWS)
+    columns = [column for column in review.table.columns if says_something(column, review.table.rows)]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            review=review,
+            charts=[(chart, Markup(inline(chart.spec, chart.title))) for chart in review.charts],
+            columns=columns,
+            main={column.name for column in columns if column.priority <= MAIN or column.name in MARKS},
+            rows=[(row, [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
+            limits=_limits(columns),
+            left_out=len(review.table.rows) - len(rows),
+            data=Markup(embedded(_data(columns, rows, review.ties))),
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
+    )
+
+
+def breakable(text: str) -> Markup:
+    """Untrusted text, escaped, that a line may end in after each comma."""
+    return Markup(",<wbr>").join(visible(text, LONGEST).split(","))
+
+
+def embedded(data: Any) -> str:
+    """JSON that ends no element and opens no comment, whatever is in it."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[str, Any]:
+    """What the script sorts, limits and names the fastest by: raw values, and the places of the rows each is tied with."""
+    places = {row_key(row): place for place, row in enumerate(rows)}
+    return {
+        "columns": [column.name for column in columns],
+        "scales": [METRICS[column.name].scale if column.name in METRICS else 1 for column in columns],
+        "rows": [[_raw(row.get(column.name)) for column in columns] for row in rows],
+        "names": [full_name(row) for row in rows],
+        "latency": [latency(row) if row.get("latency_ms") is not None else "" for row in rows],
+        "speed": speeds(rows),
+        "ties": [sorted(places[key] for key in ties.get(row_key(row), ()) if key in places) for row in rows],
+        "sure": [row_key(row) in ties for row in rows],
+    }
+
+
+def _raw(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else visible(units.plain(value), LONGEST)
+
+
+def _limits(columns: Sequence[Column]) -> list[Column]:
+    """What a limit can be set for: numbers that are typed as they are written."""
+    return [c for c in columns if c.numeric and not c.name.endswith("half_width")]
+
+
+def _style() -> str:
+    light, dark = (";".join(f"--{name}:{color}" for name, color in theme.items()) for theme in (LIGHT, DARK))
+    themes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return themes + "\n" + _source("report.css")
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("archbench.reporting")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["visible"] = partial(visible, limit=LONGEST)
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def _source(name: str) -> str:
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]

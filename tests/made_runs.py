@@ -1,0 +1,101 @@
+"""Make-believe runs of real networks: priced by archbench, timed by arithmetic, stored as a run stores them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runs_on_disk import whole_round
+
+from archbench.design.space import expand
+from archbench.design.spec import Spec, read_spec
+from archbench.pricing.constraints import keep, price_all
+from archbench.reporting.priced import record
+from archbench.reporting.records import Record, as_json
+from archbench.reporting.runs import Run
+from archbench.reporting.store import RunFolder
+
+TWO_HUNDRED = """
+archbench: 1
+name: two_hundred
+base: R-50-FPN
+input: {batch: 1, height: 256, width: 320}
+axes:
+  backbone.depth: [18, 34, 50, 101, 152]
+  backbone.width: [0.5, 0.75, 1.0, 1.25]
+  neck.channels: [64, 128, 192, 256, 320]
+  top_block.type: [maxpool, p6p7]
+constraints: [gmacs <= 100]
+"""
+ENVIRONMENT = {
+    "device": "cuda:0",
+    "gpus": [{"name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-0"}],
+    "driver": "575.57.08",
+    "cpu": "AMD EPYC 9654",
+    "cores": 16,
+    "memory_bytes": 128 << 30,
+    "os": "Linux-6.1.0-x86_64",
+    "python": "3.11.9",
+    "versions": {"archbench": "0.1.0", "torch": "2.14.1"},
+    "flags": {},
+    "commit": None,
+}
+
+
+def write_spec(folder: Path, text: str) -> Spec:
+    path = folder / "spec.yaml"
+    path.write_text(text)
+    return read_spec(path)
+
+
+def priced(spec: Spec) -> list[Record]:
+    """The spec's variants as rows that were not measured yet."""
+    kept = keep(price_all(expand(spec).variants), spec.constraints)
+    return [replace(record(item), status="not reached") for item in kept.priced]
+
+
+def stored(results: Path, spec: Spec, records: list[Record], milliseconds: dict[str, float], **given: Any) -> Run:
+    """A finished run: a record and three generations of two turns for each id that took so many milliseconds."""
+    header = {
+        "spec": spec.as_json(),
+        "against": None,
+        "plan": {"quantity": "request", "generations": 3, "seed": 0},
+        "budget_s": None,
+        "environment": ENVIRONMENT,
+        "space": {"raw": len(records), "excluded": 0, "duplicates": 0, "refused": {}},
+        "scores": None,
+        "planned": [as_json(each) for each in records],
+    }
+    folder = RunFolder.create(results, spec.name, header | given)
+    for each in records:
+        status = "measured" if each.id in milliseconds else "failed"
+        reason = None if each.id in milliseconds else "out of memory: 81 GiB were asked for, 79 are there"
+        memory = int(1.2 * each.exact["peak_bytes"]) if each.exact and status == "measured" else None
+        kind = "measured" if memory else None
+        folder.append_record(
+            replace(each, status=status, reason=reason, memory_bytes=memory, memory_kind=kind)  # type: ignore[arg-type]
+        )
+    append_blocks(folder, milliseconds)
+    return Run(folder)
+
+
+def append_blocks(folder: RunFolder, milliseconds: dict[str, float], *, noise: float = 0.01, seed: int = 0) -> None:
+    """Three generations of a round and its mirror, every process off by its own little."""
+    draw = random.Random(seed)
+    lines = []
+    for generation in (1, 2, 3):
+        biased = {key: ms * draw.gauss(1, noise) for key, ms in milliseconds.items()}
+        order = list(biased)
+        lines += whole_round([*order, *reversed(order)], biased, generation=generation)  # type: ignore[arg-type]
+    folder.append_blocks(lines) if hasattr(folder, "append_blocks") else [folder.append_block(each) for each in lines]
+
+
+def two_hundred(results: Path, folder: Path, **given: Any) -> Run:
+    """200 variants, two of which failed; the time grows with MACs and with kernels."""
+    spec = write_spec(folder, TWO_HUNDRED)
+    records = priced(spec)
+    timed = records[:40] + records[41:77] + records[78:]
+    milliseconds = {each.id: each.exact["macs"] / 40e9 + each.exact["kernels"] * 0.006 for each in timed if each.exact}
+    return stored(results, spec, records, milliseconds, **given)
