@@ -3,26 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archbench.design.document import visible
-from archbench.reporting.tables import Table, says_something
+from archbench.reporting.tables import Column, Table, most_telling, says_something
 
 SPECIAL = re.compile(r"([\\`*\[\]<>|#~&])")  # `_` inside a word is text, as every name of ours has it
 LONGEST = 10_000
+COMMENT = 65_536  # characters GitHub takes in a comment
 
 
-def render(table: Table, **extra: object) -> str:
-    """A heading, the columns that have anything to say, why rows failed, the caption."""
+def render(table: Table, *, limit: int = COMMENT, **extra: object) -> str:
+    """A heading, the columns that have anything to say, why rows failed, the caption, in at most `limit` characters.
+
+    Rows that do not fit are left out, the front, the reference and what failed last, and a line says how many. A table
+    that does not fit without any row is cut.
+    """
     columns = [column for column in table.columns if says_something(column, table.rows)]
-    lines = [f"## {escape(table.title)}", ""] if table.title else []
-    lines += [
+    lines = [_line(escape(column.text(row)) for column in columns) for row in table.rows]
+    fits = len(lines)
+    while fits and len(_document(table, columns, lines, fits)) > limit:
+        fits = fits * 7 // 8
+    return _cut(_document(table, columns, lines, fits), limit)
+
+
+def _document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
+    """The whole text with at most so many rows."""
+    places = {id(row): place for place, row in enumerate(table.rows)}
+    kept = [lines[places[id(row)]] for row in most_telling(table.rows, most)]
+    left_out = len(lines) - len(kept)
+    said = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
+    return (
+        "\n".join([*_head(table, columns), *kept, "", *said, *(f"- {escape(said)}" for said in table.caption)]) + "\n"
+    )
+
+
+def _head(table: Table, columns: Sequence[Column]) -> list[str]:
+    return [
+        *([f"## {escape(table.title)}", ""] if table.title else []),
         _line(escape(column.label) for column in columns),
         _line("---:" if column.numeric else "---" for column in columns),
     ]
-    lines += [_line(escape(column.text(row)) for column in columns) for row in table.rows]
-    lines += ["", *(f"- {escape(said)}" for said in table.caption)]
-    return "\n".join(lines) + "\n"
+
+
+def _cut(text: str, limit: int) -> str:
+    """The lines that fit whole; for captions so long that nobody reads them."""
+    if len(text) <= limit:
+        return text
+    end = "- the rest is left out, to fit a comment; csv has all\n"
+    return text[: text.rfind("\n", 0, limit - len(end)) + 1] + end
 
 
 def escape(text: str) -> str:

@@ -1,0 +1,61 @@
+"""The table as Parquet, through DuckDB: base units, counts as 64-bit integers, missing as null, `kind` as JSON."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from archbench import units
+from archbench.reporting.tables import Column, Holds, Row, Table
+
+TYPES: dict[Holds, str] = {"integer": "BIGINT", "number": "DOUBLE", "flag": "BOOLEAN", "text": "VARCHAR"}
+
+SINGLE, DOUBLE = "'", '"'
+
+
+def render(table: Table, **extra: object) -> bytes:
+    """The file's bytes; the same table is the same bytes. All columns; title and caption are in its metadata.
+
+    Text is what a name is, not made inert: nothing that reads Parquet runs it. Half a surrogate pair, which UTF-8 has no
+    bytes for, is written as its escape.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        rows, written = Path(folder, "rows.json"), Path(folder, "table.parquet")
+        rows.write_text("".join(_line(table, row) for row in table.rows))
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            connection.execute(_query(table, rows, written))
+        return written.read_bytes()
+
+
+def _line(table: Table, row: Row) -> str:
+    """Columns by their number: their names are not to be trusted in a query."""
+    values = {f"c{place}": _value(column, row) for place, column in enumerate(table.columns)}
+    return json.dumps(values | {"kind": json.dumps(row["kind"])}, ensure_ascii=False) + "\n"
+
+
+def _value(column: Column, row: Row) -> Any:
+    value = row.get(column.name)
+    if value is None or column.holds != "text":
+        return value
+    return units.plain(value).encode(errors="backslashreplace").decode()
+
+
+def _query(table: Table, rows: Path, written: Path) -> str:
+    types = {f"c{place}": TYPES[column.holds] for place, column in enumerate(table.columns)} | {"kind": "VARCHAR"}
+    typed = ", ".join(f"{name}: '{kind}'" for name, kind in types.items())
+    named = [f"c{place} AS {_quoted(column.name, DOUBLE)}" for place, column in enumerate(table.columns)]
+    metadata = json.dumps({"title": table.title, "caption": table.caption})
+    return (
+        f"COPY (SELECT {', '.join([*named, 'kind'])} FROM read_json({_quoted(str(rows), SINGLE)}, "
+        f"format = 'newline_delimited', columns = {{{typed}}})) TO {_quoted(str(written), SINGLE)} "
+        f"(FORMAT parquet, KV_METADATA {{archbench: {_quoted(metadata, SINGLE)}}})"
+    )
+
+
+def _quoted(text: str, quote: str) -> str:
+    clean = text.encode(errors="backslashreplace").decode()
+    return quote + clean.replace(quote, 2 * quote) + quote
