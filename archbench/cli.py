@@ -26,14 +26,17 @@ from archbench.errors import ArchbenchError, CannotMeasure, SpecError
 
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
+    from archbench.reporting.review import Review
     from archbench.reporting.runs import Run
     from archbench.reporting.tables import Table
 
 DONE, FAILED, WRONG, GATE, UNTOLD, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+SEVERITY = (DONE, FAILED, UNTOLD, GATE)  # of several runs the worst is told
 GATE_GENERATIONS = (
     8  # of a comparison: what finds +3 % nine times in ten on a shared machine (`benches/experiments.py`)
 )
-FORMATS = ("terminal", "markdown", "csv", "json")
+FORMATS = ("terminal", "markdown", "csv", "json", "latex")
+REPORT_FORMATS = (*FORMATS, "parquet", "html")
 
 sets_option = click.option(
     "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a key: neck.channels=128."
@@ -206,18 +209,28 @@ def list_(what: str, results: str, as_json: bool) -> int:
 
 
 @archbench.command()
-@click.argument("run")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @results_option
-@format_option
+@click.option("--figures", metavar="DIR", help="Draw the charts into DIR too, each as SVG and PNG.")
+@click.option("--format", "form", type=click.Choice(REPORT_FORMATS), default="terminal", help="How to print it.")
 @json_option
-def report(run: str, results: str, form: str, as_json: bool) -> int:
-    """The table of a stored RUN again (a folder, SPEC/@latest, or an id); its files are rebuilt."""
+def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, as_json: bool) -> int:
+    """The table of a stored RUN again (a folder, SPEC/@latest, or an id); its files are rebuilt.
+
+    Several RUNs are one table, with a column for each device. --format parquet and html write a file to stdout.
+    """
     from archbench.reporting.runs import read_run
 
-    stored = read_run(run, results)
-    stored.write()
-    show_run(stored, "json" if as_json else form, records=stored.records_json)
-    return run_code(stored)
+    stored = [read_run(run, results) for run in runs]
+    for each in stored:
+        each.write()
+    if figures is not None:
+        from archbench.reporting.figures import draw
+
+        drawn = draw(review_of(stored).charts, Path(figures))
+        click.echo(f"{len(drawn)} files in {figures}", err=True)
+    show_report(stored, "json" if as_json else form)
+    return max(map(run_code, stored), key=SEVERITY.index)
 
 
 @archbench.command()
@@ -314,12 +327,38 @@ def show_table(table: Table, form: str, **extra: Any) -> None:
     else:
         from archbench.reporting.formats import RENDERERS
 
+        if form == "parquet" and sys.stdout.isatty():
+            raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
         click.echo(RENDERERS[form](table, **extra), nl=False)
+
+
+def show_report(runs: Sequence[Run], form: str) -> None:
+    """Print one run's table, or that of several; html is the whole page."""
+    if form == "html":
+        from archbench.reporting.page import render
+
+        click.echo(render(review_of(runs)), nl=False)
+    elif len(runs) == 1:
+        show_run(runs[0], form, records=runs[0].records_json)
+    else:
+        from archbench.reporting.together import together
+
+        show_table(together(runs), form, runs=[str(run.folder.path) for run in runs])
+
+
+def review_of(runs: Sequence[Run]) -> Review:
+    """What the page of one run shows, or that of several."""
+    from archbench.reporting.together import review_together
+
+    return runs[0].review if len(runs) == 1 else review_together(runs)
 
 
 def show_run(run: Run, form: str, **extra: Any) -> None:
     """Print a run's table and, in a comparison, its verdicts; in JSON both are in one object."""
     verdicts = run.verdict_view
+    if form == "parquet":  # one file, one table
+        show_table(run.view, form)
+        return
     if form == "json":
         extra |= {"verdicts": list(verdicts.rows)} if verdicts else {}
         show_table(run.view, form, run=str(run.folder.path), **extra)

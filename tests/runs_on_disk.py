@@ -50,7 +50,7 @@ def block(
 
 
 def whole_round(
-    order: str, ms: Mapping[str, float], *, generation: int = 1, round: int = 1, **given: Any
+    order: Sequence[str], ms: Mapping[str, float], *, generation: int = 1, round: int = 1, **given: Any
 ) -> list[Block]:
     """`ABBA`: one block a letter, all that were planned."""
     return [

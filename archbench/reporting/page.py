@@ -71,7 +71,7 @@ def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[st
     places = {row_key(row): place for place, row in enumerate(rows)}
     return {
         "columns": [column.name for column in columns],
-        "scales": [METRICS[column.name].scale if column.name in METRICS else 1 for column in columns],
+        "scales": [_scale(column) for column in columns],
         "rows": [[_raw(row.get(column.name)) for column in columns] for row in rows],
         "names": [full_name(row) for row in rows],
         "latency": [latency(row) if row.get("latency_ms") is not None else "" for row in rows],
@@ -87,7 +87,17 @@ def _raw(value: Any) -> Any:
 
 def _limits(columns: Sequence[Column]) -> list[Column]:
     """What a limit can be set for: numbers that are typed as they are written."""
-    return [c for c in columns if c.numeric and not c.name.endswith("half_width")]
+    return [column for column in columns if column.numeric and not _metric(column).endswith("half_width")]
+
+
+def _metric(column: Column) -> str:
+    """What a column holds, on whichever device."""
+    return column.name.partition("@")[0]
+
+
+def _scale(column: Column) -> float:
+    name = _metric(column)
+    return METRICS[name].scale if name in METRICS else 1
 
 
 def _style() -> str:

@@ -71,7 +71,7 @@ def review(
         title=table.title,
         question=_question(table, header),
         answers=(
-            *_fastest(table.rows, ties),
+            *fastest_of(table.rows, ties),
             *_cheapest(table.rows, by),
             *_reference(table.rows, by),
             *_rest(best, by),
@@ -85,7 +85,7 @@ def review(
         table=table,
         ties=ties,
         failures=failures(table.rows),
-        measured_on=((measured_title(header), facts(header, records)),),
+        measured_on=((began(header), facts(header, records)),),
         precision=tuple(said for said in table.caption if said not in table.distrust),
         distrust=table.distrust,
     )
@@ -105,7 +105,8 @@ def _question(table: Table, header: Mapping[str, Any]) -> str:
     return f"{which}, given what it costs?{differ}{allowed}" if count != 1 else f"{which}?{allowed}"
 
 
-def _fastest(rows: Sequence[Row], ties: Ties) -> Facts:
+def fastest_of(rows: Sequence[Row], ties: Ties) -> Facts:
+    """Who is fastest, and how sure that is; nothing where nothing was measured."""
     best = decision.fastest(rows)
     if best is None:
         return ()
@@ -286,9 +287,8 @@ def failures(rows: Sequence[Row]) -> Facts:
     )
 
 
-def measured_title(header: Mapping[str, Any]) -> str:
-    began = datetime.fromtimestamp(header["created_ns"] // NS_PER_S, UTC)
-    return f"Begun {began:%Y-%m-%d %H:%M} UTC"
+def began(header: Mapping[str, Any]) -> str:
+    return f"begun {datetime.fromtimestamp(header['created_ns'] // NS_PER_S, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def facts(header: Mapping[str, Any], records: Sequence[Record]) -> Facts:
@@ -296,7 +296,7 @@ def facts(header: Mapping[str, Any], records: Sequence[Record]) -> Facts:
     environment = header["environment"]
     given = {
         "device": environment["device"],
-        "GPU": ", ".join(str(gpu["name"]) for gpu in environment["gpus"]),
+        "GPU": (environment.get("gpu") or {}).get("name"),
         "driver": environment.get("driver"),
         "processor": f"{environment['cpu']}, {environment['cores']} cores",
         "memory": f"{units.gib(environment['memory_bytes'])} GiB" if environment.get("memory_bytes") else None,

@@ -116,7 +116,7 @@ class Run:
         self.folder.write("table.csv", csv_file.render(self.view))
         verdicts = self.verdict_view
         compared = "\n" + markdown.render(verdicts) if verdicts else ""
-        self.folder.write("report.md", markdown.render(self.view) + compared)
+        self.folder.write("report.md", markdown.render(self.view, limit=markdown.COMMENT - len(compared)) + compared)
         self.folder.write("report.html", page.render(self.review))
 
 
