@@ -102,3 +102,15 @@ def two_hundred(results: Path, folder: Path, **given: Any) -> Run:
     timed = records[:40] + records[41:77] + records[78:]
     milliseconds = {each.id: each.exact["macs"] / 40e9 + each.exact["kernels"] * 0.006 for each in timed if each.exact}
     return stored(results, spec, records, milliseconds, **given)
+
+
+def evil(results: Path, names: list[str], **given: Any) -> Run:
+    """A run whose variants, axis values and reasons are called so, by somebody who means no good."""
+    spec = write_spec(results, "archbench: 1\nname: evil\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n")
+    real = priced(spec)[0]
+    records = [
+        replace(real, id=f"{place:016}", name=name, axes={"module": name, f"neck.{name}": place}, reference=place == 0)
+        for place, name in enumerate(names)
+    ]
+    milliseconds = {each.id: 5.0 + place for place, each in enumerate(records[:-1])}
+    return stored(results, spec, [replace(each, warnings=(each.name,)) for each in records], milliseconds, **given)

@@ -18,6 +18,7 @@ from archbench.reporting.palette import NAMES
 SVG = "{http://www.w3.org/2000/svg}"
 NOISE = ("class", "role", "aria-roledescription", "aria-hidden", "font-family", "stroke-miterlimit", "pointer-events")
 PLAIN = {"opacity": "1", "stroke-width": "1", "fill-opacity": "1", "stroke-opacity": "1"}  # what they are anyway
+GUIDES = ("axis", "legend")
 DIGITS = re.compile(r"(\d+\.\d\d)\d+")
 PIXELS = 2  # of a PNG for each unit of the drawing
 
@@ -57,8 +58,9 @@ def _prune(parent: ElementTree.Element) -> None:
 
 
 def _describe(element: ElementTree.Element) -> None:
-    """What Vega tells a screen reader of a mark is shown to whoever points at it, too."""
-    if said := element.attrib.pop("aria-label", None):
+    """What Vega tells a screen reader of a mark is shown to whoever points at it, too; axes and legends say it themselves."""
+    said = element.attrib.pop("aria-label", None)
+    if said and element.get("aria-roledescription") not in GUIDES:
         title = ElementTree.Element(f"{SVG}title")
         title.text = said
         element.insert(0, title)

@@ -71,7 +71,7 @@ def _along(table: Table, rows: Sequence[Row], axis: Column, cost: str) -> Chart:
     joined: Layer = {"data": {"values": values}, "mark": {"type": "line", "color": SERIES[0], "aria": False}}
     dots: Layer = {
         "data": {"values": values},
-        "mark": {"type": "point", "filled": True, "size": 60, "color": SERIES[0]},
+        "mark": {"type": "point", "filled": True, "size": 60, "color": SERIES[0], "opacity": 1},
     }
     layers = [
         *([joined | {"encoding": {"x": x, "y": y}}] if axis.numeric else []),
@@ -196,7 +196,7 @@ def _effects(rows: Sequence[Row], axes: Sequence[Column], cost: str) -> Chart | 
         },
         {
             "data": {"values": values},
-            "mark": {"type": "point", "filled": True, "size": 80},
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
             "encoding": {"x": x, "y": y, "color": color, "description": {"field": "said"}},
         },
     ]

@@ -70,7 +70,6 @@ def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[st
     """What the script sorts, limits and names the fastest by: raw values, and the places of the rows each is tied with."""
     places = {row_key(row): place for place, row in enumerate(rows)}
     return {
-        "columns": [column.name for column in columns],
         "scales": [_scale(column) for column in columns],
         "rows": [[_raw(row.get(column.name)) for column in columns] for row in rows],
         "names": [full_name(row) for row in rows],
@@ -85,9 +84,10 @@ def _raw(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else visible(units.plain(value), LONGEST)
 
 
-def _limits(columns: Sequence[Column]) -> list[Column]:
-    """What a limit can be set for: numbers that are typed as they are written."""
-    return [column for column in columns if column.numeric and not _metric(column).endswith("half_width")]
+def _limits(columns: Sequence[Column]) -> list[tuple[int, Column]]:
+    """What a limit can be set for, by its place: numbers that are typed as they are written."""
+    numbers = ((place, column) for place, column in enumerate(columns) if column.numeric)
+    return [(place, column) for place, column in numbers if not _metric(column).endswith("half_width")]
 
 
 def _metric(column: Column) -> str:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import re
+import tempfile
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 from rich.console import Console
 from runs_on_disk import COUNTS, record, summary
 
-from archbench.reporting import csv_file, markdown, terminal
+from archbench import units
+from archbench.design.document import visible
+from archbench.reporting import csv_file, latex, markdown, page, parquet_file, terminal
 from archbench.reporting.formats import RENDERERS
 from archbench.reporting.frame import frame
+from archbench.reporting.review import Review
 from archbench.reporting.tables import Table, build
 from archbench.reporting.times import Times
 
@@ -111,6 +122,180 @@ def test_csv_runs_nothing_in_a_spreadsheet_and_keeps_numbers_as_they_are() -> No
         assert not any(re.match(r"[=+\-@\t\r]", cell) for cell in cells.values())
     assert read[0]["name"] == "'=cmd()"
     assert list(csv.DictReader(io.StringIO(csv_file.render(sweep()))))[1]["score"] == "-1.5"
+
+
+def read_parquet(table: Table) -> list[dict[str, Any]]:
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(parquet_file.render(table))
+        file.flush()
+        read = duckdb.read_parquet(file.name)
+        return [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
+
+
+def test_parquet_reads_back_as_the_rows_with_their_types() -> None:
+    table = sweep()
+    for row, read in zip(table.rows, read_parquet(table), strict=True):
+        for column in table.columns:
+            value = row.get(column.name)
+            assert read[column.name] == (units.plain(value) if column.holds == "text" and value is not None else value)
+            assert type(read[column.name]) in (type(value), str)
+        assert json.loads(read["kind"]) == row["kind"]
+
+
+def test_parquet_keeps_a_name_as_it_is_and_a_path_never_commands_the_query() -> None:
+    text = [name.encode(errors="backslashreplace").decode() for name in EVIL]
+    assert [row["name"] for row in read_parquet(named(EVIL))] == text
+    axes = {"a'); DROP TABLE x; --": 1, 'b" AS c, "': 2, "neck.c": 3}
+    read = read_parquet(build([record("a", axes=axes)], Times(), reference=None, title="it's"))[0]
+    assert [read[path] for path in axes] == [1, 2, 3]
+
+
+def test_parquet_of_one_table_is_the_same_bytes() -> None:
+    assert parquet_file.render(sweep()) == parquet_file.render(sweep())
+
+
+def test_parquet_of_no_rows_has_its_columns() -> None:
+    table = build([], Times(), reference=None)
+    assert read_parquet(table) == []
+    assert len(parquet_file.render(table)) > 0
+
+
+LATEX = {command: character for character, command in latex.SPECIAL.items()}
+
+
+def latex_cells(line: str) -> list[str]:
+    """What LaTeX sets: a cell's commands read back as the characters they print."""
+    commands = re.compile("|".join(map(re.escape, sorted(LATEX, key=len, reverse=True))))
+    assert line.endswith(r" \\")
+    return [commands.sub(lambda found: LATEX[found[0]], cell) for cell in line[:-3].split(" & ")]
+
+
+def latex_lines(table: Table) -> list[str]:
+    body = latex.render(table).split("\\toprule\n")[1].split("\\bottomrule")[0]
+    return [line for line in body.splitlines() if line != r"\midrule"]
+
+
+def test_latex_reads_back_as_what_a_person_reads() -> None:
+    table = sweep()
+    heading, *lines = latex_lines(table)
+    shown = [column for column in table.columns if column.label in latex_cells(heading)]
+    assert [column.label for column in shown] == latex_cells(heading)
+    assert {"name", "macs", "latency_ms", "half_width", "pareto", "score", "reason"} <= {
+        column.name for column in shown
+    }
+    for row, line in zip(table.rows, lines, strict=True):
+        assert latex_cells(line) == [column.text(row) for column in shown]
+
+
+def test_latex_does_nothing_that_a_name_asks_for() -> None:
+    """A row is a line; what commands is a command of ours, and no row begins with what ends the row before it otherwise."""
+    evil = [*EVIL, r"\input{/etc/passwd}", "50% off", "$x$", "{", "}", "a & b", r"a \\ b", "[1cm]", "--", "^^M", "~"]
+    _, *lines = latex_lines(named(evil))
+    assert len(lines) == len(evil)
+    ours = re.compile("|".join(map(re.escape, sorted(LATEX, key=len, reverse=True))))
+    for line in lines:
+        left = ours.sub("", line[: -len(r" \\")])
+        assert not re.search(r"[\\{}$%#^~_`<>|\[\]*\"\u202e\x1b]|--", left), line
+        assert left.count("&") == latex_lines(named(evil))[0].count(" & ")
+    comments = [line for line in latex.render(named(evil)).splitlines() if line.startswith("%")]
+    assert "% " + r"\input{/etc/passwd}" in comments
+
+
+class Cells(HTMLParser):
+    """The cells of the page's table, by row, as a browser's text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.inside, self.open = False, False
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.inside = self.inside or (tag == "table" and ("id", "variants") in attributes)
+        if self.inside and tag == "tr":
+            self.rows.append([])
+        if self.inside and tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = self.inside and tag != "table"
+        self.open = self.open and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.rows[-1][-1] += data
+
+
+def html_rows(table: Table) -> list[list[str]]:
+    cells = Cells()
+    cells.feed(page.render(Review("t", "q", (), (), (), table)))
+    return cells.rows
+
+
+def test_html_reads_back_as_what_a_person_reads() -> None:
+    table = sweep()
+    heading, *rows = html_rows(table)
+    shown = [column for column in table.columns if column.label in heading]
+    assert [column.label for column in shown] == heading
+    assert {"name", "id", "macs", "latency_ms", "pareto", "score", "reason"} <= {column.name for column in shown}
+    assert rows == [[column.text(row) for column in shown] for row in table.rows]
+
+
+def test_html_shows_a_name_and_does_nothing_else_with_it() -> None:
+    _, *rows = html_rows(named(EVIL))
+    assert [cells[0] for cells in rows] == [visible(name, 1000) for name in EVIL]
+    text = page.render(Review(EVIL[6], EVIL[6], ((EVIL[6], EVIL[6]),), (), (), named(EVIL)))
+    assert "<script>" not in text.replace('<script>"use strict"', "").replace("<script>\n", "")
+    assert not re.search("[\u202e\x1b\ud800]", text)
+
+
+def test_the_data_of_the_page_end_no_element() -> None:
+    told = page.embedded({"a": "</script><!--", "b": [1, None, True, "\u2028"]})
+    assert "<" not in told
+    assert ">" not in told
+    assert told.isascii()
+    assert json.loads(told) == {"a": "</script><!--", "b": [1, None, True, "\u2028"]}
+
+
+def test_the_policy_allows_our_script_and_style_by_their_hash_alone() -> None:
+    text = page.render(Review("t", "q", (), (), (), sweep()))
+    policy = unescape(re.search(r'Content-Security-Policy" content="(.*?)"', text)[1])  # type: ignore[index]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    for kind, element in (("script-src", "<script>"), ("style-src", "<style>")):
+        content = text.split(element)[1].split("</")[0]
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert rules[kind] == f"'sha256-{digest}'"
+    assert not re.search(r"""\s(on\w+|style|src|href)=""", text.split("<script>")[0])
+
+
+def test_markdown_fits_a_comment_and_keeps_the_front_the_reference_and_failures_longest() -> None:
+    records = [
+        record(
+            str(n),
+            name=f"variant {n:04} " + "w" * 60,
+            reference=n == 1500,
+            status="failed" if n == 1600 else "measured",
+        )
+        for n in range(2000)
+    ]
+    table = build(records, Times(), reference=None, notes=("the last line",))
+    rows = tuple(row | {"pareto": place == 1999} for place, row in enumerate(table.rows))
+    text = markdown.render(replace(table, rows=rows))
+    assert 50_000 < len(text) <= 65_536
+    assert all(f"variant {n:04}" in text for n in (0, 1500, 1600, 1999))
+    left = re.search(r"([\d,]+) of 2,000 rows are left out", text)
+    assert left is not None
+    assert text.count("| variant ") == 2000 - int(left[1].replace(",", ""))
+    assert text.endswith("- the last line\n")
+    assert len(markdown.render(table, limit=9000)) <= 9000
+
+
+def test_markdown_whose_caption_alone_is_too_long_is_cut_at_a_line() -> None:
+    table = build([record("a")], Times(), reference=None, notes=tuple(f"note {n}" for n in range(20_000)))
+    text = markdown.render(table)
+    assert len(text) <= 65_536
+    assert text.endswith("- the rest is left out, to fit a comment; csv has all\n")
 
 
 def cells_of(line: str) -> list[str]:

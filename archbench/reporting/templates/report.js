@@ -27,9 +27,9 @@
   }));
 
   const within = (row) => {
-    const column = data.columns.indexOf(limited.value);
     const most = Number(limit.value.replace(",", "."));
-    if (column < 0 || limit.value.trim() === "" || Number.isNaN(most)) return true;
+    if (limited.value === "" || limit.value.trim() === "" || Number.isNaN(most)) return true;
+    const column = Number(limited.value);
     return row.values[column] !== null && row.values[column] / data.scales[column] <= most;
   };
 

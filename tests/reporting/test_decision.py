@@ -1,0 +1,121 @@
+"""The line of the best, its steps, budgets and ties, against arithmetic written out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from runs_on_disk import COUNTS, record, summary, whole_round
+
+from archbench.reporting import decision
+from archbench.reporting.decision import Terms
+from archbench.reporting.stats import summarise, ties
+from archbench.reporting.tables import Row, build
+from archbench.reporting.times import Times
+
+
+def rows(**milliseconds: float | None) -> list[Row]:
+    """A, B, C ... of 10, 20, 30 ... GMACs, that took so long; the first is the reference."""
+    records = [
+        record(name, exact=COUNTS | {"macs": place * 10 * 10**9}, reference=place == 1)
+        for place, name in enumerate(milliseconds, 1)
+    ]
+    first = next(iter(milliseconds.values())) or 1.0
+    told = {(name, 0): summary(ms, ratio=ms / first) for name, ms in milliseconds.items() if ms is not None}
+    return list(build(records, Times({"request": told}), reference=(records[0].id, 0)).rows)
+
+
+def names(found: Any) -> list[str]:
+    return [row["name"] for row in found]
+
+
+def test_the_line_leaves_out_what_is_beaten_in_both_and_what_was_not_measured() -> None:
+    assert names(decision.line(rows(a=1.0, b=3.0, c=2.0, d=None, e=5.0), "latency_ms", "macs")) == ["a", "c", "e"]
+
+
+def test_of_equals_the_first_is_on_the_line() -> None:
+    found = rows(a=1.0, b=2.0)
+    assert names(decision.line([*found, found[1] | {"name": "twin"}], "latency_ms", "macs")) == ["a", "b"]
+
+
+def test_a_step_says_what_it_costs_and_gives_more_and_whether_the_two_are_told_apart() -> None:
+    close = {("a", 0): frozenset({("b", 0)}), ("b", 0): frozenset({("a", 0)})}
+    first, second, third = decision.steps(rows(a=1.0, b=1.5, c=6.0), Terms("latency_ms", "macs"), close)
+    assert (first.cost_more, first.gain_more, first.sure) == (None, None, None)
+    assert (second.cost_more, second.gain_more, second.factor, second.sure) == (0.5, 10**10, 1.5, False)
+    assert (third.cost_more, third.factor, third.sure) == (4.5, 4.0, None)  # c has no interval
+
+
+def test_a_long_line_is_thinned_to_what_is_taken_in_with_its_ends_and_the_reference() -> None:
+    long = [row | {"name": str(n), "reference": n == 7} for n, row in enumerate(rows(a=1.0) * 100)]
+    kept = [int(name) for name in names(decision.thinned(long))]
+    assert (kept[0], kept[-1], len(kept)) == (0, 99, 13)
+    assert 7 in kept
+
+
+def test_terms_are_latency_for_score_with_macs_in_the_place_of_what_is_missing() -> None:
+    timed, priced = rows(a=1.0, b=2.0), rows(a=None, b=None)
+    scored = [row | {"score": 40.0} for row in timed]
+    assert decision.terms(timed) == Terms("latency_ms", "macs")
+    assert decision.terms(scored) == Terms("latency_ms", "score")
+    assert decision.terms(priced) == Terms("peak_bytes", "macs")
+    assert decision.terms([row | {"score": 40.0} for row in priced]) == Terms("macs", "score")
+
+
+def test_the_fastest_is_by_the_fits_ratio_as_ranks_are_and_by_latency_where_a_ratio_is_missing() -> None:
+    found = rows(a=2.0, b=1.9)
+    disagreeing = [found[0] | {"ratio": 1.0}, found[1] | {"ratio": 1.1}]
+    assert names([decision.fastest(disagreeing)]) == ["a"]
+    assert names([decision.fastest([disagreeing[0], found[1] | {"ratio": None}])]) == ["b"]
+    assert decision.fastest(rows(a=None)) is None
+
+
+def test_a_ladder_names_the_fastest_within_each_budget_and_joins_rungs_that_say_the_same() -> None:
+    """10, 20, 30 G in 5, 3, 4 ms: a within 10 G, then b; c, the largest, is never the fastest."""
+    close = {("b", 0): frozenset({("c", 0)}), ("c", 0): frozenset({("b", 0)})}
+    found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), close)
+    told = [(rung.least / 1e9, rung.most / 1e9, rung.row["name"], names(rung.ties)) for rung in found]
+    assert told == [(10, 15, "a", []), (20, 25, "b", []), (30, 30, "b", ["c"])]
+    assert [rung.among for rung in found] == [(1, 1), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(("low", "high"), [(87.7e9, 144.3e9), (1e9, 36e9), (10, 10), (5, 6), (1, 1e6)])
+def test_budgets_are_few_round_numbers_that_hold_all(low: float, high: float) -> None:
+    found = decision.round_numbers(low, high)
+    assert low <= found[0]
+    assert high <= found[-1]
+    assert 1 <= len(found) <= 9
+    assert found == sorted(found)
+
+
+def test_ties_are_the_pairs_whose_interval_of_the_ratio_holds_one() -> None:
+    """Three generations in which A and B swap places and C is twice as slow: of each other's A and B, of nobody's C."""
+    blocks = [
+        each
+        for generation, (a, b) in enumerate([(1.0, 1.1), (1.1, 1.0), (1.05, 1.05)], 1)
+        for each in whole_round("ABCCBA", {"A": a, "B": b, "C": 2.1}, generation=generation)
+    ]
+    a, b, c = (("A", 0), ("B", 0), ("C", 0))
+    assert ties(blocks) == {a: {b}, b: {a}, c: frozenset()}
+    ranks = {key: each.rank for key, each in summarise(blocks, a).items()}
+    assert ranks[a] == ranks[b] != ranks[c]
+
+
+def test_the_border_of_a_tie_is_the_interval_the_table_prints() -> None:
+    """B is a tie of A iff ln(ratio) is within ln(1 + half-width) of the ratio, both from the table."""
+    for slower in (1.001, 1.01, 1.02, 1.03, 1.05, 1.1):
+        blocks = [
+            each
+            for generation, off in enumerate((0.99, 1.0, 1.02), 1)
+            for each in whole_round("ABBA", {"A": 1.0, "B": slower * off}, generation=generation)
+        ]
+        told = summarise(blocks, ("A", 0))[("B", 0)]
+        assert told.ratio is not None
+        assert told.ratio_half_width is not None
+        tie = abs(math.log(told.ratio)) <= math.log1p(told.ratio_half_width)
+        assert (("B", 0) in ties(blocks)["A", 0]) == tie
+
+
+def test_one_generation_ties_nobody() -> None:
+    assert ties(whole_round("ABBA", {"A": 1.0, "B": 1.0})) == {}

@@ -1,0 +1,165 @@
+"""The page of a 200-variant run as a browser shows it: offline, sorted, limited, drawn, wide, narrow, dark, printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium, colors, opened
+from made_runs import ENVIRONMENT, evil, two_hundred
+
+from archbench.reporting.palette import DARK, LIGHT
+from archbench.reporting.runs import Run
+
+CHARTS = ("latency", "memory", "where_macs", "where_params", "axes")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    yield from chromium()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    made = two_hundred(folder / "results", folder)
+    made.write()
+    return made
+
+
+@pytest.fixture(scope="module")
+def path(run: Run) -> Path:
+    return run.folder.path / "report.html"
+
+
+def shown(page: Any, column: str) -> list[str]:
+    """The cells of one column of the table, as far as a person sees its rows."""
+    place = page.locator("#variants th button").all_inner_texts().index(column) + 1
+    return [
+        text.strip() for text in page.locator(f"#variants tbody tr:visible td:nth-child({place})").all_inner_texts()
+    ]
+
+
+def test_two_hundred_variants_are_under_one_and_a_half_mebibytes(path: Path, run: Run) -> None:
+    assert len(run.view.rows) == 200
+    assert path.stat().st_size < 1.5 * 2**20
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_chart_is_drawn_in_the_colours_of_the_theme(browser: Any, path: Path, *, dark: bool) -> None:
+    theme = DARK if dark else LIGHT
+    with opened(browser, path, dark=dark) as page:
+        assert page.locator("figure svg").count() == len(CHARTS)
+        for name in CHARTS:
+            found = colors(page.locator(f"#chart-{name} svg"))
+            paper = tuple(bytes.fromhex(theme["paper"][1:]))
+            marks = [
+                tuple(bytes.fromhex(color[1:])) for key, color in theme.items() if key.startswith(("series", "ramp"))
+            ]
+            assert found.pop(paper, 0) > sum(found.values())
+            assert max(found.get(mark, 0) for mark in marks) > 100, name
+
+
+def test_pointing_at_a_mark_tells_whose_it_is_and_what_it_costs(browser: Any, path: Path, run: Run) -> None:
+    with opened(browser, path) as page:
+        told = page.locator("#chart-latency svg title").all_text_contents()
+    measured = [row for row in run.view.rows if row["latency_ms"] is not None]
+    assert sorted(text.split(";")[0] for text in told) == sorted(row["name"] for row in measured)
+    assert all("latency ms" in text and "± 95% ±" in text for text in told)
+
+
+def test_words_leave_the_rows_that_have_them_all(browser: Any, path: Path, run: Run) -> None:
+    with opened(browser, path) as page:
+        page.fill("#words", "depth=18 P6P7")
+        names = shown(page, "name")
+    expected = [row["name"] for row in run.view.rows if "depth=18," in row["name"] and "p6p7" in row["name"]]
+    assert names == expected
+    assert len(names) == 20
+
+
+def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, path: Path, run: Run) -> None:
+    """As the records have it: the least of the fit's ratios, its interval, and the pairs whose ratio could be 1."""
+    with opened(browser, path) as page:
+        page.select_option("#limited", label="MACs G")
+        page.fill("#limit", "15")
+        page.fill("#words", "depth=50")
+        said, names = page.inner_text("#found"), shown(page, "name")
+    within = [row for row in run.view.rows if row["macs"] <= 15e9 and row["backbone.depth"] == 50 and row["latency_ms"]]
+    best = min(within, key=lambda row: float(row["ratio"]))
+    keys = run.ties[best["id"], 0]
+    tied = [row["name"] for row in within if (row["id"], 0) in keys]
+    assert len(within) <= len(names) < 40
+    assert f"fastest: {best['name']}, {best['latency_ms']:.3f} ms ±{100 * best['half_width']:.1f}%" in said
+    assert all(name in said for name in tied[:4])
+    assert ("cannot be told from" in said) == bool(tied)
+
+
+def test_a_click_sorts_a_second_one_turns_it_round_and_nulls_stay_last(browser: Any, path: Path) -> None:
+    with opened(browser, path) as page:
+        head = page.locator("#variants th button", has_text="latency ms")
+        head.click()
+        rising = shown(page, "latency ms")
+        head.click()
+        falling = shown(page, "latency ms")
+    assert rising[-2:] == falling[-2:] == ["-", "-"]
+    numbers = [float(text) for text in rising[:-2]]
+    assert numbers == sorted(numbers)
+    assert [float(text) for text in falling[:-2]] == sorted(numbers, reverse=True)
+
+
+def test_columns_for_the_curious_wait_until_they_are_asked_for(browser: Any, path: Path) -> None:
+    with opened(browser, path) as page:
+        before = page.locator("#variants th:visible").count()
+        page.check("#more")
+        assert page.locator("#variants th:visible").count() > before
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_no_wider_than_the_screen(browser: Any, path: Path, width: int) -> None:
+    with opened(browser, path, width=width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for name in CHARTS:
+            box = page.locator(f"#chart-{name} svg").bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+
+
+def test_printed_it_has_every_row_and_chart_on_light_paper_and_no_controls(browser: Any, path: Path) -> None:
+    with opened(browser, path, width=700, dark=True) as page:
+        page.emulate_media(media="print")
+        assert not page.locator(".controls").is_visible()
+        assert page.locator("#variants tbody tr:visible").count() == 200
+        assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 700
+        paper = tuple(bytes.fromhex(LIGHT["paper"][1:]))
+        assert colors(page.locator("#chart-latency svg"))[paper] > 1000
+        assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_it_is_read_without_any_script(browser: Any, path: Path, run: Run) -> None:
+    with opened(browser, path, java_script_enabled=False) as page:
+        assert len(shown(page, "name")) == 200
+        text = page.inner_text("body")
+    failed = [row for row in run.view.rows if row["status"] == "failed"]
+    assert len(failed) == 2
+    assert all(row["name"] in text for row in failed)
+    assert "out of memory: 81 GiB were asked for, 79 are there" in text
+    assert "NVIDIA H100 80GB HBM3" in text
+
+
+EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "`'\"|=cmd()", "a\nb\u202egnp", "{{7*7}}"]
+
+
+def test_no_name_axis_or_fact_does_anything_on_the_page(browser: Any, tmp_path: Path) -> None:
+    made = evil(tmp_path, EVIL, environment=ENVIRONMENT | {"cpu": EVIL[0], "commit": EVIL[1]}, name=EVIL[1])
+    made.write()
+    path = made.folder.path / "report.html"
+    with opened(browser, path) as page:
+        page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+        assert page.locator("script").count() == 2
+        assert page.locator("img").count() == 0
+        names = shown(page, "name")
+    assert names == [*EVIL[:3], "a\\u000ab\\u202egnp", "{{7*7}}"]
+    assert "\u202e" not in path.read_text()
