@@ -102,7 +102,7 @@ def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, c
         "run.json",
     ]
     before = {path.name: path.read_bytes() for path in run.iterdir()}
-    for name in ("table.csv", "report.md"):
+    for name in ("table.csv", "report.md", "report.html"):
         (run / name).unlink()
     for text in (str(run), "sweep/@latest", "@latest", run.name):
         again = json.loads(said(capsys, "report", text, "--json").out)

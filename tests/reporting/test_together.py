@@ -1,0 +1,102 @@
+"""Several runs in one table: matched by id, a column a device, nothing of one run read as another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_runs import ENVIRONMENT, priced, stored, write_spec
+
+from archbench.reporting import csv_file, markdown, page, parquet_file, terminal
+from archbench.reporting.records import Record
+from archbench.reporting.runs import Run
+from archbench.reporting.together import labels, review_together, together
+
+CPU = ENVIRONMENT | {"device": "cpu", "gpus": [], "gpu": None}
+SPEC = (
+    "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128, 256]}\n"
+)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> list[Record]:
+    return priced(write_spec(tmp_path, SPEC))
+
+
+def run(folder: Path, records: list[Record], milliseconds: list[float], **given: Any) -> Run:
+    spec = write_spec(folder, SPEC)
+    told = {each.id: ms for each, ms in zip(records, milliseconds, strict=False)}
+    return stored(folder, spec, records, told, **given)
+
+
+def test_a_variant_is_one_row_with_its_latency_on_each_device_and_null_where_a_run_lacks_it(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    gpu = run(tmp_path, records, [1.0, 2.0, 3.0])
+    cpu = run(tmp_path, records[1:], [20.0, 30.0], environment=CPU)
+    table = together([gpu, cpu])
+    assert [row["name"] for row in table.rows] == [each.name for each in records]
+    for label, of in (("H100 80GB", gpu), ("EPYC 9654", cpu)):
+        alone = {row["id"]: row for row in of.view.rows}
+        for row in table.rows:
+            for name in ("latency_ms", "half_width", "ratio", "memory_bytes", "pareto"):
+                assert row[f"{name}@{label}"] == alone.get(row["id"], {}).get(name)
+    assert table.rows[0]["latency_ms@EPYC 9654"] is None
+    kinds = {column.name: column.kind for column in table.columns}
+    assert kinds["latency_ms@EPYC 9654"] == "measured"
+    assert kinds["macs"] == "exact"
+
+
+def test_exact_counts_stand_once_and_a_difference_between_versions_is_said(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    other = [replace(each, exact=dict(each.exact or {}) | {"kernels": 1}) for each in records[:1]] + records[1:]
+    same = together([run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0, 3.0])])
+    table = together([run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, other, [1.0, 2.0, 3.0])])
+    assert [column.name for column in table.columns].count("macs") == 1
+    assert table.rows[0]["kernels"] == (records[0].exact or {})["kernels"]
+    assert f"exact counts differ between the runs, the first is shown: {records[0].name}" in table.distrust
+    assert not any("differ" in said for said in same.caption)
+
+
+def test_runs_on_one_kind_of_device_are_told_apart_by_their_ids(tmp_path: Path, records: list[Record]) -> None:
+    runs = [run(tmp_path, records, [1.0, 2.0, 3.0]) for _ in range(2)]
+    assert labels(runs) == [f"H100 80GB ({each.folder.path.name[-4:]})" for each in runs]
+
+
+def test_a_failure_and_what_to_distrust_say_on_which_device(tmp_path: Path, records: list[Record]) -> None:
+    warned = [replace(records[0], warnings=("not steady",)), *records[1:]]
+    table = together([run(tmp_path, warned, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0], environment=CPU)])
+    assert (table.rows[2]["status"], table.rows[2]["latency_ms@H100 80GB"] is None) == ("failed", False)
+    assert table.rows[2]["reason"].startswith("EPYC 9654: out of memory")
+    assert f"H100 80GB: not steady ({records[0].name})" in table.distrust
+    assert "EPYC 9654: 1 of 3 failed" in table.distrust
+    assert set(table.distrust) <= set(table.caption)
+
+
+def test_every_format_takes_the_table_of_all(tmp_path: Path, records: list[Record]) -> None:
+    runs = [run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [9.0, 8.0, 7.0], environment=CPU)]
+    table = together(runs)
+    assert "latency_ms@EPYC 9654" in csv_file.render(table).splitlines()[0]
+    assert "latency ms, H100 80GB" in markdown.render(table)
+    assert parquet_file.render(table).startswith(b"PAR1")
+    assert {column.name for column in table.columns if column.priority == 1} == {
+        "latency_ms@H100 80GB",
+        "latency_ms@EPYC 9654",
+    }
+    assert terminal.fitting(table.columns, table.rows, 100)[0].name == "name"
+
+
+def test_the_page_of_all_names_the_fastest_on_each_device(tmp_path: Path, records: list[Record]) -> None:
+    runs = [run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [9.0, 8.0, 7.0], environment=CPU)]
+    review = review_together(runs)
+    told = dict(review.answers)
+    assert told["Fastest on H100 80GB"].startswith(f"{records[0].name}: ")
+    assert told["Fastest on EPYC 9654"].startswith(f"{records[2].name}: ")
+    points = review.charts[0].spec["layer"][1]["data"]["values"]
+    assert {point["color"] for point in points} == {"H100 80GB", "EPYC 9654"}
+    text = page.render(review)
+    assert "H100 80GB: begun" in text
+    assert text.count("<svg") == len(review.charts) == 2
