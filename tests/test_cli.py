@@ -96,10 +96,12 @@ def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, c
     assert {row["status"] for row in found["variants"]} == {"priced"}
     assert first.err.count("done ") == 4
     run = Path(found["run"])
-    assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) >= [
+    assert sorted(path.name for path in run.iterdir() if not path.name.startswith(".")) == [
         "records.jsonl",
+        "report.html",
         "report.md",
         "run.json",
+        "table.csv",
     ]
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     for name in ("table.csv", "report.md", "report.html"):

@@ -103,9 +103,10 @@ def scatter(table: Table, x: str, y: str, *, line: Sequence[Row] = ()) -> Layer 
 
 
 def drawn(rows: Sequence[Row]) -> list[Row]:
-    """The rows a chart shows: all, or of very many the front, the reference and every so manieth."""
+    """The rows a chart shows: all, or of very many the reference, every so manieth and, where it is short, the front."""
     step = -(-len(rows) // MOST_POINTS)
-    return [row for place, row in enumerate(rows) if place % step == 0 or row["pareto"] or row["reference"]]
+    short = sum(bool(row["pareto"]) for row in rows) <= MOST_POINTS
+    return [row for n, row in enumerate(rows) if n % step == 0 or row["reference"] or (short and row["pareto"])]
 
 
 def look_of(table: Table) -> Look:

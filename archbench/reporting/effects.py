@@ -27,6 +27,7 @@ from archbench.reporting.palette import INK, MUTED, PAPER, RAMP, SERIES
 from archbench.reporting.tables import Column, Row, Table
 
 MOST_CELLS = 14  # a side of a heatmap
+MOST_ALONG = 60  # places of a line with a label each
 MOST_VALUES = 40  # of all axes together, as a list of effects
 ROOM = 40  # pixels: a browser's letters may be wider than those the drawing was made with
 DARK_FROM = 4  # the shades of RAMP that take light letters
@@ -39,7 +40,7 @@ def chart(table: Table, cost: str) -> Chart | None:
     if not axes or len(rows) < 2:
         return None
     if len(axes) == 1:
-        return _along(table, rows, axes[0], cost)
+        return _along(table, rows, axes[0], cost) if len(rows) <= MOST_ALONG else None
     if len(axes) == 2 and _each_once(rows, axes) and max(len(choices(axis, rows)) for axis in axes) <= MOST_CELLS:
         return _heatmap(table, rows, axes, cost)
     return _effects(rows, axes, cost)

@@ -18,7 +18,7 @@ from archbench.errors import CannotMeasure
 from archbench.pricing.constraints import Priced
 from archbench.pricing.price import price
 from archbench.reporting import effects, where
-from archbench.reporting.charts import Chart, scatter
+from archbench.reporting.charts import Chart, drawn, scatter
 from archbench.reporting.drawing import inline, svg
 from archbench.reporting.figures import draw
 from archbench.reporting.palette import DARK, LIGHT
@@ -56,6 +56,15 @@ def test_a_scatter_has_every_variant_its_interval_the_line_and_the_reference_in_
 
 def test_a_chart_of_fewer_than_two_variants_is_none() -> None:
     assert scatter(table([{}], [1.0]), "macs", "latency_ms") is None
+
+
+def test_of_very_many_variants_a_chart_shows_some_and_the_reference_and_a_short_front_whole() -> None:
+    row = {"pareto": False, "reference": False}
+    rows = [row | {"n": n, "reference": n == 4999, "pareto": n in (3, 5)} for n in range(5000)]
+    kept = [each["n"] for each in drawn(rows)]
+    assert {3, 5, 4999} <= set(kept)
+    assert len(kept) == 1000 + 2  # every fifth, which 5 is one of, and the two others
+    assert len(drawn([each | {"pareto": True} for each in rows])) == 1001
 
 
 def test_where_the_cost_is_adds_up_to_what_it_costs() -> None:
