@@ -205,7 +205,10 @@ def _effects(rows: Sequence[Row], axes: Sequence[Column], cost: str) -> Chart | 
         value["place"] = place
     said = "least squares of the logarithm on all axes at once; 1 is the mean of an axis' values"
     return Chart(
-        "axes", f"What each axis does to {_quantity(cost)}", said, compose(layers, height=80 + 22 * len(order))
+        "axes",
+        f"What each axis does to {_quantity(cost)}",
+        said,
+        compose(layers, height=80 + 22 * len(order), left=ROOM),
     )
 
 

@@ -124,6 +124,10 @@ def test_the_page_is_no_wider_than_the_screen(browser: Any, path: Path, width: i
             box = page.locator(f"#chart-{name} svg").bounding_box()
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= width
+            for words in page.locator(f"#chart-{name} svg text").all():
+                place = words.bounding_box()
+                assert box["x"] <= place["x"] + 1
+                assert place["x"] + place["width"] <= box["x"] + box["width"] + 1
 
 
 def test_printed_it_has_every_row_and_chart_on_light_paper_and_no_controls(browser: Any, path: Path) -> None:
