@@ -119,3 +119,16 @@ def test_the_border_of_a_tie_is_the_interval_the_table_prints() -> None:
 
 def test_one_generation_ties_nobody() -> None:
     assert ties(whole_round("ABBA", {"A": 1.0, "B": 1.0})) == {}
+
+
+def test_two_that_no_chain_of_sessions_links_are_no_tie_however_alike() -> None:
+    """A and B in one group, C and D in another that shares nobody with it; all but B and D take as long."""
+    blocks = [
+        each
+        for generation, off in enumerate((0.99, 1.0, 1.02), 1)
+        for group, order in enumerate(("ABBA", "CDDC"))
+        for each in whole_round(
+            order, {"A": 1.0, "B": off, "C": 1.0, "D": off}, generation=generation, group=group, round=1
+        )
+    ]
+    assert ties(blocks) == {("A", 0): {("B", 0)}, ("B", 0): {("A", 0)}, ("C", 0): {("D", 0)}, ("D", 0): {("C", 0)}}
