@@ -73,7 +73,7 @@ class Select:
 
     minimize  names of metrics that are better small; with maximize empty too, what a report's front is over
     maximize  names of metrics that are better large
-    limit     how many are kept at most; null: the whole front
+    limit     how many are kept at most; null: 12
     """
 
     minimize: tuple[str, ...] = ()
