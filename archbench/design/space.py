@@ -85,7 +85,7 @@ def expand(spec: Spec) -> Space:
     reference = make(spec, spec.reference)
     kept = list(unique.values()) if reference.id in unique else [reference, *unique.values()]
     return Space(
-        variants=tuple(replace(v, reference=v.id == reference.id) for v in _named(kept, spec)),
+        variants=tuple(replace(v, reference=v.id == reference.id) for v in named(kept, spec)),
         raw=raw,
         excluded=raw - collapsed - len(candidates),
         duplicates=len(candidates) - len(unique),
@@ -181,7 +181,7 @@ def _value(config: Config, path: str) -> Any:
     return part.get(key, getattr(Workload(), key, None))
 
 
-def _named(variants: list[Variant], spec: Spec) -> list[Variant]:
+def named(variants: list[Variant], spec: Spec) -> list[Variant]:
     """Names from the axes: the last word of each path where that is enough, the part's family for its type.
 
     A variant of a spec without axes has the spec's name.

@@ -1,0 +1,63 @@
+"""How many variants there are at each step, from a spec's axes to the few that are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from archbench.design.space import Space, size
+from archbench.design.spec import Spec
+from archbench.pricing.constraints import Kept
+
+MANY = 4096  # variants; up to here each is priced by itself, without waiting for numpy
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """The counts of each step. Where no front was asked for its fields are null.
+
+    raw              spanned by the axes and includes, or drawn
+    excluded         by `exclude`
+    duplicates       the same network as another
+    collapsed_draws  of those drawn, the ones on a point drawn before
+    elsewhere        not looked at, by the command's `--where`
+    refused          for each constraint, those it was the first to refuse
+    kept             within the constraints
+    spared           1 where the reference is refused: it stays whatever it costs
+    front            of these on the Pareto front, which is over what `aims` says
+    chosen           of these taken to be measured, or shown
+    """
+
+    raw: int
+    excluded: int
+    duplicates: int
+    refused: Mapping[str, int]
+    kept: int
+    spared: int = 0
+    collapsed_draws: int = 0
+    elsewhere: int = 0
+    front: int | None = None
+    chosen: int | None = None
+    aims: str | None = None
+
+    @property
+    def variants(self) -> int:
+        """All that may be measured."""
+        return self.kept + self.spared
+
+    def as_json(self) -> dict[str, Any]:
+        """Every count; what was not asked for is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def is_many(spec: Spec) -> bool:
+    """Whether a spec is priced by columns and a few of its front stand for it: a large one, a drawn one, one that selects."""
+    return size(spec) > MANY or spec.sample is not None or spec.select is not None
+
+
+def funnel_of(space: Space, kept: Kept) -> Funnel:
+    """The steps of a spec whose variants are all there."""
+    within = len(space.variants) - sum(kept.refused.values())
+    spared = len(kept.priced) - within
+    return Funnel(space.raw, space.excluded, space.duplicates, dict(kept.refused), within, spared, space.collapsed)

@@ -1,0 +1,197 @@
+"""A whole space priced by columns: how many variants there are at each step, and the few worth a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archbench.design.expressions import Expression
+from archbench.design.points_of import Span
+from archbench.design.space import expand, make, named
+from archbench.design.spec import Spec
+from archbench.design.variant import Variant
+from archbench.errors import SpecError
+from archbench.pricing.constraints import Priced, first_broken, keep, names, price_all
+from archbench.pricing.funnel import Funnel, funnel_of
+from archbench.pricing.judging import Judge, PricedChunk
+from archbench.pricing.many import price_points
+from archbench.pricing.named_columns import NamedColumns
+from archbench.pricing.pareto_many import front_many
+from archbench.pricing.picked import Keys, Picked, Picker, lowest
+from archbench.pricing.selection import LIMIT, Aim, aims_of, described, thin
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which rows of a space are looked at, and which of them are shown.
+
+    where  looks only at rows where it is true
+    by     shows the rows with the least of it; null: those that stand for the front
+    limit  shows no more than so many; null: as the spec's select says, else LIMIT
+    """
+
+    where: Expression | None = None
+    by: Expression | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One row that is shown: its place among all rows, and its assignment."""
+
+    at: int
+    point: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PricedSpace:
+    """What became of a space. `reference_at` is the reference's place among all rows, null where it is not one of them."""
+
+    funnel: Funnel
+    aims: tuple[Aim, ...]
+    front: Picked
+    chosen: tuple[Chosen, ...]
+    reference_at: int | None
+
+
+class Sink(Protocol):
+    """Takes priced chunks as they come. Rows are counted through: those of the first chunk, those of the second, ..."""
+
+    def add(self, chunk: PricedChunk) -> None: ...
+
+
+def price_space(
+    spec: Spec, asked: Asked | None = None, sink: Sink | None = None, said: Callable[[int], None] = lambda rows: None
+) -> PricedSpace:
+    """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
+    asked, aims = asked or Asked(), aims_of(spec.select)
+    limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
+    span, judge = Span(spec), Judge(spec.constraints, asked.where)
+    reference = _Reference(span)
+    front = Picker(partial(_on_front, aims=aims))
+    least = Picker(partial(lowest, limit=limit))
+    for first, chunk in _numbered(_priced(span, judge, said)):
+        rows = np.flatnonzero(chunk.kept)
+        at = first + np.searchsorted(chunk.rows, rows)
+        points, columns = chunk.columns.points, chunk.columns
+        reference.look(first, chunk)
+        front.add(points, rows, [chunk.at(rows, columns[aim.metric]) for aim in aims], at)
+        if asked.by is not None:
+            least.add(points, rows, [chunk.at(rows, _numbers(asked.by, chunk))], at)
+        if sink is not None:
+            sink.add(chunk)
+    on_front = front.best()
+    shown = on_front.take(_thinned(on_front, aims, limit)) if asked.by is None else least.best()
+    funnel = _funnel(span, judge, len(on_front.at), len(shown.at))
+    return PricedSpace(funnel, aims, on_front, _chosen(shown), reference.at)
+
+
+def counted(spec: Spec) -> Funnel:
+    """How many variants there are at each step, and on the front."""
+    if "module" in (*spec.overrides, *paths(spec)):  # which has no price, and no columns
+        space = expand(spec)
+        return funnel_of(space, keep(price_all(space.variants), spec.constraints))
+    return price_space(spec).funnel
+
+
+class _Reference:
+    """Finds the row that has every axis as the reference has it; the span puts that first beside the grid."""
+
+    def __init__(self, span: Span) -> None:
+        beside = NamedColumns(span, span.extras, {})
+        columns = [beside.column(path) for path in paths(span.spec)]
+        self._wanted = [(c.path, repr(c.values[np.broadcast_to(c.codes, span.extras.shape)[0]])) for c in columns]
+        self.at: int | None = None
+
+    def look(self, first: int, chunk: PricedChunk) -> None:
+        """Look for it among the rows of a chunk, the first of which is number `first`."""
+        if self.at is None:
+            found = np.array(chunk.there)
+            for path, wanted in self._wanted:
+                column = chunk.columns.column(path)
+                found &= np.array([repr(value) == wanted for value in column.values])[column.codes]
+            if found.any():
+                self.at = first + int(np.searchsorted(chunk.rows, found.reshape(-1).argmax()))
+
+
+def paths(spec: Spec) -> tuple[str, ...]:
+    """Every dotted path that some variant of a spec sets: the columns of its table."""
+    assignments = (*spec.include, spec.reference)
+    along = (path for axis in spec.axes for path in axis.paths)
+    return tuple(dict.fromkeys([*along, *(path for given in assignments for path in given)]))
+
+
+def _priced(span: Span, judge: Judge, said: Callable[[int], None]) -> Iterator[PricedChunk]:
+    done = 0
+    for points in span.chunks():
+        costs = price_points(points, partial(make, span.spec))
+        yield judge(NamedColumns(span, points, costs))
+        said(done := done + points.size)
+
+
+def _numbered(chunks: Iterator[PricedChunk]) -> Iterator[tuple[int, PricedChunk]]:
+    """Each chunk with the number of its first row."""
+    first = 0
+    for chunk in chunks:
+        yield first, chunk
+        first += len(chunk.rows)
+
+
+def _on_front(keys: Keys, aims: Sequence[Aim]) -> NDArray[Any]:
+    return np.flatnonzero(front_many(keys, [aim.direction for aim in aims]))
+
+
+def _thinned(front: Picked, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
+    return thin(front.keys, [aim.direction for aim in aims], limit)
+
+
+def _numbers(by: Expression, chunk: PricedChunk) -> NDArray[Any]:
+    values = by.columns(chunk.columns, chunk.kept)
+    if values.dtype.kind not in "if":
+        raise SpecError(f"{by.text}: not a number, so rows have no order by it; name a metric", by.place)
+    return values
+
+
+def _chosen(shown: Picked) -> tuple[Chosen, ...]:
+    return tuple(Chosen(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
+
+
+def _funnel(span: Span, judge: Judge, front: int, chosen: int) -> Funnel:
+    spec, counts = span.spec, span.counts
+    (reference,) = price_all([make(spec, spec.reference)])
+    return Funnel(
+        raw=counts.raw,
+        excluded=counts.excluded,
+        duplicates=counts.duplicates,
+        collapsed_draws=counts.collapsed_draws,
+        refused=dict(judge.refused),
+        elsewhere=judge.elsewhere,
+        kept=judge.kept,
+        spared=int(first_broken(names(reference), spec.constraints) is not None),
+        front=front,
+        chosen=chosen,
+        aims=described(aims_of(spec.select)),
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row that is shown as a variant of its own, with its place among all rows; null for a reference that is none."""
+
+    at: int | None
+    priced: Priced
+
+
+def shown(spec: Spec, space: PricedSpace) -> tuple[Shown, ...]:
+    """The chosen rows as variants with names, ids and prices; the reference first where it is none of them."""
+    reference = make(spec, spec.reference)
+    made: list[tuple[int | None, Variant]] = [(chosen.at, make(spec, chosen.point)) for chosen in space.chosen]
+    if reference.id not in [variant.id for _, variant in made]:
+        made.insert(0, (space.reference_at, reference))
+    variants = named([replace(v, reference=v.id == reference.id) for _, v in made], spec)
+    return tuple(Shown(at, item) for (at, _), item in zip(made, price_all(variants), strict=True))

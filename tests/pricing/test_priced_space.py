@@ -1,0 +1,183 @@
+"""A space priced by columns against each of its variants expanded, priced and held against the constraints by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archbench.design.expressions import compile_expression
+from archbench.design.space import expand
+from archbench.design.spec import Spec, read_spec
+from archbench.errors import SpecError
+from archbench.metrics import EXACT
+from archbench.pricing.constraints import Priced, keep, names, price_all
+from archbench.pricing.funnel import Funnel, funnel_of, is_many
+from archbench.pricing.pareto import front
+from archbench.pricing.priced_space import Asked, PricedSpace, counted, price_space, shown
+
+SPEC = """\
+archbench: 1
+name: small
+base: R-18-FPN
+input: {height: 64, width: 96}
+axes:
+  backbone.depths: {product: [[1, 2], [2, 3], [2], [1, 2]]}
+  backbone.width: [0.5, 0.75, 1.0]
+  neck.channels: [64, 192, 256]
+  top_block.type: [none, maxpool, p6p7]
+  top_block.source: {values: [c5, p5], when: top_block.type == 'p6p7'}
+exclude:
+  - {neck.channels: 64, top_block.type: none}
+include:
+  - {neck.channels: 320, backbone.norm: batch}
+reference: {backbone.depths: [2, 2, 2, 2], backbone.width: 1.0}
+constraints: [gmacs < 0.5, backbone.width < 1 or neck.channels != 192]
+select: {minimize: [acts, peak_bytes], maximize: [macs], limit: 6}
+"""
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Spec:
+    path = tmp_path_factory.mktemp("specs") / "small.yaml"
+    path.write_text(SPEC)
+    return read_spec(path)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(spec: Spec) -> list[Priced]:
+    return price_all(expand(spec).variants)
+
+
+@pytest.fixture(scope="module")
+def space(spec: Spec) -> PricedSpace:
+    return price_space(spec)
+
+
+def within(priced: list[Priced], spec: Spec) -> list[Priced]:
+    return [item for item in priced if all(c.evaluate(names(item)) for c in spec.constraints)]
+
+
+def on_front(priced: list[Priced]) -> list[Priced]:
+    costs = [item.cost for item in priced]
+    points = [(cost.acts, cost.peak_bytes, cost.macs) for cost in costs if cost]
+    return [item for item, is_on in zip(priced, front(points, ["min", "min", "max"]), strict=True) if is_on]
+
+
+def test_every_step_counts_what_going_through_the_variants_counts(
+    spec: Spec, one_by_one: list[Priced], space: PricedSpace
+) -> None:
+    whole = expand(spec)
+    by_hand = funnel_of(whole, keep(one_by_one, spec.constraints))
+    found = space.funnel
+    for step in ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants"):
+        assert getattr(found, step) == getattr(by_hand, step), step
+    assert found.refused["backbone.width < 1 or neck.channels != 192"] == 8 * 4  # depths, top blocks; all under 0.5 G
+    assert min(found.refused.values()) > 0
+    assert found.excluded == 8 * 3
+
+
+def test_the_front_is_that_of_the_variants_within_the_constraints(
+    spec: Spec, one_by_one: list[Priced], space: PricedSpace
+) -> None:
+    expected = on_front(within(one_by_one, spec))
+    assert space.funnel.front == len(expected) == len(space.front.at)
+    points = [space.front.points.assignment(row) for row in range(len(space.front.at))]
+    written = {repr(sorted(point.items())) for point in points}
+    assert len(written) == len(points)
+    costs = {(i.cost.acts, i.cost.peak_bytes, i.cost.macs) for i in expected if i.cost}
+    assert set(zip(*(key.tolist() for key in space.front.keys), strict=True)) == costs
+
+
+def test_what_is_shown_is_on_the_front_as_many_as_asked_and_the_reference_beside(
+    spec: Spec, one_by_one: list[Priced], space: PricedSpace
+) -> None:
+    rows = shown(spec, space)
+    front_ids = {item.variant.id for item in on_front(within(one_by_one, spec))}
+    references = [row for row in rows if row.priced.variant.reference]
+    assert len(references) == 1
+    others = [row for row in rows if not row.priced.variant.reference]
+    assert {row.priced.variant.id for row in others} < front_ids
+    assert space.funnel.chosen == 6
+    assert len({row.priced.variant.name for row in rows}) == len(rows)
+
+
+def test_the_reference_is_shown_even_where_the_constraints_refuse_it(spec: Spec, space: PricedSpace) -> None:
+    reference = next(row for row in shown(spec, space) if row.priced.variant.reference)
+    assert not all(constraint.evaluate(names(reference.priced)) for constraint in spec.constraints)
+    assert space.funnel.spared == 1
+    assert reference.priced.variant.axes["backbone.depths"] == [2, 2, 2, 2]
+    assert reference.at is not None
+
+
+def test_where_leaves_out_rows_and_by_orders_them(spec: Spec, one_by_one: list[Priced]) -> None:
+    text = "mparams < 6 and top_block.type != 'none' and backbone.stem_channels == 64"
+    asked = Asked(compile_expression(text), compile_expression("-macs"), 5)
+    space = price_space(spec, asked)
+    inside = [item for item in within(one_by_one, spec) if asked.where and asked.where.evaluate(names(item))]
+    assert space.funnel.kept == len(inside) > 5
+    most = sorted((item.cost.macs for item in inside if item.cost), reverse=True)[:5]
+    rows = [row for row in shown(spec, space) if row.at in {chosen.at for chosen in space.chosen}]
+    assert [row.priced.cost.macs for row in rows if row.priced.cost] == most
+
+
+def test_an_order_by_words_is_refused(spec: Spec) -> None:
+    with pytest.raises(SpecError, match=r"--by: top_block\.type: not a number"):
+        price_space(spec, Asked(by=compile_expression("top_block.type", "--by")))
+
+
+def test_an_unknown_name_is_refused_where_it_stands(spec: Spec) -> None:
+    with pytest.raises(SpecError, match=r"--where: .*there is no gmac here.*gmacs"):
+        price_space(spec, Asked(where=compile_expression("gmac < 60", "--where")))
+
+
+def test_the_rows_of_every_chunk_have_the_costs_of_their_networks(spec: Spec, one_by_one: list[Priced]) -> None:
+    found: list[tuple[int, ...]] = []
+
+    class Collect:
+        def add(self, chunk: Any) -> None:
+            columns = [chunk.at(chunk.rows, chunk.columns[metric]).tolist() for metric in EXACT]
+            found.extend(zip(*columns, strict=True))
+
+    price_space(spec, sink=Collect())
+    assert sorted(found) == sorted(tuple(item.cost.as_json().values()) for item in one_by_one if item.cost)
+
+
+def write(folder: Path, changes: Mapping[str, str]) -> Spec:
+    text = SPEC
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "spec.yaml").write_text(text)
+    return read_spec(folder / "spec.yaml")
+
+
+def test_without_a_limit_a_dozen_of_the_front_are_shown(tmp_path: Path) -> None:
+    space = price_space(write(tmp_path, {", limit: 6": "", "constraints: [": "constraints: [gmacs > 0, "}))
+    assert space.funnel.front is not None
+    assert space.funnel.front > 12 == space.funnel.chosen
+
+
+def test_nothing_within_the_constraints_is_a_front_of_none(tmp_path: Path) -> None:
+    spec = write(tmp_path, {"gmacs < 0.5": "gmacs < 0"})
+    space = price_space(spec)
+    assert (space.funnel.kept, space.funnel.front, space.funnel.chosen) == (0, 0, 0)
+    assert [row.priced.variant.reference for row in shown(spec, space)] == [True]
+
+
+def test_a_module_is_counted_though_it_has_no_price(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("archbench: 1\nname: own\nmodule: nets:small\n")
+    assert counted(read_spec(tmp_path / "own.yaml")) == Funnel(1, 0, 0, {}, 1)
+
+
+def test_a_spec_is_many_when_it_is_large_or_drawn_or_selects(tmp_path: Path, spec: Spec) -> None:
+    assert is_many(spec)
+    assert not is_many(write(tmp_path, {SPEC[SPEC.index("select") :]: ""}))
+    assert is_many(write(tmp_path, {SPEC[SPEC.index("select") :]: "sample: {method: random, n: 5}\n"}))
+    large = {
+        SPEC[SPEC.index("select") :]: "",
+        "[[1, 2], [2, 3], [2], [1, 2]]": f"[{[*range(1, 9)]}, [1, 2, 3], [1, 2, 3], [2, 3]]",
+    }
+    assert is_many(write(tmp_path, large))
