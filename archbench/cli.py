@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,6 +26,7 @@ from archbench.errors import ArchbenchError, CannotMeasure, SpecError
 
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
+    from archbench.pricing.priced_space import Asked, PricedSpace, Shown
     from archbench.reporting.review import Review
     from archbench.reporting.runs import Run
     from archbench.reporting.tables import Table
@@ -120,20 +121,82 @@ def run(
 @archbench.command()
 @click.argument("spec")
 @sets_option
+@click.option("--where", metavar="EXPR", help="Only variants for which this holds: 'gmacs < 60 and params < 40e6'.")
+@click.option("--by", metavar="EXPR", help="Show those with the least of this: macs, or -macs for the most.")
+@click.option("--top", type=click.IntRange(1, 10_000), metavar="N", help="Show so many: by --by, else of the front.")
+@click.option("--parquet", "-o", metavar="FILE", help="Write every variant to this Parquet file, whatever is shown.")
 @format_option
+@click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
-def price(spec: str, sets: tuple[str, ...], form: str, as_json: bool) -> int:
-    """The exact cost of every variant of SPEC (or a preset), nothing measured, without torch."""
-    read = load(spec, sets)
+def price(
+    spec: str,
+    sets: tuple[str, ...],
+    where: str | None,
+    by: str | None,
+    top: int | None,
+    parquet: str | None,
+    form: str,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """The exact cost of every variant of SPEC (or a preset), nothing measured, without torch.
+
+    Of a large space, one that is drawn or one that selects, what is shown is the Pareto front, or what --by and --top ask for.
+    """
+    read, form = load(spec, sets), "json" if as_json else form
+    from archbench.pricing.funnel import is_many
+    from archbench.reporting.scores import read_scores
+
+    if is_many(read) or any(given is not None for given in (where, by, top, parquet)):
+        _price_many(read, _asked(where, by, top), parquet, form, quiet=quiet)
+        return DONE
     from archbench.design.space import expand
     from archbench.pricing.constraints import keep, price_all
     from archbench.reporting.priced import priced_table
-    from archbench.reporting.scores import read_scores
 
     kept = keep(price_all(expand(read).variants), read.constraints)
     scores = read_scores(read.scores) if read.scores else None
-    show_table(priced_table(kept.priced, title=read.name, scores=scores), "json" if as_json else form)
+    show_table(priced_table(kept.priced, title=read.name, scores=scores), form)
     return DONE
+
+
+def _asked(where: str | None, by: str | None, top: int | None) -> Asked:
+    from archbench.design.expressions import compile_expression
+    from archbench.pricing.priced_space import Asked
+
+    given = {"where": where, "by": by}
+    compiled = {
+        name: text and compile_expression(text, f"--{name}") for name, text in given.items() if text is not None
+    }
+    return Asked(limit=top, **compiled)
+
+
+def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, quiet: bool) -> None:
+    """Price by columns; show the few asked for, and write all to a file where one is named."""
+    from archbench.reporting.progress import Progress
+    from archbench.reporting.scores import read_scores
+    from archbench.reporting.space_table import space_table
+
+    scores = read_scores(spec.scores) if spec.scores else None
+    with Progress(quiet=quiet, announce_on=sys.stderr) as progress:
+        space, rows = _priced(spec, asked, parquet, lambda count: progress.say(f"{count:,} priced"))
+    extra = {"space": space.funnel.as_json()} if form == "json" else {}
+    show_table(space_table(spec, space, rows, asked, scores), form, **extra)
+    if parquet is not None:
+        click.echo(f"every variant is in {parquet}", err=True)
+
+
+def _priced(
+    spec: Spec, asked: Asked, parquet: str | None, said: Callable[[int], None]
+) -> tuple[PricedSpace, tuple[Shown, ...]]:
+    if parquet is not None:
+        from archbench.reporting.parquet import write_space  # DuckDB, which nothing else waits for
+
+        return write_space(Path(parquet), spec, asked, said)
+    from archbench.pricing.priced_space import price_space, shown
+
+    space = price_space(spec, asked, said=said)
+    return space, shown(spec, space)
 
 
 @archbench.command()
@@ -141,27 +204,22 @@ def price(spec: str, sets: tuple[str, ...], form: str, as_json: bool) -> int:
 @sets_option
 @json_option
 def check(spec: str, sets: tuple[str, ...], as_json: bool) -> int:
-    """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint."""
+    """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint, on the front."""
     read = load(spec, sets)
-    from archbench.design.space import expand
-    from archbench.pricing.constraints import keep, price_all
+    from archbench.pricing.priced_space import counted
 
-    space = expand(read)
-    kept = keep(price_all(space.variants), read.constraints)
-    counts = {
-        "raw": space.raw,
-        "excluded": space.excluded,
-        "duplicates": space.duplicates,
-        "refused": dict(kept.refused),
-        "variants": len(kept.priced),
-    }
+    counts = counted(read)
     if as_json:
-        click.echo(json.dumps(counts))
+        click.echo(json.dumps(counts.as_json() | {"variants": counts.variants}))
         return DONE
-    click.echo(f"{read.name}: {counts['variants']} variants of {space.raw} raw, the reference included")
-    click.echo(f"  {space.excluded} excluded, {space.duplicates} the same network as another")
-    for constraint, refused in kept.refused.items():
-        click.echo(f"  {refused} refused by {constraint}")
+    click.echo(f"{read.name}: {counts.variants:,} variants of {counts.raw:,} raw, the reference included")
+    click.echo(f"  {counts.excluded:,} excluded, {counts.duplicates:,} the same network as another")
+    if counts.collapsed_draws:
+        click.echo(f"  {counts.collapsed_draws:,} drawn where another was")
+    for constraint, refused in counts.refused.items():
+        click.echo(f"  {refused:,} refused by {constraint}")
+    if counts.front is not None:
+        click.echo(f"  {counts.front:,} on the Pareto front: {counts.aims}")
     return DONE
 
 

@@ -22,6 +22,8 @@ from archbench.measure.plan import plan_all
 from archbench.measure.plugins import plugin_modules
 from archbench.measure.supervisor import Crew
 from archbench.pricing.constraints import Kept, keep, price_all
+from archbench.pricing.funnel import Funnel, funnel_of, is_many
+from archbench.pricing.priced_space import price_space, shown
 from archbench.reporting.runs import Run, failed_keys
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
@@ -46,10 +48,10 @@ def run(
     """
     stop = stop or Stop()
     began = time.monotonic()
-    space, kept = _kept(spec, plugins)
-    planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins)[1] if against else None)
+    funnel, kept = _kept(spec, plugins, listener)
+    planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins, listener)[1] if against else None)
     device = resolve_device(spec.measure.device)
-    folder = open_folder(header(spec, space, kept, planned, device, against), Path(results), new=new)
+    folder = open_folder(header(spec, funnel, planned, device, against), Path(results), new=new)
     with folder.lock():
         folder.repair()
         ledger = Ledger(folder, listener)
@@ -72,11 +74,17 @@ def run(
     return Run(folder)
 
 
-def _kept(spec: Spec, plugins: Sequence[str]) -> tuple[Space, Kept]:
-    """The variants a spec spans, and those its constraints leave."""
-    space = expand(spec)
-    check_plugins(space, plugins)
-    return space, keep(price_all(space.variants), spec.constraints)
+def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, Kept]:
+    """How many variants there are at each step, and those that are measured: all its constraints leave, or its selection."""
+    if is_many(spec):
+        listener.say("pricing")
+        space = price_space(spec, said=lambda rows: listener.say(f"{rows:,} priced"))
+        chosen = tuple(item.priced for item in shown(spec, space))
+        return space.funnel, Kept(chosen, space.funnel.refused)
+    every = expand(spec)
+    check_plugins(every, plugins)
+    kept = keep(price_all(every.variants), spec.constraints)
+    return funnel_of(every, kept), kept
 
 
 def _measure(tasks: Sequence[Task], setup: Setup, ledger: Ledger, stop: Stop) -> None:

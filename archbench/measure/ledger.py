@@ -9,12 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from archbench.design.space import Space
 from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
 from archbench.measure.experiment import Task, with_company
 from archbench.measure.plan import Planned
-from archbench.pricing.constraints import Kept
+from archbench.pricing.funnel import Funnel
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity, planned_records
 from archbench.reporting.scores import read_scores
@@ -40,7 +39,7 @@ SILENT = Listener()
 
 
 def header(
-    spec: Spec, space: Space, kept: Kept, planned: Sequence[Planned], device: str, against: Spec | None = None
+    spec: Spec, funnel: Funnel, planned: Sequence[Planned], device: str, against: Spec | None = None
 ) -> dict[str, Any]:
     """What run.json says: with records and samples, enough to rebuild every derived file."""
     plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
@@ -51,12 +50,7 @@ def header(
         "plan": plan,
         "budget_s": budget_seconds(spec.measure),
         "environment": environment.capture(device),
-        "space": {
-            "raw": space.raw,
-            "excluded": space.excluded,
-            "duplicates": space.duplicates,
-            "refused": dict(kept.refused),
-        },
+        "space": funnel.as_json(),
         "scores": read_scores(spec.scores) if spec.scores else None,
         "planned": [as_json(each.record()) for each in planned],
     }

@@ -113,6 +113,28 @@ def front_line(rows: Rows, axes: Mapping[str, Sequence[Direction]]) -> list[str]
     return [f"* is on the Pareto front: least {' and '.join(least)}, most {gain}{both}"]
 
 
+def found_front_line(rows: Rows, over: str) -> list[str]:
+    return [f"* is on the Pareto front of all that were priced: {over}"] if any(row["pareto"] for row in rows) else []
+
+
+def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
+    """How many there were at each step, as a run's header keeps it (`pricing.funnel`); nothing where none was left out."""
+    refused = sum(counts["refused"].values())
+    steps = [f"{counts['excluded']:,} excluded", f"{counts['duplicates']:,} the same network"]
+    if counts.get("collapsed_draws"):
+        steps.append(f"{counts['collapsed_draws']:,} drawn twice")
+    if counts.get("elsewhere"):
+        steps.append(f"{counts['elsewhere']:,} outside --where")
+    steps.append(f"{refused:,} refused by constraints")
+    front = [] if counts.get("front") is None else [front_step(counts)]
+    left_out = any(counts.get(key) for key in ("excluded", "duplicates", "collapsed_draws", "elsewhere")) or refused
+    return [f"of {counts['raw']:,} variants {', '.join(steps)}", *front] if left_out or front else []
+
+
+def front_step(counts: Mapping[str, Any]) -> str:
+    return f"of the {counts['kept']:,} left {counts['front']:,} are on the Pareto front of {counts['aims']}"
+
+
 def score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -> list[str]:
     known = {text for record in records for text in (record.id, record.name)}
     strangers = [name for name in scores or {} if name not in known]

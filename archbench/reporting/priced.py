@@ -6,17 +6,27 @@ from collections.abc import Mapping, Sequence
 
 from archbench.pricing.constraints import Priced
 from archbench.reporting.records import Record
-from archbench.reporting.tables import Table, build
+from archbench.reporting.tables import Front, Table, build
 from archbench.reporting.times import Times
 
 UNPRICED = "a hand-written module is counted when it is run, not priced"
 
 
-def priced_table(priced: Sequence[Priced], *, title: str, scores: Mapping[str, float] | None = None) -> Table:
-    """One row a variant with its exact metrics; a hand-written module's are null and its row says why."""
+def priced_table(
+    priced: Sequence[Priced],
+    *,
+    title: str,
+    scores: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
+    found: Front | None = None,
+) -> Table:
+    """One row a variant with its exact metrics; a hand-written module's are null and its row says why.
+
+    `notes` end the caption; `found` is the front of the whole space these are some of, see `tables.build`.
+    """
     records = [record(item) for item in priced]
     reference = next((item.key for item in records if item.reference), None)
-    return build(records, Times(), reference=reference, scores=scores, title=title)
+    return build(records, Times(), reference=reference, scores=scores, title=title, notes=notes, found=found)
 
 
 def record(item: Priced) -> Record:

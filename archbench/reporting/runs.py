@@ -13,6 +13,7 @@ import pandas as pd
 from archbench import units
 from archbench.design.schema import Quantity
 from archbench.reporting import csv_file, markdown, page
+from archbench.reporting.captions import funnel_lines
 from archbench.reporting.comparison import broken, pairs, verdict_table
 from archbench.reporting.frame import frame
 from archbench.reporting.records import Block, Key, Record, as_json, from_json
@@ -146,11 +147,11 @@ def notes(folder: RunFolder) -> list[str]:
     environment, space = header["environment"], header["space"]
     measured = environment["device"] != "none"
     said = [f"measured on {machine(environment)}" if measured else "nothing was measured: priced alone, on no device"]
-    refused = sum(space["refused"].values())
-    if space["excluded"] or space["duplicates"] or refused:
+    said += funnel_lines(space)
+    if space.get("front") is not None:
         said.append(
-            f"of {space['raw']} variants {space['excluded']} excluded, {space['duplicates']} the same network, "
-            f"{refused} refused by constraints"
+            f"{space['chosen']:,} of the front, the least crowded, are here beside the reference; "
+            f"the other {space['kept'] - space['chosen']:,} within the constraints were never measured"
         )
     if header["budget_s"] is not None:
         said.append(f"budget {units.duration(header['budget_s'])}")

@@ -66,6 +66,14 @@ class Table:
     distrust: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Front:
+    """A front that was found among more than the table's rows: which rows are on it, and what it is over."""
+
+    ids: frozenset[str]
+    over: str
+
+
 def build(
     records: Sequence[Record],
     times: Times,
@@ -74,12 +82,14 @@ def build(
     scores: Mapping[str, float] | None = None,
     title: str = "",
     notes: Sequence[str] = (),
+    found: Front | None = None,
 ) -> Table:
     """The table of `records`, in their order. `scores` are by name or id; `notes` end the caption.
 
     `ratio` is of latencies where anything was measured, else of MACs. `pareto` is the front of latency (MACs where
     nothing was measured) and peak bytes, least, against score (MACs where there are no scores), most; null for a row that
-    lacks one of them. A failed row keeps its exact counts and has no times.
+    lacks one of them; where a front was `found` among more rows it is that one. A failed row keeps its exact counts and has
+    no times.
     """
     times = times.only({record.key for record in records if record.status != "failed"})
     measured = bool(times.latencies)
@@ -88,7 +98,10 @@ def build(
     if not measured:
         _add_macs_ratios(rows, base)
     axes = _front_axes(measured=measured, scored=scores is not None)
-    _add_front(rows, axes)
+    if found is None:
+        _add_front(rows, axes)
+    else:
+        _mark_front(rows, found)
     caption = [
         *captions.reference_line(base, measured=measured),
         *captions.latency_lines(times),
@@ -97,7 +110,7 @@ def build(
         *captions.beside_lines(times),
         *captions.host_bound_line(rows),
         *captions.memory_line(records),
-        *captions.front_line(rows, axes),
+        *(captions.front_line(rows, axes) if found is None else captions.found_front_line(rows, found.over)),
         *captions.score_lines(records, scores),
         *captions.status_lines(records),
         *captions.warning_lines(records),
@@ -222,6 +235,11 @@ def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]]) -> 
     points = [tuple(row[name] for name, _ in sides) for row in known]
     for row, on_front in zip(known, front(points, [side for _, side in sides]), strict=True):
         row["pareto"] = on_front
+
+
+def _mark_front(rows: Iterable[Row], found: Front) -> None:
+    for row in rows:
+        row["pareto"] = row["id"] in found.ids
 
 
 def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> list[Column]:

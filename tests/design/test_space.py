@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbench.design.schema import json_schema
-from archbench.design.space import expand, preset, size
+from archbench.design.space import MAX_VARIANTS, expand, preset, size
 from archbench.design.spec import read_spec
 from archbench.design.variant import variant_from_json
 from archbench.errors import SpecError
@@ -201,8 +201,8 @@ def test_a_variant_survives_the_trip_to_a_worker():
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_spec_of_the_repository_expands_has_a_reference_and_asks_a_question(path):
     spec = read_spec(path)
-    space = expand(spec)
-    assert sum(v.reference for v in space.variants) == 1
+    if size(spec) <= MAX_VARIANTS:
+        assert sum(v.reference for v in expand(spec).variants) == 1
     assert spec.name == path.stem
     first = path.read_text().splitlines()[0]
     assert first.startswith("# ")

@@ -1,0 +1,33 @@
+"""The table of a priced space: the few rows that are shown, and what became of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archbench.design.spec import Spec
+from archbench.pricing.priced_space import Asked, PricedSpace, Shown
+from archbench.reporting.captions import funnel_lines
+from archbench.reporting.priced import priced_table
+from archbench.reporting.tables import Front, Table
+
+
+def space_table(
+    spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: Asked, scores: Mapping[str, float] | None = None
+) -> Table:
+    """The rows shown, each marked where it is on the front of the whole space, and how many there were at each step."""
+    on_front = set(space.front.at.tolist())
+    ids = frozenset(row.priced.variant.id for row in rows if row.at in on_front)
+    return priced_table(
+        [row.priced for row in rows],
+        title=spec.name,
+        scores=scores,
+        notes=[*funnel_lines(space.funnel.as_json()), _which(space, asked)],
+        found=Front(ids, str(space.funnel.aims)),
+    )
+
+
+def _which(space: PricedSpace, asked: Asked) -> str:
+    beside = "the reference beside them"
+    if asked.by is not None:
+        return f"shown: the {len(space.chosen):,} with the least {asked.by.text}, {beside}"
+    return f"shown: {len(space.chosen):,} of the front, the least crowded, {beside}"
