@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 import archbench
+from archbench.design.space import preset
+from archbench.pricing.price import price
+from benches.fold import fold
+from benches.space import ALL_WIDTHS, SPEC, networks
 
 ROOT = Path(archbench.__file__).parent.parent
 
@@ -15,6 +19,26 @@ def succeeds(*command):
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_fold_that_is_timed_against_counts_what_price_counts():
+    for knobs in networks(100):
+        paths = {
+            **{f"backbone.{key}": knobs[key] for key in ("block", "groups", "width_per_group", "depths", "width")},
+            **{"backbone.stem_channels": knobs["stem_channels"], "neck.channels": knobs["channels"]},
+            **{
+                "input.height": knobs["height"],
+                "input.width": knobs["input_width"],
+                "top_block.type": knobs["top_block"],
+            },
+            **({"top_block.source": knobs["source"]} if knobs["top_block"] == "p6p7" else {}),
+        }
+        cost, folded = price(preset("R-50-FPN", paths)), fold(knobs)
+        assert (cost.macs, cost.params, cost.acts) == (folded["macs"], folded["params"], folded["acts"]), knobs
+
+
+def test_the_spec_that_is_timed_has_the_widths_the_bench_replaces():
+    assert SPEC.read_text().count(ALL_WIDTHS) == 1
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def test_a_command_shown_runs(command, tmp_path, monkeypatch, capsys):
 
 
 def test_there_are_commands_shown():
-    assert len(COMMANDS) == 8
+    assert len(COMMANDS) == 10
 
 
 def test_the_spec_shown_is_one(tmp_path, capsys):
