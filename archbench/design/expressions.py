@@ -23,8 +23,12 @@ from archbench.design.nodes import MAX_INTEGER, Call, Chain, Compute, Constant, 
 from archbench.errors import SpecError
 from archbench.registry import nearest
 
-if TYPE_CHECKING:
-    from archbench.design.points import Array, Mask
+if TYPE_CHECKING:  # numpy's names alone: a small spec never waits for it
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Mask = NDArray[np.bool_]
 
 MAX_LENGTH = 1_000
 MAX_NESTING = 50
