@@ -114,6 +114,16 @@ def seconds(text: str) -> float:
     return total + (float(digits) if digits else 0.0)
 
 
+def size(text: str) -> float:
+    """Read bytes: 4096, 512KiB, 1.5GiB. Raises ValueError for anything else."""
+    scale = {"KiB": KIB, "MiB": MIB, "GiB": GIB}
+    digits, unit = (text[:-3], scale[text[-3:]]) if text[-3:] in scale else (text, 1)
+    digits = digits.strip(" ")
+    if not digits.replace(".", "", 1).isdigit() or not digits.isascii():
+        raise ValueError(text)
+    return float(digits) * unit
+
+
 def duration(value: float) -> str:
     """Seconds as a person says them: 9s, 2m05s, 1h02m."""
     whole = round(value)

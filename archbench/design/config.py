@@ -22,6 +22,7 @@ SETTINGS = ("sample", "select")  # of a sweep, not of a network: a base's are no
 KEYS = (
     *("archbench", "name", *WHOLE, *SECTIONS, "axes", "exclude", "include", "constraints", "reference", "scores"),
     *SETTINGS,
+    "budgets",
 )
 MAX_BASES = 8  # a base of a base of a base is a habit; deeper is a mistake
 

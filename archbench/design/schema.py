@@ -225,6 +225,12 @@ def json_schema() -> dict[str, Any]:
             "include": {"type": "array", "items": assignment},
             "constraints": {"type": "array", "items": EXPRESSION},
             **{key: settings_model(key).model_json_schema() for key in SETTINGS},
+            "budgets": {
+                "type": "object",
+                "additionalProperties": {"type": ["number", "string"]},
+                "description": "metric: the most a variant's may be",
+                "examples": [{"latency_ms": 30, "peak_bytes": "2GiB"}],
+            },
             "reference": assignment,
             "scores": {"type": "string", "description": "a CSV: name or id, score"},
         },

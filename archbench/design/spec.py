@@ -23,6 +23,7 @@ from archbench.design.config import (
 )
 from archbench.design.document import Document, parse_document, read_document
 from archbench.design.expressions import Expression, compile_expression
+from archbench.design.limits import read_budgets
 from archbench.design.schema import (
     SPEC_VERSION,
     WORKLOAD_IN_MEASURE,
@@ -63,6 +64,7 @@ class Spec:
     sets: frozenset[str] = frozenset()  # paths that the command line wrote
     sample: Sample | None = None
     select: Select | None = None
+    budgets: Mapping[str, float] = field(default_factory=dict)  # metric -> the most a variant's may be, base units
 
     def place(self, path: str = "") -> str:
         """Where a dotted path is set: on the command line, in its axis, at its key, or at the start of the file."""
@@ -87,6 +89,7 @@ class Spec:
             "reference": dict(self.reference),
             "scores": str(self.scores) if self.scores else None,
             **{key: asdict(value) for key, value in settings.items() if value is not None},
+            **({"budgets": dict(self.budgets)} if self.budgets else {}),
         }
 
 
@@ -141,6 +144,7 @@ def _read(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
         reference=_assignment("reference", data["reference"]) if data.get("reference") is not None else {},
         scores=_scores(data.get("scores"), folder),
         measure=measure_plan(config.get("measure", {})),
+        budgets=read_budgets(data.get("budgets")),
         document=document,
         sets=frozenset(text.partition("=")[0] for text in sets),
         sample=_sample(data.get("sample")),
