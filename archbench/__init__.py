@@ -18,6 +18,7 @@ _HOMES = {
     "trace": "archbench.measure.count",
     "run": "archbench.run",
     "read_run": "archbench.reporting.runs",
+    "compare": "archbench.reporting.compare",
 }
 
 __all__ = ["SpecError", *sorted(_HOMES)]

@@ -27,6 +27,7 @@ from archbench.errors import ArchbenchError, CannotMeasure, SpecError
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
     from archbench.pricing.priced_space import Asked, PricedSpace, Shown
+    from archbench.reporting.compare import Comparison
     from archbench.reporting.review import Review
     from archbench.reporting.runs import Run
     from archbench.reporting.tables import Table
@@ -225,22 +226,72 @@ def check(spec: str, sets: tuple[str, ...], as_json: bool) -> int:
 
 @archbench.command()
 @click.argument("spec")
-@click.argument("name", required=False)
+@click.argument("names", nargs=-1, metavar="[NAME | A B | OTHER]")
 @sets_option
 @json_option
-def show(spec: str, name: str | None, sets: tuple[str, ...], as_json: bool) -> int:
-    """One network of SPEC (or a preset), layer by layer, with shares by stage and by FPN level."""
-    read = load(spec, sets)
-    from archbench.design.space import expand
+def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> int:
+    """One network of SPEC (or a preset), layer by layer, with shares by stage and by FPN level; of two, where they differ.
+
+    `show R-50-FPN` and `show SPEC NAME` show one network; `show R-50-FPN R-101-FPN` and `show SPEC A B` show what sets the
+    second apart from the first, layer by layer, and what each difference costs.
+    """
+    from archbench.reporting.differences import differences_json, show_differences
     from archbench.reporting.layers import layers_json, show_layers
 
-    space = expand(read)
-    variant = space.reference if name is None else _named(space.variants, name)
+    networks = _networks(spec, names, sets)
     if as_json:
-        click.echo(json.dumps(layers_json(variant)))
+        found = differences_json(*networks) if len(networks) > 1 else layers_json(*networks)
+        click.echo(json.dumps(found))
+    elif len(networks) > 1:
+        show_differences(*networks, console())
     else:
-        show_layers(variant, console())
+        show_layers(*networks, console())
     return DONE
+
+
+@archbench.command()
+@click.argument("base")
+@click.argument("new")
+@results_option
+@click.option("--fail-on", metavar="LIMITS", help='What may not get worse, by how much: "latency_ms > 3%, params > 0".')
+@click.option("--across", is_flag=True, help="Compare times of different environments all the same.")
+@click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML too: a test case a network.")
+@click.option(
+    "--github", is_flag=True, help="Annotations and the step's summary of GitHub Actions; the table in markdown."
+)
+@format_option
+@json_option
+def compare(
+    base: str,
+    new: str,
+    results: str,
+    fail_on: str | None,
+    across: bool,
+    junit: str | None,
+    github: bool,
+    form: str,
+    as_json: bool,
+) -> int:
+    """Two stored runs, network by network: counts exactly, times by their intervals. The gate of a pull request.
+
+    BASE and NEW are each a run's folder or a file in it, an id, SPEC/@latest, @latest, git:REV (the newest run in the
+    results folder as committed at REV) or git:REV:RUN (that run there: git:main:fpn_sweep/@latest).
+
+    Without --fail-on no count may rise and latency may by 3 %. Exits 3 where one is worse, 4 where one cannot be told,
+    has vanished, or nothing is in both; 2 where times of different environments would be compared.
+    """
+    from archbench.reporting.compare import compare as compare_runs
+    from archbench.reporting.gate import parse_limits
+
+    limits = () if fail_on is None else parse_limits(fail_on)
+    found = compare_runs(base, new, results=results, limits=limits, across=across)
+    if junit:
+        from archbench.reporting.junit import write as write_junit
+
+        write_junit(found, Path(junit))
+    form = "json" if as_json else form
+    show_comparison(found, _for_github(found, form) if github else form)
+    return {"regressed": GATE, "inconclusive": UNTOLD}.get(found.word, DONE)
 
 
 @archbench.command("list")
@@ -353,6 +404,28 @@ def load(spec: str, sets: Sequence[str]) -> Spec:
     return preset_spec(spec, sets) if spec in PRESETS else read_spec(spec, sets)
 
 
+def _networks(spec: str, names: Sequence[str], sets: Sequence[str]) -> list[Any]:
+    """The one or two networks that `show` is asked for: a spec's variants by name, presets, other specs' references."""
+    from archbench.design.space import expand
+
+    if len(names) > 2:
+        raise click.UsageError("show takes a spec or preset and up to two names")
+    space = expand(load(spec, sets))
+    known = {text for variant in space.variants for text in (variant.name, variant.id)}
+    found = [
+        expand(load(name, sets)).reference if name not in known and _is_spec(name) else _named(space.variants, name)
+        for name in names
+    ]
+    alone = len(found) == 1 and names[0] not in known
+    return [space.reference, *found] if not found or alone else found
+
+
+def _is_spec(text: str) -> bool:
+    from archbench.models.presets import PRESETS
+
+    return text in PRESETS or text.endswith((".yaml", ".yml"))
+
+
 def _named(variants: Sequence[Any], name: str) -> Any:
     """The variant of that name or id; SpecError with the nearest."""
     from archbench.registry import nearest
@@ -412,26 +485,63 @@ def review_of(runs: Sequence[Run]) -> Review:
 
 
 def show_run(run: Run, form: str, **extra: Any) -> None:
-    """Print a run's table and, in a comparison, its verdicts; in JSON both are in one object."""
-    verdicts = run.verdict_view
+    """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object."""
     if form == "parquet":  # one file, one table
         show_table(run.view, form)
         return
+    beside = {"verdicts": run.verdict_view, "budgets": budget_view(run)}
+    tables = {name: table for name, table in beside.items() if table}
     if form == "json":
-        extra |= {"verdicts": list(verdicts.rows)} if verdicts else {}
+        extra |= {name: list(table.rows) for name, table in tables.items()}
         show_table(run.view, form, run=str(run.folder.path), **extra)
         return
     show_table(run.view, form)
-    if verdicts:
-        show_table(verdicts, form)
+    for table in tables.values():
+        show_table(table, form)
+
+
+def show_comparison(found: Comparison, form: str) -> None:
+    """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
+    if form != "json":
+        show_table(found.view, form)
+        return
+    sides = {"base": str(found.base.folder.path), "new": str(found.new.folder.path)}
+    verdicts = found.view
+    show_table(
+        found.new.view, form, **sides, verdict=found.word, verdicts=list(verdicts.rows), said=list(verdicts.caption)
+    )
+
+
+def _for_github(found: Comparison, form: str) -> str:
+    """Say it the runner's way, and in what format the rest may be printed: no line begins with a network's name."""
+    from archbench.reporting import github
+
+    if form not in ("terminal", "markdown", "json"):
+        raise click.UsageError(f"--github prints markdown or JSON, not {form}")
+    for line in github.commands(found):
+        click.echo(line, err=form == "json")
+    if not github.summarise(found):
+        click.echo("GITHUB_STEP_SUMMARY is not set: no summary is written", err=True)
+    return "markdown" if form == "terminal" else form
+
+
+def budget_view(run: Run) -> Table | None:
+    """What a run has against its spec's budgets; null where it has none."""
+    from archbench.reporting.budgets import budget_table, excesses, stored_budgets
+
+    budgets = stored_budgets(run.folder.header)
+    return budget_table(excesses(run), budgets) if budgets else None
 
 
 def run_code(run: Run) -> int:
-    """How a run went: a regression before what could not be told, that before a variant that failed."""
+    """How a run went: a regression or a budget exceeded before what could not be told, that before a variant that failed."""
+    from archbench.reporting.budgets import excesses
+
     words = {verdict.word for verdict in run.verdicts.values()}
-    if "regressed" in words:
+    budgets = {excess.word for excess in excesses(run)}
+    if "regressed" in words or "over" in budgets:
         return GATE
-    if "inconclusive" in words or (run.compares and not words):
+    if "inconclusive" in words or (run.compares and not words) or "untold" in budgets:
         return UNTOLD
     return DONE if run.complete else FAILED
 

@@ -26,8 +26,6 @@ FLAGS = (
     "NVIDIA_TF32_OVERRIDE",
     "ONEDNN_MAX_CPU_ISA",
 )
-# What must agree for two sessions' times to be of one kind.
-SAME = ("host", "cpu", "cores", "gpus", "driver", "versions", "flags", "device")
 
 
 def capture(device: str) -> dict[str, Any]:
@@ -49,11 +47,6 @@ def capture(device: str) -> dict[str, Any]:
         "commit": _commit(),
         "device": device,
     }
-
-
-def fingerprint(environment: dict[str, Any]) -> dict[str, Any]:
-    """The part of an environment that a run must share to be gone on with."""
-    return {name: environment.get(name) for name in SAME}
 
 
 def resolve_device(asked: str) -> str:

@@ -14,6 +14,7 @@ from archbench.measure import environment
 from archbench.measure.experiment import Task, with_company
 from archbench.measure.plan import Planned
 from archbench.pricing.funnel import Funnel
+from archbench.reporting.environments import fingerprint
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity, planned_records
 from archbench.reporting.scores import read_scores
@@ -73,7 +74,7 @@ def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFo
 
 def _essence(header: Mapping[str, Any]) -> list[Any]:
     captured = header.get("environment", {})
-    return [environment.fingerprint(captured) if key == "environment" else header.get(key) for key in SAME]
+    return [fingerprint(captured) if key == "environment" else header.get(key) for key in SAME]
 
 
 class Ledger:

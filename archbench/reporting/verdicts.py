@@ -22,7 +22,7 @@ from typing import Literal
 from archbench.design.schema import Quantity
 from archbench.reporting.fit import Cells, cells, reading
 from archbench.reporting.records import Block, Key
-from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.rounds import Session, whole_rounds
 from archbench.reporting.student import student_t, tail
 
 MARGIN = 0.03
@@ -93,9 +93,20 @@ def _paired(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
 def unpaired(base: Iterable[Block], new: Iterable[Block], key: Key, *, quantity: Quantity = "request") -> Contrast:
     """The contrast of one variant between two stored runs, by Welch's t over their generations."""
     sides = [[b for b in whole_rounds(blocks) if b.key == key and b.quantity == quantity] for blocks in (base, new)]
-    before, after = (list(_cells(side).values()) for side in sides)
-    disturbed = max(_disturbed(side) for side in sides)
+    return welch(*sides)
+
+
+def welch(base: Sequence[Block], new: Sequence[Block]) -> Contrast:
+    """The contrast of one network's counted blocks in two runs that shared no rounds.
+
+    Replicas of one session met the same machine, so their mean is one observation. The very same blocks on both sides
+    are no sample of a difference: there is none.
+    """
+    before, after = _observations(base), _observations(new)
     fewer = min(len(before), len(after))
+    if fewer and list(base) == list(new):
+        return Contrast(0.0, 0.0, max(1, 2 * fewer - 2), fewer, 0.0, False)
+    disturbed = max(_disturbed(base), _disturbed(new))
     ratio = fmean(after) - fmean(before) if fewer else None
     if fewer < LEAST_GENERATIONS:
         return Contrast(ratio, None, 0, fewer, disturbed, False)
@@ -103,6 +114,14 @@ def unpaired(base: Iterable[Block], new: Iterable[Block], key: Key, *, quantity:
     bound = one**2 / (len(before) - 1) + other**2 / (len(after) - 1)
     df = math.floor((one + other) ** 2 / bound) if bound else len(before) + len(after) - 2
     return Contrast(ratio, math.sqrt(one + other), max(1, df), fewer, disturbed, False)
+
+
+def _observations(blocks: Sequence[Block]) -> list[float]:
+    """Log milliseconds, one a session, over its replicas."""
+    sessions: dict[Session, list[float]] = {}
+    for (_, session), value in _cells(blocks).items():
+        sessions.setdefault(session, []).append(value)
+    return [fmean(values) for values in sessions.values()]
 
 
 def _cells(blocks: Iterable[Block]) -> Cells:
@@ -113,10 +132,13 @@ def _disturbed(blocks: Sequence[Block]) -> float:
     return sum(bool(block.disturbed) for block in blocks) / len(blocks) if blocks else 0.0
 
 
-def judge(contrasts: Mapping[str, Contrast], *, margin: float = MARGIN) -> dict[str, Verdict]:
-    """A verdict for each contrast. `margin` is the largest relative change that is no matter."""
-    levels = _holm({name: p for name, each in contrasts.items() if (p := _p_value(each)) is not None})
-    return {name: _verdict(each, math.log1p(margin), different=name in levels) for name, each in contrasts.items()}
+def judge(contrasts: Mapping[str, Contrast], *, margin: float | Mapping[str, float] = MARGIN) -> dict[str, Verdict]:
+    """A verdict for each contrast. `margin` is the largest relative change that is no matter, of all or by name."""
+    found = _holm({name: p for name, each in contrasts.items() if (p := _p_value(each)) is not None})
+    margins = margin if isinstance(margin, Mapping) else dict.fromkeys(contrasts, margin)
+    return {
+        name: _verdict(each, math.log1p(margins[name]), different=name in found) for name, each in contrasts.items()
+    }
 
 
 def _p_value(contrast: Contrast) -> float | None:

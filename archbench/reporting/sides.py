@@ -1,0 +1,98 @@
+"""The run a person means in a comparison: on disk, or as it was committed at a git revision.
+
+  FOLDER, FILE, ID, SPEC/@latest, @latest    see `store.py`; a file of a run's folder stands for its folder
+  git:REV                                    the newest run in the results folder as it was at REV
+  git:REV:RUN                                that run there: `git:main:baseline/fpn_sweep/@latest`, `git:v1:ID`
+A revision is read into a temporary folder; nothing is checked out, and nothing in it runs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from archbench.design.document import visible
+from archbench.errors import ResultsError
+from archbench.reporting.runs import Run
+from archbench.reporting.store import LATEST, find, slug
+
+GIT = "git:"
+REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
+SECONDS = 60
+FILES = ("run.json", "records.jsonl", "samples.jsonl", "table.csv", "report.md", "report.html")
+HOLDS = {"environment": dict, "plan": dict, "planned": list, "spec": dict, "space": dict}
+
+
+def open_side(text: str, results: Path) -> Run:
+    """The run behind `text`, read. Raises ResultsError where there is none, or where it is damaged."""
+    if text.startswith(GIT):
+        return _committed(text, results)
+    path = Path(text)
+    return _read(str(path.parent) if path.name in FILES and path.is_file() else text, results)
+
+
+def _read(text: str, results: Path) -> Run:
+    run = Run(find(results, text))
+    _check_header(run.folder.header, text)
+    assert run.records is not None  # read now: a folder may be gone later
+    assert run.blocks is not None
+    return run
+
+
+def _check_header(header: Mapping[str, Any], text: str) -> None:
+    for name, kind in HOLDS.items():
+        if not isinstance(header.get(name), kind):
+            raise ResultsError(f"{visible(text, 200)}: run.json is damaged: it has no {name} of a run")
+    if "device" not in header["environment"]:
+        raise ResultsError(f"{visible(text, 200)}: run.json is damaged: its environment names no device")
+
+
+def _committed(text: str, results: Path) -> Run:
+    """A run of the results folder as it was at a revision."""
+    revision, _, wanted = text.removeprefix(GIT).partition(":")
+    below = os.path.relpath(results)
+    commit = _git(text, "rev-parse", "--verify", "--quiet", f"{_plain(text, revision)}^{{commit}}").decode().strip()
+    archive = _git(text, "archive", "--format=tar", commit, "--", below)
+    with tempfile.TemporaryDirectory(prefix="archbench-") as folder:
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+                files.extractall(folder, filter="data")  # no link, device or path leads out of it
+        except (tarfile.TarError, OSError) as error:
+            raise ResultsError(f"{visible(text, 200)}: cannot be unpacked ({error})") from error
+        within = Path(folder) / below
+        return _read(_place(within, wanted.removeprefix(f"{below}/") or LATEST, text), within)
+
+
+def _place(within: Path, name: str, text: str) -> str:
+    """What `find` takes for a run below `within`: a path where there is one, so that it never looks in the working tree."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ResultsError(f"{visible(text, 200)}: RUN of git:REV:RUN is a place in the results folder")
+    if name != LATEST and (within / name.removesuffix(LATEST)).is_dir():
+        return str(within / name)
+    by_id = sorted(within.glob(f"*/{name}")) if slug(name) == name else []
+    return str(by_id[0]) if by_id else name
+
+
+def _plain(text: str, revision: str) -> str:
+    if not REVISION.fullmatch(revision) or revision.startswith("-"):
+        raise ResultsError(f"{visible(text, 200)}: not a git revision; write git:REV or git:REV:RUN, like git:main")
+    return revision
+
+
+def _git(text: str, *arguments: str) -> bytes:
+    """What git prints. Raises ResultsError with git's own reason."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ResultsError(f"{visible(text, 200)}: git does not answer ({error})") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().split("\n")[0] or "no such revision"
+        raise ResultsError(f"{visible(text, 200)}: not to be read from git here: {visible(said, 200)}")
+    return done.stdout

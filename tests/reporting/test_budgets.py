@@ -1,0 +1,176 @@
+"""Budgets: how a spec writes them, and what a run has against them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs_on_disk import COUNTS, record
+from stored_runs import STEADY, slower, stored
+
+from archbench.cli import guarded, run_code
+from archbench.design.limits import read_budgets
+from archbench.design.spec import read_spec
+from archbench.errors import ResultsError, SpecError
+from archbench.reporting.budgets import budget_table, excesses, excesses_of
+from archbench.units import size
+
+SPEC = """\
+archbench: 1
+name: sweep
+base: R-18-FPN
+input: {height: 64, width: 96}
+axes: {neck.channels: [64, 256]}
+budgets: BUDGETS
+"""
+
+
+def row(**given: Any) -> dict[str, Any]:
+    return {"name": "A", "id": "a", "reason": None} | given
+
+
+def told(budgets: dict[str, float], **given: Any) -> list[str]:
+    return [found.word for found in excesses_of(row(**given), budgets)]
+
+
+def test_budgets_are_read_in_base_units() -> None:
+    assert read_budgets({"latency_ms": 30, "peak_bytes": "2GiB", "gmacs": 1.5}) == {
+        "latency_ms": 30,
+        "peak_bytes": 2 * 2**30,
+        "macs": 1.5e9,
+    }
+    assert read_budgets(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("4096", 4096), ("512KiB", 512 << 10), ("1.5 MiB", 3 << 19), ("2GiB", 2 << 30)]
+)
+def test_bytes_are_read(text: str, value: float) -> None:
+    assert size(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "2GB", "-2GiB", "2 2GiB", "2e3KiB", "٢GiB", "1.2.3MiB"])
+def test_other_bytes_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{latency: 30}", ":6:11: budgets.latency: is no metric; a limit takes params,"),
+        ("{cold_ms: 30}", "budgets.cold_ms: has no interval to judge it by"),
+        ("{latency_ms: fast}", "budgets.latency_ms: 'fast' is not accepted; it takes a number over 0"),
+        ("{latency_ms: 0}", "0 is not accepted"),
+        ("{latency_ms: true}", "true is not accepted"),
+        ("{latency_ms: 2GiB}", "it takes a number over 0"),
+        ("{peak_bytes: 2GB}", "it takes a number over 0, or one with KiB, MiB or GiB"),
+        ("{macs: 1, gmacs: 1}", "budgets.gmacs: macs has a budget already"),
+        ("[latency_ms]", "is not a mapping"),
+    ],
+)
+def test_what_is_no_budget_is_refused_at_its_place(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPEC.replace("BUDGETS", text))
+    with pytest.raises(SpecError) as raised:
+        read_spec(path)
+    assert said.lower() in str(raised.value).lower()
+    assert raised.value.place.startswith(f"{path}:6")
+
+
+def test_a_count_decides_by_itself() -> None:
+    assert told({"macs": 10}, macs=10) == []
+    assert told({"macs": 10}, macs=11) == ["over"]
+    assert told({"macs": 10}, macs=None) == ["untold"]
+
+
+@pytest.mark.parametrize(
+    ("ms", "width", "words"),
+    [
+        (29.0, 0.02, []),  # up to 29.58
+        (31.0, 0.02, ["over"]),  # from 30.39
+        (29.9, 0.02, ["untold"]),
+        (30.1, 0.02, ["untold"]),
+        (1.0, None, ["untold"]),
+        (None, None, ["untold"]),
+    ],
+)
+def test_a_time_is_within_or_over_by_its_whole_interval_or_not_told(ms: Any, width: Any, words: list[str]) -> None:
+    assert told({"latency_ms": 30}, latency_ms=ms, half_width=width) == words
+
+
+def test_every_time_has_the_width_of_its_own() -> None:
+    assert told({"step_ms": 30}, step_ms=29.0, step_half_width=0.5, half_width=0.01) == ["untold"]
+    assert told({"device_ms": 30}, device_ms=29.0, device_half_width=0.01, half_width=0.5) == []
+
+
+@pytest.mark.parametrize(
+    ("budgets", "code"),
+    [
+        ({"latency_ms": 11}, 0),
+        ({"latency_ms": 9}, 3),
+        ({"latency_ms": 10.0}, 4),
+        ({"macs": 9, "latency_ms": 10.0}, 3),
+        ({"macs": 10}, 0),
+        ({"memory_bytes": 10}, 4),
+    ],
+)
+def test_a_run_ends_with_its_budgets_code(tmp_path: Path, budgets: dict[str, float], code: int) -> None:
+    run = stored(tmp_path, {"A": STEADY, "B": slower(0.99)}, spec={"budgets": budgets})
+    assert run_code(run) == code
+    assert {found.name for found in excesses(run)} <= {"A", "B"}
+
+
+def test_a_variant_that_failed_is_not_within_a_budget_of_time(tmp_path: Path) -> None:
+    records = [record("A"), record("B", status="failed", reason="killed")]
+    run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"latency_ms": 11}})
+    (found,) = excesses(run)
+    assert (found.name, found.word, found.why) == ("B", "untold", "killed")
+
+
+def test_the_base_of_a_comparison_is_not_held_to_the_new_specs_budgets(tmp_path: Path) -> None:
+    records = [record("A", side="new"), record("B", side="base", exact=COUNTS | {"macs": 99})]
+    run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records, spec={"budgets": {"macs": 50}})
+    assert excesses(run) == ()
+
+
+def test_the_table_names_value_budget_and_how_many(tmp_path: Path) -> None:
+    run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"latency_ms": 9, "macs": 9}})
+    table = budget_table(excesses(run), {"latency_ms": 9, "macs": 9})
+    assert [(each["metric"], each["word"]) for each in table.rows] == [("latency ms", "over"), ("MACs G", "over")]
+    assert table.rows[0]["value"].startswith("10.00 (9.")
+    assert table.caption[0].endswith("2 over")
+
+
+@pytest.mark.parametrize("budgets", [[], {"latency_ms": "x"}, {"latency_ms": -1}, {"nothing": 1}, {"macs": True}])
+def test_a_stored_budget_is_data_not_to_be_trusted(tmp_path: Path, budgets: Any) -> None:
+    with pytest.raises(ResultsError, match="budgets are not numbers over 0"):
+        excesses(stored(tmp_path, {"A": STEADY}, spec={"budgets": budgets}))
+
+
+def test_run_and_report_end_with_3_over_a_budget_and_4_where_latency_was_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for budgets, code in (("{mparams: 13.8}", 0), ("{mparams: 13}", 3), ("{latency_ms: 30}", 4)):
+        Path("spec.yaml").write_text(SPEC.replace("BUDGETS", budgets))
+        assert guarded(["run", "spec.yaml", "--device", "none", "--json"]) == code
+        found = json.loads(capsys.readouterr().out)
+        assert guarded(["report", found["run"], "--json"]) == code
+        assert json.loads(capsys.readouterr().out)["budgets"] == found["budgets"]
+        assert [each["name"] for each in found["budgets"]] == ([] if code == 0 else [*BOTH[code]])
+    assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 4
+    assert "2 not shown to be within" in capsys.readouterr().out
+
+
+BOTH = {3: ["channels=256"], 4: ["channels=64", "channels=256"]}
+
+
+def test_budgets_are_part_of_the_spec_and_a_spec_without_any_reads_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPEC.replace("BUDGETS", "{gmacs: 1}"))
+    assert read_spec(path).as_json()["budgets"] == {"macs": 1e9}
+    path.write_text(SPEC.replace("budgets: BUDGETS\n", ""))
+    assert "budgets" not in read_spec(path).as_json()
