@@ -1,0 +1,80 @@
+"""A bench for each spec in `specs/`, made when asv imports this file: nothing to write when a spec is added.
+
+  parameters   the spec's axes, or its variants' names where they are no grid
+  version      the spec's digest, so that a changed spec is never compared with old results
+  one run      of the whole spec, in `setup_cache`; each `track_*` looks its number up
+asv keys `setup_cache` by module and line: each class has its own copy of the function, in a module of its own, else all
+would share the first spec's run. Nothing heavy is imported at the top: asv imports this file for every bench.
+"""
+
+import math
+import sys
+import tempfile
+import types
+from importlib import import_module
+from pathlib import Path
+
+SPECS = Path(__file__).parent.parent / "specs"
+HOUR = 3600
+TRACKED = {  # method -> metric, unit, base units in one of it; asv takes less for better and writes only these units
+    "track_latency": ("latency_ms", "seconds", 1000),
+    "track_memory": ("memory_bytes", "bytes", 1),
+    "track_peak": ("peak_bytes", "bytes", 1),
+    "track_macs": ("macs", "MACs", 1),
+    "track_params": ("params", "parameters", 1),
+}
+
+
+def run_spec(self):
+    """The variants' points in the grid, each with its row of one run."""
+    spec = import_module("archbench.design.spec").read_spec(self.path)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = import_module("archbench.run").run(spec, folder).view.rows
+    by_name = {row["name"]: row for row in rows}
+    return {repr(point): by_name[name] for point, name in self.variants}
+
+
+def tracker(metric, unit, scale):
+    """A method that looks a metric up: NaN (not there) where nothing was measured, an error (failed) where it failed."""
+
+    def track(self, rows, *point):
+        row = rows.get(repr(point))
+        if row is not None and row["status"] == "failed":
+            raise RuntimeError(row["reason"])
+        value = row and row[metric]
+        return math.nan if value is None else value / scale
+
+    track.unit = unit
+    return track
+
+
+def own_setup_cache(name):
+    """`run_spec` as a function of its own, in a module of its own."""
+    module = types.ModuleType(f"{__name__}.{name}")
+    sys.modules[module.__name__] = module
+    copy = types.FunctionType(run_spec.__code__, globals(), "setup_cache")
+    copy.__module__, copy.timeout = module.__name__, HOUR
+    return copy
+
+
+def bench(path):
+    """The class of one spec file."""
+    spec = import_module("archbench.design.spec").read_spec(path)
+    variants = import_module("archbench.design.space").expand(spec).variants
+    asv = import_module("archbench.reporting.asv_grid")
+    grid = asv.asv_grid([(variant.name, variant.axes) for variant in variants])
+    name, points = asv.camel_case(spec.name), grid.points
+    members = {
+        "path": path,
+        "variants": [(points[place], variant.name) for place, variant in zip(grid.places, variants, strict=True)],
+        "params": [list(values) for values in grid.values],
+        "param_names": list(grid.names),
+        "version": asv.digest(spec.as_json()),
+        "timeout": HOUR,
+        "setup_cache": own_setup_cache(name),
+        **{method: tracker(*tracked) for method, tracked in TRACKED.items()},
+    }
+    return type(name, (), members)
+
+
+globals().update({made.__name__: made for made in map(bench, sorted(SPECS.glob("*.yaml")))})
