@@ -342,6 +342,41 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
     return max(map(run_code, stored), key=SEVERITY.index)
 
 
+@archbench.group()
+def export() -> None:
+    """Stored runs for the tools people have already: asv, pytest-benchmark."""
+
+
+@export.command("asv")
+@click.argument("runs", nargs=-1, required=True)
+@results_option
+@click.option(
+    "--output", default=".asv/results", show_default=True, metavar="DIR", help="asv's results tree, added to."
+)
+def export_asv(runs: tuple[str, ...], results: str, output: str) -> int:
+    """RUNS into a results tree that `asv publish`, `asv compare` and `asv show` read, each under its commit."""
+    from archbench.reporting.asv_export import export as export_tree
+    from archbench.reporting.sides import open_side
+
+    written = export_tree([open_side(run, Path(results)) for run in runs], Path(output))
+    click.echo(f"wrote {len(written)} files below {output}; next: asv publish")
+    return DONE
+
+
+@export.command("pytest-benchmark")
+@click.argument("run")
+@results_option
+@click.option("--output", default="benchmark.json", show_default=True, metavar="FILE", help="Where to write it.")
+def export_pytest_benchmark(run: str, results: str, output: str) -> int:
+    """RUN as a JSON file that `pytest-benchmark compare` reads: a benchmark a variant, a round a call."""
+    from archbench.reporting.pytest_benchmark_export import write
+    from archbench.reporting.sides import open_side
+
+    write(open_side(run, Path(results)), Path(output))
+    click.echo(f"wrote {output}; next: pytest-benchmark compare {output}")
+    return DONE
+
+
 @archbench.command()
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @click.option(

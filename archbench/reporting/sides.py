@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -20,12 +19,12 @@ from typing import Any
 
 from archbench.design.document import visible
 from archbench.errors import ResultsError
+from archbench.reporting.git import ask_git
 from archbench.reporting.runs import Run
 from archbench.reporting.store import LATEST, find, slug
 
 GIT = "git:"
 REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
-SECONDS = 60
 FILES = ("run.json", "records.jsonl", "samples.jsonl", "table.csv", "report.md", "report.html")
 HOLDS = {"environment": dict, "plan": dict, "planned": list, "spec": dict, "space": dict}
 
@@ -58,8 +57,8 @@ def _committed(text: str, results: Path) -> Run:
     """A run of the results folder as it was at a revision."""
     revision, _, wanted = text.removeprefix(GIT).partition(":")
     below = os.path.relpath(results)
-    commit = _git(text, "rev-parse", "--verify", "--quiet", f"{_plain(text, revision)}^{{commit}}").decode().strip()
-    archive = _git(text, "archive", "--format=tar", commit, "--", below)
+    commit = ask_git(text, "rev-parse", "--verify", "--quiet", f"{_plain(text, revision)}^{{commit}}").decode().strip()
+    archive = ask_git(text, "archive", "--format=tar", commit, "--", below)
     with tempfile.TemporaryDirectory(prefix="archbench-") as folder:
         try:
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
@@ -84,15 +83,3 @@ def _plain(text: str, revision: str) -> str:
     if not REVISION.fullmatch(revision) or revision.startswith("-"):
         raise ResultsError(f"{visible(text, 200)}: not a git revision; write git:REV or git:REV:RUN, like git:main")
     return revision
-
-
-def _git(text: str, *arguments: str) -> bytes:
-    """What git prints. Raises ResultsError with git's own reason."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=SECONDS, check=False)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ResultsError(f"{visible(text, 200)}: git does not answer ({error})") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().split("\n")[0] or "no such revision"
-        raise ResultsError(f"{visible(text, 200)}: not to be read from git here: {visible(said, 200)}")
-    return done.stdout
