@@ -26,12 +26,12 @@ TRACKED = {  # method -> metric, unit, base units in one of it; asv takes less f
 
 
 def run_spec(self):
-    """The variants' points in the grid, each with its row of one run."""
+    """The points of the grid that a run had a row for, each with it: a constraint or a selection leaves others out."""
     spec = import_module("archbench.design.spec").read_spec(self.path)
     with tempfile.TemporaryDirectory() as folder:
         rows = import_module("archbench.run").run(spec, folder).view.rows
     by_name = {row["name"]: row for row in rows}
-    return {repr(point): by_name[name] for point, name in self.variants}
+    return {repr(point): by_name[name] for point, name in self.variants if name in by_name}
 
 
 def tracker(metric, unit, scale):

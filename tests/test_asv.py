@@ -141,6 +141,14 @@ def test_two_specs_of_one_grid_have_their_own_numbers(tmp_path):
     assert other - one == 9600  # the affine of ResNet-18's batch norms: torchvision's 11,689,512 less its convs and fc
 
 
+def test_what_a_constraint_refuses_is_not_there(tmp_path):
+    benches(tmp_path)
+    (tmp_path / "specs" / "a.yaml").write_text(spec("a", 64) + "constraints: [neck.channels < 64]\n")
+    statement = "print(json.dumps([repr(b.A().track_macs(b.A().setup_cache(), each)) for each in (32, 64)]))"
+    kept, refused = imported(tmp_path, statement)
+    assert (kept != "nan", refused) == (True, "nan")
+
+
 def test_what_was_not_measured_is_not_there_and_what_failed_is_an_error(tmp_path):
     benches(tmp_path)
     (tmp_path / "specs" / "a.yaml").write_text(spec("a", 64))

@@ -111,7 +111,7 @@ def test_json_has_verdicts_beside_the_new_runs_rows(folder, capsys):
     assert [row["name"] for row in found["variants"]] == ["A", "B"]
 
 
-@pytest.mark.parametrize("form", ["terminal", "markdown", "csv"])
+@pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "latex"])
 def test_every_format_prints_the_verdicts(folder, capsys, form):
     run = stored(folder, {"A": STEADY}).folder.path
     assert "equivalent" in said(capsys, run, run, "--format", form).out
