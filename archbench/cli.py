@@ -524,15 +524,26 @@ def show_run(run: Run, form: str, **extra: Any) -> None:
     if form == "parquet":  # one file, one table
         show_table(run.view, form)
         return
-    beside = {"verdicts": run.verdict_view, "budgets": budget_view(run)}
-    tables = {name: table for name, table in beside.items() if table}
+    verdicts, budgets = run.verdict_view, budget_view(run)
     if form == "json":
-        extra |= {name: list(table.rows) for name, table in tables.items()}
+        beside = {"verdicts": verdicts, "budgets": budgets}
+        extra |= {name: list(table.rows) for name, table in beside.items() if table}
         show_table(run.view, form, run=str(run.folder.path), **extra)
         return
     show_table(run.view, form)
-    for table in tables.values():
+    if verdicts:
+        show_table(verdicts, form)
+    if budgets:
+        show_budgets(budgets, form)
+
+
+def show_budgets(table: Table, form: str) -> None:
+    """Print what is over budget, or that nothing is; beside a table for programs only that, on stderr."""
+    for_people = form in ("terminal", "markdown")
+    if table.rows and for_people:
         show_table(table, form)
+    else:
+        click.echo(table.caption[0], err=not for_people)
 
 
 def show_comparison(found: Comparison, form: str) -> None:

@@ -165,6 +165,22 @@ def test_run_and_report_end_with_3_over_a_budget_and_4_where_latency_was_not_mea
     assert "2 not shown to be within" in capsys.readouterr().out
 
 
+def test_where_all_are_within_a_line_says_so_and_a_table_for_programs_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(SPEC.replace("BUDGETS", "{mparams: 14}"))
+    assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 0
+    assert capsys.readouterr().out.endswith("budgets (params M 14.00): all are within\n")
+    Path("spec.yaml").write_text(SPEC.replace("BUDGETS", "{mparams: 13}"))
+    assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 3
+    assert "13.77" in capsys.readouterr().out
+    assert guarded(["report", "@latest", "--format", "csv"]) == 3
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert "1 over" in printed.err
+
+
 BOTH = {3: ["channels=256"], 4: ["channels=64", "channels=256"]}
 
 
