@@ -3,6 +3,7 @@
   parameters   the spec's axes, or its variants' names where they are no grid
   version      the spec's digest, so that a changed spec is never compared with old results
   one run      of the whole spec, in `setup_cache`; each `track_*` looks its number up
+A space of more than MOST variants has none: asv starts a process for each point of each method.
 asv keys `setup_cache` by module and line: each class has its own copy of the function, in a module of its own, else all
 would share the first spec's run. Nothing heavy is imported at the top: asv imports this file for every bench.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 SPECS = Path(__file__).parent.parent / "specs"
 HOUR = 3600
+MOST = 200
 TRACKED = {  # method -> metric, unit, base units in one of it; asv takes less for better and writes only these units
     "track_latency": ("latency_ms", "seconds", 1000),
     "track_memory": ("memory_bytes", "bytes", 1),
@@ -77,4 +79,12 @@ def bench(path):
     return type(name, (), members)
 
 
-globals().update({made.__name__: made for made in map(bench, sorted(SPECS.glob("*.yaml")))})
+def benches(folder):
+    """A class for each spec of a folder that is small enough."""
+    space = import_module("archbench.design.space")
+    read = import_module("archbench.design.spec").read_spec
+    small = [path for path in sorted(folder.glob("*.yaml")) if space.size(read(path)) <= MOST]
+    return {made.__name__: made for made in map(bench, small)}
+
+
+globals().update(benches(SPECS))

@@ -99,7 +99,9 @@ def test_each_spec_is_a_class_with_its_axes_as_parameters_and_its_digest_as_vers
         ROOT,
         "print(json.dumps({n: [c.params, c.param_names, c.version] for n, c in vars(b).items() if hasattr(c, 'track_macs')}))",
     )
-    assert set(found) == {camel_case(path.stem) for path in (ROOT / "specs").glob("*.yaml")}
+    small = {"fpn_sweep", "presets", "resnet_depth_width"}
+    assert {path.stem for path in (ROOT / "specs").glob("*.yaml")} == {*small, "detector_space"}
+    assert set(found) == {camel_case(name) for name in small}, "millions of points are no bench"
     assert found["FpnSweep"][:2] == [
         [[64, 128, 256], ["none", "maxpool", "p6p7"]],
         ["neck.channels", "top_block.type"],
