@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from archbench.pricing.constraints import Kept, keep, price_all
 from archbench.pricing.funnel import Funnel, funnel_of, is_many
 from archbench.pricing.priced_space import price_space, shown
 from archbench.reporting.runs import Run, failed_keys
+from archbench.reporting.store import RunFolder
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
 
@@ -68,10 +70,19 @@ def run(
                 else:
                     listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
-            Run(folder).write()
+            _write_files(folder)
     if stop():
         raise Interrupted
     return Run(folder)
+
+
+def _write_files(folder: RunFolder) -> None:
+    """The derived files, by a process of their own: drawing charts takes a second of CPU, and this one only supervises."""
+    command = [sys.executable, "-m", "archbench.reporting.rewrite", str(folder.path)]
+    silent = subprocess.DEVNULL
+    done = subprocess.run(command, stdin=silent, stdout=silent, stderr=silent, process_group=0, check=False)
+    if done.returncode:
+        Run(folder).write()  # where it cannot be done, the reason is told from here
 
 
 def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, Kept]:

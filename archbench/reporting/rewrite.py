@@ -1,0 +1,12 @@
+"""A run's derived files, written by a process of their own: `python -m archbench.reporting.rewrite FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from archbench.reporting.runs import Run
+from archbench.reporting.store import RunFolder
+
+if __name__ == "__main__":
+    Run(RunFolder.open(Path(sys.argv[1]))).write()
