@@ -79,7 +79,7 @@ def summarise(
     if not taken:
         return {}
     told = counted(each for own in taken.values() for each in own)
-    fitted = fit(cells(told), LOOKING if looked else CONFIDENCE)
+    fitted = _fitted(told, looked=looked)
     unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
     ranks = _ranks(fitted, {key for key, own in taken.items() if _generations(own) > 1})
     return {
@@ -108,7 +108,7 @@ def ties(
     if not 1 < len(sure) <= MOST_TIED:
         return {}
     told = counted(each for own in taken.values() for each in own)
-    fitted = fit(cells(told), LOOKING if looked else CONFIDENCE)
+    fitted = _fitted(told, looked=looked)
     if fitted.df == 0:
         return {}
     close = fitted.indistinct(sure)
@@ -116,6 +116,10 @@ def ties(
         key: frozenset(other for column, other in enumerate(sure) if close[row, column] and other != key)
         for row, key in enumerate(sure)
     }
+
+
+def _fitted(told: Iterable[Reading], *, looked: bool) -> Fit:
+    return fit(cells(told), LOOKING if looked else CONFIDENCE)
 
 
 def _taken(
