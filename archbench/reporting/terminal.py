@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -15,7 +16,7 @@ from archbench.reporting.tables import Column, Row, Table
 
 MARK = 2
 PADDING = 2  # between two columns: one of the cell's, one of the divider's
-LONGEST_NAME = 48  # a longer one is folded
+LONGEST_NAME = 48  # a longer one is folded, after a comma where it has one
 MOST_ROWS = 500  # nobody reads more; the files have them all
 LONGEST_LINE = 2000
 IN_THE_MARK = ("reference", "pareto")  # shown as R and * before the name
@@ -92,8 +93,20 @@ def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Grid:
         )
     for row in rows:
         style = "bold" if row["pareto"] else "dim" if row["status"] == "failed" else ""
-        grid.add_row(_mark(row), *(Text(_cell(column, row)) for column in columns), style=style)
+        grid.add_row(_mark(row), *(Text(_folded(_cell(column, row), column)) for column in columns), style=style)
     return grid
+
+
+def _folded(text: str, column: Column) -> str:
+    """A name on as many lines as it takes, `axis=value` after `axis=value`; other cells as they are."""
+    if column.name != "name":
+        return text
+    lines = [""]
+    for part in re.findall("[^,]*,|[^,]+", text):
+        if lines[-1] and cell_len(lines[-1] + part) > LONGEST_NAME:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _mark(row: Row) -> str:
