@@ -94,7 +94,10 @@ def _heatmap(table: Table, rows: Sequence[Row], axes: Sequence[Column], cost: st
     """A cell a variant, darker where it costs more, its cost written in it."""
     across, down = sorted(axes, key=lambda axis: len(choices(axis, rows)), reverse=True)
     edges = _edges([row[cost] / METRICS[cost].scale for row in rows])
-    values = [_cell(table, row, across, down, cost, edges) for row in rows]
+    values = [
+        {"x": word(across, row), "y": word(down, row), "said": told(table, row)} | _shaded(row[cost], cost, edges)
+        for row in rows
+    ]
     x: Layer = {"field": "x", "type": "ordinal", "sort": choices(across, rows), "title": _label(across)}
     y: Layer = {"field": "y", "type": "ordinal", "sort": choices(down, rows), "title": _label(down)}
     x["axis"] = {"labelAngle": 0 if len(choices(across, rows)) <= 8 else -40, "domain": False, "ticks": False}
@@ -133,15 +136,10 @@ def _letters() -> list[str]:
     return [PAPER if place >= DARK_FROM else INK for place in range(len(RAMP))]
 
 
-def _cell(table: Table, row: Row, across: Column, down: Column, cost: str, edges: Sequence[float]) -> dict[str, Any]:
-    amount = row[cost] / METRICS[cost].scale
-    return {
-        "x": word(across, row),
-        "y": word(down, row),
-        "shade": sum(amount > edge for edge in edges),
-        "text": METRICS[cost].write(row[cost]),
-        "said": told(table, row),
-    }
+def _shaded(amount: float, cost: str, edges: Sequence[float]) -> dict[str, Any]:
+    """How dark a cell is, and what is written in it."""
+    shade = sum(amount / METRICS[cost].scale > edge for edge in edges)
+    return {"shade": shade, "text": METRICS[cost].write(amount)}
 
 
 def effects(rows: Sequence[Row], axes: Sequence[Column], cost: str) -> dict[tuple[str, str], float]:

@@ -23,8 +23,9 @@ from archbench.metrics import METRICS
 from archbench.reporting.decision import Ties, row_key, speeds
 from archbench.reporting.drawing import inline
 from archbench.reporting.palette import DARK, LIGHT
-from archbench.reporting.review import Review, full_name, latency
+from archbench.reporting.review import Review
 from archbench.reporting.tables import Column, Row, most_telling, says_something
+from archbench.reporting.wording import full_name, latency
 
 MOST_ROWS = 1000  # of the table on a page
 MAIN = 31  # the priority up to which a column stands there before it is asked for

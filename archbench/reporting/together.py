@@ -10,10 +10,12 @@ from typing import Any
 from archbench.design.document import visible
 from archbench.metrics import EXACT
 from archbench.reporting.charts import Chart, scatter
+from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import Key
-from archbench.reporting.review import Facts, Review, began, facts, failures, fastest_of
+from archbench.reporting.review import Review, failures, fastest_of
 from archbench.reporting.runs import Run, machine
 from archbench.reporting.tables import Column, Row, Table, says_something
+from archbench.reporting.wording import Facts
 
 SHARED = ("name", "id", "replica", "reference", *EXACT, "score")  # one for all runs, as the axes are
 WORDY = ("nvidia", "amd", "intel(r)", "geforce", "tesla", "core(tm)", "apple")
