@@ -524,7 +524,7 @@ def show_run(run: Run, form: str, **extra: Any) -> None:
     if form == "parquet":  # one file, one table
         show_table(run.view, form)
         return
-    verdicts, budgets = run.verdict_view, budget_view(run)
+    verdicts, budgets = run.verdict_view, run.budget_view
     if form == "json":
         beside = {"verdicts": verdicts, "budgets": budgets}
         extra |= {name: list(table.rows) for name, table in beside.items() if table}
@@ -571,20 +571,10 @@ def _for_github(found: Comparison, form: str) -> str:
     return "markdown" if form == "terminal" else form
 
 
-def budget_view(run: Run) -> Table | None:
-    """What a run has against its spec's budgets; null where it has none."""
-    from archbench.reporting.budgets import budget_table, excesses, stored_budgets
-
-    budgets = stored_budgets(run.folder.header)
-    return budget_table(excesses(run), budgets) if budgets else None
-
-
 def run_code(run: Run) -> int:
     """How a run went: a regression or a budget exceeded before what could not be told, that before a variant that failed."""
-    from archbench.reporting.budgets import excesses
-
     words = {verdict.word for verdict in run.verdicts.values()}
-    budgets = {excess.word for excess in excesses(run)}
+    budgets = {excess.word for excess in run.excesses}
     if "regressed" in words or "over" in budgets:
         return GATE
     if "inconclusive" in words or (run.compares and not words) or "untold" in budgets:

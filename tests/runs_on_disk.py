@@ -59,7 +59,7 @@ def whole_round(
     ]
 
 
-def warm_up(identifiers: str, *, generation: int = 1, steady: bool = True, **given: Any) -> list[Block]:
+def warm_up(identifiers: Sequence[str], *, generation: int = 1, steady: bool = True, **given: Any) -> list[Block]:
     given |= {"generation": generation, "round": 0, "phase": "warm-up", "start": {"steady": steady}}
     return [block(each, **given) for each in identifiers]
 

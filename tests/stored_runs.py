@@ -71,8 +71,8 @@ def rounds(times: Mapping[str, Sequence[float]]) -> list[Block]:
     found: list[Block] = []
     for generation in range(1, 1 + max(map(len, times.values()), default=0)):
         taking = {each: ms[generation - 1] for each, ms in times.items() if len(ms) >= generation}
-        found += warm_up("".join(taking), generation=generation)
-        found += whole_round("".join(taking) + "".join(reversed(taking)), taking, generation=generation)
+        found += warm_up(list(taking), generation=generation)
+        found += whole_round([*taking, *reversed(taking)], taking, generation=generation)
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from made_runs import ENVIRONMENT, priced, stored, write_spec
+from pages import Page
 
 from archbench.cli import guarded
 from archbench.reporting.runs import Run
@@ -123,7 +124,10 @@ def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
     milliseconds = {each.id: 10.0 for each in new} | {each.id: 5.0 for each in base}
     compared = stored(tmp_path, spec, [*new, *base], milliseconds, against=spec.as_json())
     compared.write()
-    text = (compared.folder.path / "report.html").read_text()
+    page = Page((compared.folder.path / "report.html").read_text())
+    names = [each.name for each in new]
     assert [verdict.word for verdict in compared.verdicts.values()] == ["regressed"] * 3
-    assert "<h2>New against base</h2>" in text
-    assert text.count("<td>regressed</td>") == 3
+    assert [row[:2] for row in page.tables["New against base"][1:]] == [[name, "regressed"] for name in names]
+    assert page.answers["New against base"] == f"3 regressed ({'; '.join(names)})."
+    assert page.answers["Fastest"].split(": ")[0] in names  # though every base is faster
+    assert not any("(base)" in text for text in page.answers.values())

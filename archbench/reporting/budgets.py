@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from archbench import units
@@ -13,12 +13,14 @@ from archbench.design.limits import LIMITED, TIMED
 from archbench.errors import ResultsError
 from archbench.metrics import METRICS
 from archbench.reporting.comparison import MARKS
-from archbench.reporting.runs import Run
+from archbench.reporting.records import Record
 from archbench.reporting.tables import Column, Row, Table
 
 HALF_WIDTHS = {"latency_ms": "half_width", "step_ms": "step_half_width", "device_ms": "device_half_width"}
 
 Word = Literal["over", "untold"]
+WITHIN = "within"
+WRITTEN: dict[Word, str] = {"over": "over", "untold": "cannot be told"}
 
 COLUMNS = (
     Column("name", "name", "text", 0),
@@ -28,6 +30,7 @@ COLUMNS = (
     Column("value", "value", "text", 4),
     Column("why", "why", "text", 5),
 )
+STANDING = Column("budgets", "budgets", "text", 3)  # of the comparison table
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,17 @@ class Excess:
     why: str
 
 
-def excesses(run: Run) -> tuple[Excess, ...]:
-    """What a run has against its budgets; the base of a comparison is not held to them."""
-    budgets = stored_budgets(run.folder.header)
-    rows = zip(run.records, run.view.rows, strict=True) if budgets else ()
-    return tuple(found for record, row in rows if record.side != "base" for found in excesses_of(row, budgets))
+def excesses(
+    records: Sequence[Record], rows: Sequence[Row], budgets: Mapping[str, float]
+) -> tuple[tuple[Excess, ...] | None, ...]:
+    """What each record's row has against the budgets, nothing where it keeps them all.
+
+    Null where there are none, and for the base of a comparison, which is not held to them.
+    """
+    return tuple(
+        tuple(excesses_of(row, budgets)) if budgets and record.side != "base" else None
+        for record, row in zip(records, rows, strict=True)
+    )
 
 
 def excesses_of(row: Mapping[str, Any], budgets: Mapping[str, float]) -> Iterator[Excess]:
@@ -87,13 +96,33 @@ def _is_amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
+def standing(found: Sequence[Excess]) -> str:
+    """How a row stands with all its budgets: over where it is over one, else what cannot be told of one is not of all."""
+    words = {each.word for each in found}
+    return WRITTEN["over"] if "over" in words else WRITTEN["untold"] if words else WITHIN
+
+
+def marked(table: Table, found: Sequence[Sequence[Excess] | None]) -> Table:
+    """The table with a column that says of each row how it stands."""
+    told = [None if each is None else standing(each) for each in found]
+    rows = tuple(row | {STANDING.name: word} for row, word in zip(table.rows, told, strict=True))
+    last = table.columns[-1:]  # the reason, which is long
+    return replace(table, columns=(*table.columns[:-1], STANDING, *last), rows=rows)
+
+
+def asked(budgets: Mapping[str, float]) -> str:
+    """The budgets as they were set."""
+    return ", ".join(f"{METRICS[metric].label} {METRICS[metric].write(most)}" for metric, most in budgets.items())
+
+
 def budget_table(found: Sequence[Excess], budgets: Mapping[str, float]) -> Table:
     """One row an excess. The caption says what was asked and how many fail it."""
-    asked = ", ".join(f"{METRICS[metric].label} {METRICS[metric].write(budget)}" for metric, budget in budgets.items())
     counts = Counter(each.word for each in found)
     said = [f"{counts['over']} over"] * bool(counts["over"])
     said += [f"{counts['untold']} not shown to be within"] * bool(counts["untold"])
-    return Table("", COLUMNS, tuple(map(_row, found)), (f"budgets ({asked}): {', '.join(said) or 'all are within'}",))
+    return Table(
+        "", COLUMNS, tuple(map(_row, found)), (f"budgets ({asked(budgets)}): {', '.join(said) or 'all are within'}",)
+    )
 
 
 def _row(found: Excess) -> Row:
@@ -105,7 +134,7 @@ def _row(found: Excess) -> Row:
         "id": found.id,
         "metric": metric.label,
         "budget": metric.write(found.budget),
-        "word": {"over": "over", "untold": "cannot be told"}[found.word],
+        "word": WRITTEN[found.word],
         "value": units.MISSING if found.value is None else metric.write(found.value) + span,
         "why": found.why or None,
         **MARKS,

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 from archbench import units
 from archbench.metrics import METRICS
+from archbench.reporting.budgets import STANDING, Excess, budget_table
 from archbench.reporting.charts import shown
 from archbench.reporting.decision import Rung, Step, Terms
-from archbench.reporting.tables import Table
+from archbench.reporting.tables import Row, Table
 from archbench.reporting.wording import full_name, some, width, written
+
+SHORT = 24  # characters that stand on one line
+MOST_NAMED = 12  # variants of one standing, before the rest are counted
+MOST_EXCESSES = 40  # on a page; the table of all has every row's standing
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,18 @@ class Grid:
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @property
+    def short(self) -> tuple[bool, ...]:
+        """Of each column whether all its cells are a word or two."""
+        return tuple(all(len(cell) <= SHORT for cell in cells) for cells in zip(*self.rows, strict=True))
+
 
 def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
     left_out = f"; {len(found)} of the {of} on the line, evenly chosen" if len(found) < of else ""
     beside = [name for name in ("macs", "params", "peak_bytes") if name not in (by.cost, by.gain)]
     measured = by.cost == "latency_ms"
     headings = [
-        *("variant", METRICS[by.cost].title, *(["± 95 %"] if measured else []), METRICS[by.gain].title),
+        *("variant", METRICS[by.cost].title, *(["±95%"] if measured else []), METRICS[by.gain].title),
         *(METRICS[name].title for name in beside),
         *("to the reference", "costs more", "gives more", *(["told apart"] if measured else [])),
     ]
@@ -74,9 +84,12 @@ def ladder_grid(rungs: Sequence[Rung]) -> Grid:
         )
         for rung in rungs
     )
-    headings = ("MACs (G) up to", "variants", "fastest", METRICS["latency_ms"].title, "± 95 %", "cannot be told from")
-    said = "the table below finds it for any other number: set a limit, it names the fastest that is left"
-    return Grid("Fastest within a budget of MACs", said, headings, (True, True, False, True, True, False), rows)
+    headings = ("at most MACs (G)", "variants", "fastest", METRICS["latency_ms"].title, "±95%", "cannot be told from")
+    said = (
+        "variants: how many the limit leaves to choose from; for another limit set it above the table of all variants, "
+        "which then names the fastest that is left"
+    )
+    return Grid("Fastest within a limit on MACs", said, headings, (True, True, False, True, True, False), rows)
 
 
 def _span(low: str, high: str) -> str:
@@ -92,3 +105,35 @@ def verdict_grid(table: Table) -> Grid:
         tuple(column.numeric for column in columns),
         tuple(tuple(column.text(row) for column in columns) for row in table.rows),
     )
+
+
+def standing_grid(rows: Sequence[Row]) -> Grid | None:
+    """Who keeps all budgets, who is over one, of whom it cannot be told; null where there are none."""
+    held = [row for row in rows if row.get(STANDING.name) is not None]
+    names: dict[str, list[Row]] = {}
+    for row in held:
+        names.setdefault(row[STANDING.name], []).append(row)
+    if not names:
+        return None
+    order = sorted(names, reverse=True)  # within, over, cannot be told
+    cells = tuple((word, units.count(len(names[word])), some(names[word], most=MOST_NAMED)) for word in order)
+    said = (
+        "within: all budgets are kept, a time by the whole of its interval; the table of all variants says it of each"
+    )
+    return Grid("Within the budgets", said, ("budgets", "variants", "which"), (False, True, False), cells)
+
+
+def excess_grid(excesses: Sequence[Excess]) -> Grid | None:
+    """Each excess with its budget and value, what is over first; null where there are none."""
+    if not excesses:
+        return None
+    table = budget_table(sorted(excesses, key=lambda excess: excess.word), {})
+    left_out = len(table.rows) - MOST_EXCESSES
+    cells = tuple(tuple(column.text(row) for column in table.columns) for row in table.rows[:MOST_EXCESSES])
+    more = f"; {left_out:,} more are not shown" if left_out > 0 else ""
+    said = (
+        "in brackets the 95 % interval; over: all of it is over the budget; cannot be told: the budget is inside it"
+        + more
+    )
+    headings, numeric = zip(*((column.label, False) for column in table.columns), strict=True)
+    return Grid("Over a budget, or cannot be told", said, headings, numeric, cells)

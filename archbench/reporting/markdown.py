@@ -11,13 +11,14 @@ from archbench.reporting.tables import Column, Table, most_telling, says_somethi
 SPECIAL = re.compile(r"([\\`*\[\]<>|#~&])")  # `_` inside a word is text, as every name of ours has it
 LONGEST = 10_000
 COMMENT = 65_536  # characters GitHub takes in a comment
+BESIDE = 4  # of a comment a table beside the main one takes one part in so many
 
 
 def render(table: Table, *, limit: int = COMMENT, **extra: object) -> str:
     """A heading, the columns that have anything to say, why rows failed, the caption, in at most `limit` characters.
 
     Rows that do not fit are left out, the front, the reference and what failed last, and a line says how many. A table
-    that does not fit without any row is cut.
+    that does not fit without any row is cut; of one that has none there is the caption.
     """
     columns = [column for column in table.columns if says_something(column, table.rows)]
     lines = [_line(escape(column.text(row)) for column in columns) for row in table.rows]
@@ -27,20 +28,25 @@ def render(table: Table, *, limit: int = COMMENT, **extra: object) -> str:
     return _cut(_document(table, columns, lines, fits), limit)
 
 
+def render_all(table: Table, beside: Sequence[Table], *, limit: int = COMMENT) -> str:
+    """The table with smaller ones after it, in a comment together: those have a share each, the table what they leave."""
+    after = "".join("\n" + render(each, limit=limit // BESIDE) for each in beside)
+    return render(table, limit=limit - len(after)) + after
+
+
 def _document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
     """The whole text with at most so many rows."""
     places = {id(row): place for place, row in enumerate(table.rows)}
     kept = [lines[places[id(row)]] for row in most_telling(table.rows, most)]
     left_out = len(lines) - len(kept)
     said = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
-    return (
-        "\n".join([*_head(table, columns), *kept, "", *said, *(f"- {escape(said)}" for said in table.caption)]) + "\n"
-    )
+    title = [f"## {escape(table.title)}", ""] if table.title else []
+    grid = [*_head(columns), *kept, ""] if lines else []
+    return "\n".join([*title, *grid, *said, *(f"- {escape(said)}" for said in table.caption)]) + "\n"
 
 
-def _head(table: Table, columns: Sequence[Column]) -> list[str]:
+def _head(columns: Sequence[Column]) -> list[str]:
     return [
-        *([f"## {escape(table.title)}", ""] if table.title else []),
         _line(escape(column.label) for column in columns),
         _line("---:" if column.numeric else "---" for column in columns),
     ]

@@ -5,19 +5,24 @@ Made from a run's table, records and header alone, so that the same run is alway
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from archbench.design.document import visible
 from archbench.reporting import decision, effects, where
-from archbench.reporting.charts import Chart, plainly, scatter
+from archbench.reporting.budgets import STANDING, WITHIN, Excess, stored_budgets
+from archbench.reporting.charts import Chart, plainly, scatter, shown
+from archbench.reporting.comparison import ORDER
 from archbench.reporting.decision import Step, Terms, Ties
-from archbench.reporting.grids import Grid, ladder_grid, step_grid, verdict_grid
+from archbench.reporting.grids import Grid, excess_grid, ladder_grid, standing_grid, step_grid, verdict_grid
 from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import Key, Record
 from archbench.reporting.tables import Row, Table
 from archbench.reporting.wording import LONGEST, Facts, amount, conjoined, full_name, latency, some, word
+
+LOUD = ("regressed", "improved")  # verdicts whose variants are named at the top
 
 
 @dataclass(frozen=True)
@@ -44,26 +49,33 @@ def review(
     *,
     ties: Ties,
     verdicts: Table | None = None,
+    excesses: Sequence[Excess] = (),
 ) -> Review:
-    """The review of one run."""
-    by = decision.terms(table.rows)
-    best = decision.line(table.rows, by.cost, by.gain)
-    ladder = decision.ladder(table.rows, ties)
+    """The review of one run. In a comparison what decides are the verdicts, then the new side's variants alone."""
+    rows = [row for row, record in zip(table.rows, records, strict=True) if record.side != "base"]
+    by = decision.terms(rows)
+    best = decision.line(rows, by.cost, by.gain)
+    ladder = decision.ladder(rows, ties)
     shown_steps = decision.steps(decision.thinned(best), by, ties)
+    grids = (
+        verdict_grid(verdicts) if verdicts else None,
+        standing_grid(rows),
+        ladder_grid(ladder) if ladder else None,
+        step_grid(shown_steps, len(best), by) if best else None,
+        excess_grid(excesses),
+    )
     return Review(
         title=table.title,
-        question=_question(table, header),
+        question=_question(table, rows, header),
         answers=(
-            *fastest_of(table.rows, ties),
-            *_cheapest(table.rows, by),
-            *_reference(table.rows, by),
+            *_verdicts(verdicts),
+            *fastest_of(rows, ties),
+            *_cheapest(rows, by),
+            *_budgets(rows, header, by, ties),
+            *_reference(rows, by),
             *_rest(best, by),
         ),
-        grids=(
-            *([verdict_grid(verdicts)] if verdicts else []),
-            *([step_grid(shown_steps, len(best), by)] if best else []),
-            *([ladder_grid(ladder)] if ladder else []),
-        ),
+        grids=tuple(grid for grid in grids if grid is not None),
         charts=tuple(_charts(table, records, by, best, shown_steps)),
         table=table,
         ties=ties,
@@ -74,18 +86,35 @@ def review(
     )
 
 
-def _question(table: Table, header: Mapping[str, Any]) -> str:
+def _question(table: Table, rows: Sequence[Row], header: Mapping[str, Any]) -> str:
     spec = header.get("spec") or {}
     axes = [column.label for column in table.columns if column.axis]
     of = f" of {visible(str(spec['base']))}" if spec.get("base") and "base" not in axes else ""
-    count = len(table.rows)
-    which = (
-        f"Which of {count:,} variants{of} should the detector take" if count != 1 else f"What does one variant{of} cost"
-    )
-    differ = f" They differ in {conjoined(axes)}." if axes and count > 1 else ""
+    differ = f" They differ in {conjoined(axes)}." if axes and len(rows) > 1 else ""
     constraints = [str(text) for text in spec.get("constraints") or []]
     allowed = f" Allowed: {plainly(constraints)}." if constraints else " No constraint was set."
-    return f"{which}, given what it costs?{differ}{allowed}" if count != 1 else f"{which}?{allowed}"
+    return f"{_asked(len(rows), of, header.get('against'))}{differ}{allowed}"
+
+
+def _asked(count: int, of: str, against: Mapping[str, Any] | None) -> str:
+    variants = f"{count:,} variants{of}" if count != 1 else f"one variant{of}"
+    if against is not None:
+        return f"Does any of {variants} take longer than its base in {visible(str(against.get('name')))}?"
+    if count == 1:
+        return f"What does {variants} cost?"
+    return f"Which of {variants} should the detector take, given what it costs?"
+
+
+def _verdicts(verdicts: Table | None) -> Facts:
+    """How many of each verdict, and whom what is no equivalence is of."""
+    if verdicts is None:
+        return ()
+    names: dict[str, list[Row]] = {}
+    for row in verdicts.rows:
+        names.setdefault(row["verdict"], []).append(row)
+    known = [word for word in ORDER if word in names]
+    told = [f"{len(names[word]):,} {word}" + (f" ({some(names[word])})" if word in LOUD else "") for word in known]
+    return (("New against base", f"{', '.join(told) or 'nothing could be compared'}."),)
 
 
 def fastest_of(rows: Sequence[Row], ties: Ties) -> Facts:
@@ -94,15 +123,20 @@ def fastest_of(rows: Sequence[Row], ties: Ties) -> Facts:
     if best is None:
         return ()
     others = decision.tied(best, rows, ties)
-    return (("Fastest", f"{full_name(best)}: {latency(best)}. {_sure(best, others, ties)}"),)
+    timed = sum(row["latency_ms"] is not None for row in rows)
+    return (("Fastest", f"{full_name(best)}: {latency(best)}{_sure(best, others, timed, ties)}"),)
 
 
-def _sure(row: Row, others: Sequence[Row], ties: Ties) -> str:
+def _sure(row: Row, others: Sequence[Row], timed: int, ties: Ties) -> str:
     if decision.row_key(row) not in ties:
-        return "How sure that is, is not known: one generation gives no interval."
+        return ". How sure that is, is not known: one generation gives no interval."
+    interval = f" (95 % interval, {row['generations']} generations of fresh processes). "
+    if timed == 1:
+        return f"{interval}No other was measured."
     if not others:
-        return "It is told apart from every other, each by the 95 % interval of their ratio."
-    return f"It cannot be told from {some(others)}: the 95 % interval of their ratio holds 1."
+        of = "the other one" if timed == 2 else f"each of the other {timed - 1:,}"
+        return f"{interval}It is told apart from {of}: no 95 % interval of a ratio to it holds 1."
+    return f"{interval}It cannot be told from {some(others)}: the 95 % interval of their ratio holds 1."
 
 
 def _cheapest(rows: Sequence[Row], by: Terms) -> Facts:
@@ -119,6 +153,34 @@ def _cheapest(rows: Sequence[Row], by: Terms) -> Facts:
             f"what follows is exact cost. Least MACs: {full_name(least)}, {amount(least, 'macs')}.",
         ),
     )
+
+
+def _budgets(rows: Sequence[Row], header: Mapping[str, Any], by: Terms, ties: Ties) -> Facts:
+    """Which budgets there are, how many keep them all, and the fastest and the most capable of those."""
+    if not (budgets := stored_budgets(header)):
+        return ()
+    kept = [row for row in rows if row[STANDING.name] == WITHIN]
+    counts = Counter(row[STANDING.name] for row in rows if row[STANDING.name] is not None)
+    told = ", ".join(f"{counts[each]:,} {each}" for each in sorted(counts, reverse=True))
+    limits = conjoined([f"{word(metric)} {shown(most, metric)}" for metric, most in budgets.items()])
+    most = max(kept, key=lambda row: (row[by.gain] is not None, row[by.gain] or 0), default=None)
+    return (
+        ("Budgets", f"{limits}. Variants: {told}."),
+        *_fastest_within(kept, rows, ties),
+        *(_most_within(most, by) if most is not None and most[by.gain] is not None else ()),
+    )
+
+
+def _fastest_within(kept: Sequence[Row], rows: Sequence[Row], ties: Ties) -> Facts:
+    best = decision.fastest(kept)
+    if best is not None and best is decision.fastest(rows):
+        return (("Fastest within them", f"{full_name(best)}, the fastest of all."),)
+    return tuple((f"{label} within them", said) for label, said in fastest_of(kept, ties))
+
+
+def _most_within(row: Row, by: Terms) -> Facts:
+    costs = [amount(row, by.gain), *([latency(row)] if row["latency_ms"] is not None else [])]
+    return ((f"Most {word(by.gain)} within them", f"{full_name(row)}: {', '.join(costs)}."),)
 
 
 def _reference(rows: Sequence[Row], by: Terms) -> Facts:

@@ -13,6 +13,7 @@ import pandas as pd
 from archbench import units
 from archbench.design.schema import Quantity
 from archbench.reporting import csv_file, markdown, page
+from archbench.reporting.budgets import Excess, budget_table, excesses, marked, stored_budgets
 from archbench.reporting.captions import funnel_lines
 from archbench.reporting.comparison import broken, pairs, verdict_table
 from archbench.reporting.frame import frame
@@ -55,7 +56,30 @@ class Run:
 
     @cached_property
     def view(self) -> Table:
-        """The comparison table, as every format writes it."""
+        """The comparison table, as every format writes it; where there are budgets with how each row stands."""
+        return marked(self._unmarked, self._excesses) if self.budgets else self._unmarked
+
+    @cached_property
+    def budgets(self) -> dict[str, float]:
+        """What the spec allows: metric -> the most it may be."""
+        return stored_budgets(self.folder.header)
+
+    @property
+    def excesses(self) -> tuple[Excess, ...]:
+        """What the run has against its budgets."""
+        return tuple(excess for each in self._excesses for excess in each or ())
+
+    @property
+    def budget_view(self) -> Table | None:
+        """The excesses as a table; null where there are no budgets."""
+        return budget_table(self.excesses, self.budgets) if self.budgets else None
+
+    @cached_property
+    def _excesses(self) -> tuple[tuple[Excess, ...] | None, ...]:
+        return excesses(self.records, self._unmarked.rows, self.budgets)
+
+    @cached_property
+    def _unmarked(self) -> Table:
         reference = next((record.key for record in self.records if record.reference), None)
         return build(
             self.records,
@@ -96,7 +120,14 @@ class Run:
     @cached_property
     def review(self) -> Review:
         """The design review, as the page shows it."""
-        return review(self.view, self.records, self.folder.header, ties=self.ties, verdicts=self.verdict_view)
+        return review(
+            self.view,
+            self.records,
+            self.folder.header,
+            ties=self.ties,
+            verdicts=self.verdict_view,
+            excesses=self.excesses,
+        )
 
     def _times(self, reference: Key | None) -> Times:
         """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the plan's have it."""
@@ -115,9 +146,8 @@ class Run:
     def write(self) -> None:
         """The derived files: table.csv, report.md and report.html."""
         self.folder.write("table.csv", csv_file.render(self.view))
-        verdicts = self.verdict_view
-        compared = "\n" + markdown.render(verdicts) if verdicts else ""
-        self.folder.write("report.md", markdown.render(self.view, limit=markdown.COMMENT - len(compared)) + compared)
+        beside = [table for table in (self.verdict_view, self.budget_view) if table]
+        self.folder.write("report.md", markdown.render_all(self.view, beside))
         self.folder.write("report.html", page.render(self.review))
 
 

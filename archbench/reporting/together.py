@@ -10,6 +10,8 @@ from typing import Any
 from archbench.design.document import visible
 from archbench.metrics import EXACT
 from archbench.reporting.charts import Chart, scatter
+from archbench.reporting.decision import ladder
+from archbench.reporting.grids import Grid, ladder_grid
 from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import Key
 from archbench.reporting.review import Review, failures, fastest_of
@@ -143,7 +145,7 @@ def review_together(runs: Sequence[Run]) -> Review:
         title=table.title,
         question=f"What do {count:,} variants cost on {len(runs)} devices or in as many runs?",
         answers=tuple(answer for label, run in named.items() for answer in _fastest(label, run)),
-        grids=(),
+        grids=tuple(grid for label, run in named.items() for grid in _ladders(label, run)),
         charts=tuple(_charts(named)),
         table=table,
         failures=tuple(failure for label, run in named.items() for failure in _failures(label, run)),
@@ -158,6 +160,11 @@ def review_together(runs: Sequence[Run]) -> Review:
 
 def _fastest(label: str, run: Run) -> Facts:
     return tuple((f"{title} on {label}", said) for title, said in fastest_of(run.view.rows, run.ties))
+
+
+def _ladders(label: str, run: Run) -> tuple[Grid, ...]:
+    rungs = ladder(run.view.rows, run.ties)
+    return (replace(ladder_grid(rungs), title=f"{ladder_grid(rungs).title}, {label}"),) if rungs else ()
 
 
 def _failures(label: str, run: Run) -> Facts:

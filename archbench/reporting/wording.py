@@ -18,7 +18,7 @@ Facts = tuple[tuple[str, str], ...]  # what is told, by what it is called
 
 def full_name(row: Row) -> str:
     """A variant's name, and which replica it is."""
-    replica = f" (replica {row['replica']})" if row["replica"] else ""
+    replica = f" (replica {row['replica']})" if row.get("replica") else ""
     return visible(row["name"], LONGEST) + replica
 
 
@@ -46,9 +46,10 @@ def word(metric: str, *, capital: bool = False) -> str:
     return word[0].upper() + word[1:] if capital else word
 
 
-def some(rows: Sequence[Row]) -> str:
-    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
-    return ", ".join(full_name(row) for row in rows[:NAMED]) + more
+def some(rows: Sequence[Row], most: int = NAMED) -> str:
+    """The first names, which have commas of their own, and how many there are beside."""
+    more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
+    return "; ".join(full_name(row) for row in rows[:most]) + more
 
 
 def conjoined(words: Sequence[str]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import Page
 from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, slower, stored
 
@@ -14,7 +17,9 @@ from archbench.cli import guarded, run_code
 from archbench.design.limits import read_budgets
 from archbench.design.spec import read_spec
 from archbench.errors import ResultsError, SpecError
-from archbench.reporting.budgets import budget_table, excesses, excesses_of
+from archbench.reporting import markdown
+from archbench.reporting.budgets import budget_table, excesses_of
+from archbench.reporting.runs import Run
 from archbench.units import size
 
 SPEC = """\
@@ -120,25 +125,25 @@ def test_every_time_has_the_width_of_its_own() -> None:
 def test_a_run_ends_with_its_budgets_code(tmp_path: Path, budgets: dict[str, float], code: int) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(0.99)}, spec={"budgets": budgets})
     assert run_code(run) == code
-    assert {found.name for found in excesses(run)} <= {"A", "B"}
+    assert {found.name for found in run.excesses} <= {"A", "B"}
 
 
 def test_a_variant_that_failed_is_not_within_a_budget_of_time(tmp_path: Path) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"latency_ms": 11}})
-    (found,) = excesses(run)
+    (found,) = run.excesses
     assert (found.name, found.word, found.why) == ("B", "untold", "killed")
 
 
 def test_the_base_of_a_comparison_is_not_held_to_the_new_specs_budgets(tmp_path: Path) -> None:
     records = [record("A", side="new"), record("B", side="base", exact=COUNTS | {"macs": 99})]
     run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records, spec={"budgets": {"macs": 50}})
-    assert excesses(run) == ()
+    assert run.excesses == ()
 
 
 def test_the_table_names_value_budget_and_how_many(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"latency_ms": 9, "macs": 9}})
-    table = budget_table(excesses(run), {"latency_ms": 9, "macs": 9})
+    table = budget_table(run.excesses, {"latency_ms": 9, "macs": 9})
     assert [(each["metric"], each["word"]) for each in table.rows] == [("latency ms", "over"), ("MACs G", "over")]
     assert table.rows[0]["value"].startswith("10.00 (9.")
     assert table.caption[0].endswith("2 over")
@@ -146,8 +151,9 @@ def test_the_table_names_value_budget_and_how_many(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("budgets", [[], {"latency_ms": "x"}, {"latency_ms": -1}, {"nothing": 1}, {"macs": True}])
 def test_a_stored_budget_is_data_not_to_be_trusted(tmp_path: Path, budgets: Any) -> None:
+    run = stored(tmp_path, {"A": STEADY}, spec={"budgets": budgets})
     with pytest.raises(ResultsError, match="budgets are not numbers over 0"):
-        excesses(stored(tmp_path, {"A": STEADY}, spec={"budgets": budgets}))
+        assert run.excesses
 
 
 def test_run_and_report_end_with_3_over_a_budget_and_4_where_latency_was_not_measured(
@@ -190,3 +196,105 @@ def test_budgets_are_part_of_the_spec_and_a_spec_without_any_reads_as_before(tmp
     assert read_spec(path).as_json()["budgets"] == {"macs": 1e9}
     path.write_text(SPEC.replace("budgets: BUDGETS\n", ""))
     assert "budgets" not in read_spec(path).as_json()
+
+
+def reviewed(folder: Path, budgets: dict[str, float]) -> Run:
+    """Five that took 5, 10, 11, 12 and 15 ms, and one that failed; the fastest has too many MACs for a budget of 50 G."""
+    milliseconds = {"wide": 0.5, "small": 1.0, "large": 1.1, "edge": 1.2, "slow": 1.5}
+    gmacs = {"wide": 99, "small": 10, "large": 40, "edge": 20, "slow": 30}
+    records = [record(name, exact=COUNTS | {"macs": count * 10**9}) for name, count in gmacs.items()]
+    records.append(record("broken", status="failed", reason="killed", exact=COUNTS | {"macs": 10**9}))
+    times = {name: slower(factor) for name, factor in milliseconds.items()}
+    times["edge"].reverse()  # generations that no factor makes alike: every interval has a width
+    run = stored(folder, times, records=records, spec={"budgets": budgets})
+    run.write()
+    return run
+
+
+BUDGETS = {"latency_ms": 12.0, "macs": 50 * 10**9}
+STANDINGS = {
+    "wide": "over",
+    "small": "within",
+    "large": "within",
+    "edge": "cannot be told",
+    "slow": "over",
+    "broken": "cannot be told",
+}
+
+
+def test_the_page_says_at_its_top_which_budgets_there_are_who_keeps_them_and_which_of_those_to_take(
+    tmp_path: Path,
+) -> None:
+    page = Page((reviewed(tmp_path, BUDGETS).folder.path / "report.html").read_text())
+    assert page.answers["Budgets"] == (
+        "latency 12.00 ms and MACs 50.000 G. Variants: 2 within, 2 over, 2 cannot be told."
+    )
+    assert page.answers["Fastest"].startswith("wide: 5.0")
+    assert page.answers["Fastest within them"].startswith("small: 10.00 ms ±")
+    assert page.answers["Most MACs within them"].startswith("large: 40.000 G, 11.00 ms ±")
+    assert page.tables["Within the budgets"] == [
+        ["budgets", "variants", "which"],
+        ["within", "2", "small; large"],
+        ["over", "2", "wide; slow"],
+        ["cannot be told", "2", "edge; broken"],
+    ]
+
+
+def test_the_page_says_of_each_that_is_not_within_which_budget_by_how_much_and_why(tmp_path: Path) -> None:
+    page = Page((reviewed(tmp_path, BUDGETS).folder.path / "report.html").read_text())
+    heading, *rows = page.tables["Over a budget, or cannot be told"]
+    assert heading == ["name", "metric", "budget", "verdict", "value", "why"]
+    assert [(row[0], row[1], row[2], row[3], row[5]) for row in rows] == [
+        ("wide", "MACs G", "50.000", "over", "-"),
+        ("slow", "latency ms", "12.00", "over", "-"),
+        ("edge", "latency ms", "12.00", "cannot be told", "its interval holds it"),
+        ("broken", "latency ms", "12.00", "cannot be told", "killed"),
+    ]
+    assert rows[0][4] == "99.000"
+    low, high = map(float, re.fullmatch(r"15\.00 \(([\d.]+) to ([\d.]+)\)", rows[1][4]).groups())  # type: ignore[union-attr]
+    assert 12 < low < 15 < high
+
+
+def test_every_table_of_the_run_says_how_each_row_stands(tmp_path: Path) -> None:
+    run = reviewed(tmp_path, BUDGETS)
+    heading, *rows = Page((run.folder.path / "report.html").read_text()).tables["All variants"]
+    assert {row[0]: row[heading.index("budgets")] for row in rows} == STANDINGS
+    with (run.folder.path / "table.csv").open() as file:
+        assert {row["name"]: row["budgets"] for row in csv.DictReader(file)} == STANDINGS
+    assert {row["name"]: row["budgets"] for row in run.view.rows} == STANDINGS
+
+
+def test_the_markdown_report_has_the_budgets_as_a_table_of_their_own(tmp_path: Path) -> None:
+    run = reviewed(tmp_path, BUDGETS)
+    _, after = (run.folder.path / "report.md").read_text().split("\n\n| name | metric |")
+    lines = [line for line in after.splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[:4] for line in lines[1:]] == [
+        ["| wide", "MACs G", "50.000", "over"],
+        ["| edge", "latency ms", "12.00", "cannot be told"],
+        ["| slow", "latency ms", "12.00", "over"],
+        ["| broken", "latency ms", "12.00", "cannot be told"],
+    ]
+    assert after.endswith("- budgets (latency ms 12.00, MACs G 50.000): 2 over, 2 not shown to be within\n")
+
+
+def test_where_all_keep_them_the_reports_say_so_and_a_run_without_budgets_says_nothing_of_any(tmp_path: Path) -> None:
+    run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"macs": 50}})
+    run.write()
+    page = Page((run.folder.path / "report.html").read_text())
+    assert page.answers["Budgets"] == "MACs 0.000 G. Variants: 1 within."
+    assert page.answers["Fastest within them"] == "A, the fastest of all."
+    assert "Over a budget, or cannot be told" not in page.tables
+    assert (run.folder.path / "report.md").read_text().endswith("\n\n- budgets (MACs G 0.000): all are within\n")
+    plain = stored(tmp_path, {"A": STEADY})
+    plain.write()
+    assert not any("udget" in (plain.folder.path / name).read_text() for name in ("report.md", "table.csv"))
+    assert "Budgets" not in Page((plain.folder.path / "report.html").read_text()).answers
+
+
+def test_of_very_many_over_budget_the_markdown_report_still_fits_a_comment(tmp_path: Path) -> None:
+    records = [record(f"variant {n:04} " + "w" * 60, exact=COUNTS) for n in range(1000)]
+    run = stored(tmp_path, {}, records=records, spec={"budgets": {"macs": 9}})
+    text = markdown.render_all(run.view, [run.budget_view])  # type: ignore[list-item]
+    assert len(text) <= 65_536
+    assert text.endswith("1000 over\n")
+    assert re.search(r"- [\d,]+ of 1,000 rows are left out.*\n.*\n[^|]*\n\| name \| metric", text, re.DOTALL)
