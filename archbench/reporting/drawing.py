@@ -37,15 +37,18 @@ def png(spec: Spec) -> bytes:
     return bytes(vl_convert.vegalite_to_png(dict(spec), scale=PIXELS, allowed_base_urls=[]))
 
 
-def inline(spec: Spec, title: str) -> str:
-    """The drawing as an element of a page: colours by name, as wide as it is let, marks that were described with a tooltip."""
+def inline(spec: Spec, said: str) -> str:
+    """The drawing as an element of a page: colours by name, as wide as it is let, marks that were described with a tooltip.
+
+    `said` is what stands in its place for whoever cannot see it.
+    """
     root = ElementTree.fromstring(svg(spec))
     width, height = root.attrib.pop("width"), root.attrib.pop("height")
     for element in root.iter():
         _prune(element)
         _describe(element)
         _tidy(element)
-    root.attrib |= {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": title}
+    root.attrib |= {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": said}
     return ElementTree.tostring(root, encoding="unicode")
 
 

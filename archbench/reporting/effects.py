@@ -119,8 +119,10 @@ def _heatmap(table: Table, rows: Sequence[Row], axes: Sequence[Column], cost: st
     height = min(HEIGHT, 90 + 44 * len(choices(down, rows)))
     # each layer has a colour scale of its own: cells darken, letters turn
     spec = compose(layers, height=height, left=ROOM) | {"resolve": {"scale": {"color": "independent"}}}
-    title = f"{METRICS[cost].title} over {_label(across)} and {_label(down)}"
-    return Chart("axes", title, "darker costs more", spec)
+    title = f"{_quantity(cost)} over {_label(across)} and {_label(down)}"
+    return Chart(
+        "axes", title, f"{METRICS[cost].title} of each variant; the stronger the colour, the more it costs", spec
+    )
 
 
 def _edges(numbers: Sequence[float]) -> list[float]:
@@ -204,7 +206,7 @@ def _effects(rows: Sequence[Row], axes: Sequence[Column], cost: str) -> Chart | 
     said = "least squares of the logarithm on all axes at once; 1 is the mean of an axis' values"
     return Chart(
         "axes",
-        f"What each axis does to {_quantity(cost)}",
+        f"What each axis does to {_quantity(cost, capital=False)}",
         said,
         compose(layers, height=80 + 22 * len(order), left=ROOM),
     )
@@ -214,5 +216,6 @@ def _factor(axis: str, text: str, factor: float) -> str:
     return f"{axis} = {text}: {units.ratio(factor)}"
 
 
-def _quantity(cost: str) -> str:
-    return METRICS[cost].title.rpartition(" (")[0]
+def _quantity(cost: str, *, capital: bool = True) -> str:
+    quantity = METRICS[cost].title.rpartition(" (")[0]
+    return quantity[0].upper() + quantity[1:] if capital else quantity

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from archbench import units
 from archbench.design.document import visible
 from archbench.metrics import METRICS
+from archbench.reporting.charts import Chart
 from archbench.reporting.decision import Ties, row_key, speeds
 from archbench.reporting.drawing import inline
 from archbench.reporting.palette import DARK, LIGHT
@@ -43,10 +44,11 @@ def render(review: Review) -> str:
         .get_template("report.html")
         .render(
             review=review,
-            charts=[(chart, Markup(inline(chart.spec, chart.title))) for chart in review.charts],
+            charts=[(chart, Markup(inline(chart.spec, alternative(chart)))) for chart in review.charts],
             columns=columns,
-            main={column.name for column in columns if column.priority <= MAIN or column.name in MARKS},
+            main={column.name for column in columns if _is_main(column, rows)},
             rows=[(row, [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
+            legend=_legend(rows),
             limits=_limits(columns),
             left_out=len(review.table.rows) - len(rows),
             data=Markup(embedded(_data(columns, rows, review.ties))),
@@ -55,6 +57,31 @@ def render(review: Review) -> str:
             policy=_policy(style, script),
         )
     )
+
+
+def alternative(chart: Chart) -> str:
+    """What a chart shows, for whoever does not see it, and where its numbers are."""
+    said = f" {chart.said[0].upper()}{chart.said[1:]}." if chart.said else ""
+    return f"{chart.title}.{said} The numbers are in the table of all variants."
+
+
+def _is_main(column: Column, rows: Sequence[Row]) -> bool:
+    """Whether a column stands there before it is asked for: what decides, and an axis that the names do not tell anyway."""
+    if column.axis:
+        return not all(column.text(row) in row["name"] for row in rows)
+    if column.name == "status":  # which nobody reads where all went well
+        return any(row["status"] in ("failed", "not reached") for row in rows)
+    return column.priority <= MAIN or column.name in MARKS
+
+
+def _legend(rows: Sequence[Row]) -> str:
+    """How the rows of the table are marked, as far as any is."""
+    marks = {
+        "bold: on the Pareto front": any(row["pareto"] for row in rows),
+        "a bar before the name: the reference": any(row["reference"] for row in rows),
+        "grey: failed": any(row["status"] == "failed" for row in rows),
+    }
+    return "; ".join(["click a heading to sort", *(said for said, known in marks.items() if known)])
 
 
 def breakable(text: str) -> Markup:

@@ -60,7 +60,7 @@ def charts(found: Sequence[Breakdown]) -> list[Chart]:
     """MACs and parameters by group, a bar a network."""
     if not found:
         return []
-    said = "priced layer by layer; a stage or level is what its name begins with in `archbench show`"
+    said = "priced layer by layer; a stage or level is what its name begins with in archbench show"
     return [
         Chart(f"where_{metric}", f"Where the {word} are", said, _bars(found, metric))
         for metric, (_, word) in PARTS.items()

@@ -35,16 +35,16 @@
 
   const tell = (shown) => {
     const timed = shown.filter((row) => data.speed[row.place] !== null);
-    found.textContent = `${shown.length} of ${rows.length} variants`;
+    found.textContent = `${shown.length} of ${rows.length} variants.`;
     if (!timed.length) return;
     const best = timed.reduce((one, other) => (data.speed[other.place] < data.speed[one.place] ? other : one));
     const here = new Set(shown.map((row) => row.place));
     const ties = data.ties[best.place].filter((place) => here.has(place));
     const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
-    const sure = !data.sure[best.place] ? "; how sure that is, is not known"
-      : ties.length ? `; it cannot be told from ${ties.slice(0, 4).map((place) => data.names[place]).join(", ")}${more}`
-      : "; it is told apart from all of them";
-    found.textContent += `; fastest: ${data.names[best.place]}, ${data.latency[best.place]}${sure}`;
+    const sure = !data.sure[best.place] ? "How sure that is, is not known."
+      : ties.length ? `It cannot be told from ${ties.slice(0, 4).map((place) => data.names[place]).join("; ")}${more}.`
+      : "It is told apart from all of them.";
+    found.textContent += ` Fastest: ${data.names[best.place]}, ${data.latency[best.place]}. ${sure}`;
   };
 
   const update = () => {
