@@ -30,6 +30,13 @@ axes:
   top_block.type: [maxpool, p6p7]
 constraints: [gmacs <= 100]
 """
+THREE = """
+archbench: 1
+name: sweep
+base: R-18-FPN
+input: {height: 64, width: 64}
+axes: {neck.channels: [64, 128, 256]}
+"""
 ENVIRONMENT = {
     "device": "cuda:0",
     "gpus": [{"name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-0"}],
@@ -58,10 +65,36 @@ def priced(spec: Spec) -> list[Record]:
     return [replace(record(item), status="not reached") for item in kept.priced]
 
 
-def stored(results: Path, spec: Spec, records: list[Record], milliseconds: dict[str, float], **given: Any) -> Run:
-    """A finished run: a record and three generations of two turns for each id that took so many milliseconds."""
+def stored(
+    results: Path,
+    of: Spec,
+    records: list[Record],
+    milliseconds: dict[str, float],
+    *,
+    failure: str = "out of memory: 81 GiB were asked for, 79 are there",
+    **given: Any,
+) -> Run:
+    """A finished run: a record and three generations of two turns for each id that took so many milliseconds.
+
+    The others failed for the reason given; `given` is what run.json says beside.
+    """
+    folder = begun(results, of, records, **given)
+    for each in records:
+        status = "measured" if each.id in milliseconds else "failed"
+        reason = None if each.id in milliseconds else failure
+        memory = int(1.2 * each.exact["peak_bytes"]) if each.exact and status == "measured" else None
+        kind = "measured" if memory else None
+        folder.append_record(
+            replace(each, status=status, reason=reason, memory_bytes=memory, memory_kind=kind)  # type: ignore[arg-type]
+        )
+    append_blocks(folder, milliseconds)
+    return Run(folder)
+
+
+def begun(results: Path, of: Spec, records: list[Record], *, name: str | None = None, **given: Any) -> RunFolder:
+    """A run's folder as it is before anything is measured."""
     header = {
-        "spec": spec.as_json(),
+        "spec": of.as_json(),
         "against": None,
         "plan": {"quantity": "request", "generations": 3, "seed": 0},
         "budget_s": None,
@@ -70,17 +103,7 @@ def stored(results: Path, spec: Spec, records: list[Record], milliseconds: dict[
         "scores": None,
         "planned": [as_json(each) for each in records],
     }
-    folder = RunFolder.create(results, spec.name, header | given)
-    for each in records:
-        status = "measured" if each.id in milliseconds else "failed"
-        reason = None if each.id in milliseconds else "out of memory: 81 GiB were asked for, 79 are there"
-        memory = int(1.2 * each.exact["peak_bytes"]) if each.exact and status == "measured" else None
-        kind = "measured" if memory else None
-        folder.append_record(
-            replace(each, status=status, reason=reason, memory_bytes=memory, memory_kind=kind)  # type: ignore[arg-type]
-        )
-    append_blocks(folder, milliseconds)
-    return Run(folder)
+    return RunFolder.create(results, name or of.name, header | given)
 
 
 def append_blocks(folder: RunFolder, milliseconds: dict[str, float], *, noise: float = 0.01, seed: int = 0) -> None:
@@ -104,13 +127,57 @@ def two_hundred(results: Path, folder: Path, **given: Any) -> Run:
     return stored(results, spec, records, milliseconds, **given)
 
 
-def evil(results: Path, names: list[str], **given: Any) -> Run:
-    """A run whose variants, axis values and reasons are called so, by somebody who means no good."""
-    spec = write_spec(results, "archbench: 1\nname: evil\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n")
-    real = priced(spec)[0]
+def evil(results: Path, names: list[str]) -> Run:
+    """A run whose every text is by somebody who means no good: variants, axes and their values, warnings, the code of a
+    variant, why the last failed, the spec, its base and constraints, the machine, its versions and flags."""
+    results.mkdir(exist_ok=True)
+    written = write_spec(results, "archbench: 1\nname: evil\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n")
+    real = priced(written)[0]
     records = [
-        replace(real, id=f"{place:016}", name=name, axes={"module": name, f"neck.{name}": place}, reference=place == 0)
+        replace(
+            real,
+            id=f"{place:016}",
+            name=name,
+            axes={"module": name, f"neck.{name}": place},
+            architecture={"factory": f"{name}:{name}"},
+            warnings=(name,),
+            reference=place == 0,
+        )
         for place, name in enumerate(names)
     ]
     milliseconds = {each.id: 5.0 + place for place, each in enumerate(records[:-1])}
-    return stored(results, spec, [replace(each, warnings=(each.name,)) for each in records], milliseconds, **given)
+    every = "".join(names)
+    machine = {"gpu": {"name": every}, "flags": {every: every}, "versions": {"torch": every, every: "1"}}
+    words = dict.fromkeys(("host", "cpu", "driver", "os", "python", "commit"), every)
+    return stored(
+        results,
+        written,
+        records,
+        milliseconds,
+        failure=every,
+        name=every,
+        environment=ENVIRONMENT | words | machine,
+        spec={"name": every, "base": every, "constraints": [every], "budgets": {"latency_ms": 5.0}},
+    )
+
+
+def compared(results: Path, folder: Path) -> Run:
+    """A comparison of three networks; each takes twice as long as its base."""
+    spec = write_spec(folder, THREE)
+    new = [replace(each, side="new", pair=each.name) for each in priced(spec)]
+    base = [
+        replace(each, id=f"base{place}", name=f"{each.name} (base)", side="base", reference=False)
+        for place, each in enumerate(new)
+    ]
+    milliseconds = {each.id: 10.0 for each in new} | {each.id: 5.0 for each in base}
+    return stored(results, spec, [*new, *base], milliseconds, against=spec.as_json())
+
+
+def unmeasured(results: Path, folder: Path) -> Run:
+    """Three networks that were only priced."""
+    spec = write_spec(folder, THREE)
+    records = [replace(each, status="priced") for each in priced(spec)]
+    run = begun(results, spec, records, environment=ENVIRONMENT | {"device": "none"})
+    for each in records:
+        run.append_record(each)
+    return Run(run)

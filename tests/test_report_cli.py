@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
-from made_runs import ENVIRONMENT, priced, stored, write_spec
+from made_runs import ENVIRONMENT, compared, evil, priced, stored, write_spec
 from pages import Page
 
 from archbench.cli import guarded
@@ -114,20 +116,85 @@ def test_of_several_runs_the_worst_code_is_the_exit_code(
 
 
 def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
-    """Of each network the new side and its base, twice as fast."""
-    spec = write_spec(tmp_path, SPEC)
-    new = [replace(each, side="new", pair=each.name) for each in priced(spec)]
-    base = [
-        replace(each, id=f"base{n}", name=f"{each.name} (base)", side="base", reference=False)
-        for n, each in enumerate(new)
-    ]
-    milliseconds = {each.id: 10.0 for each in new} | {each.id: 5.0 for each in base}
-    compared = stored(tmp_path, spec, [*new, *base], milliseconds, against=spec.as_json())
-    compared.write()
-    page = Page((compared.folder.path / "report.html").read_text())
-    names = [each.name for each in new]
-    assert [verdict.word for verdict in compared.verdicts.values()] == ["regressed"] * 3
+    made = compared(tmp_path / "results", tmp_path)
+    made.write()
+    page = Page((made.folder.path / "report.html").read_text())
+    names = [each.name for each in made.records[:3]]
+    assert [verdict.word for verdict in made.verdicts.values()] == ["regressed"] * 3
     assert [row[:2] for row in page.tables["New against base"][1:]] == [[name, "regressed"] for name in names]
     assert page.answers["New against base"] == f"3 regressed ({'; '.join(names)})."
     assert page.answers["Fastest"].split(": ")[0] in names  # though every base is faster
     assert not any("(base)" in text for text in page.answers.values())
+
+
+EVIL = [
+    "<script>alert(1)</script>",
+    "`rm -rf`",
+    "a|b",
+    "=cmd()",
+    "two\nlines",
+    "\u202egnp",
+    '"quo\'te"',
+    r"\input{x}$&%#",
+    "[x](http://y)",
+    "@x",
+]
+
+
+@pytest.fixture
+def wicked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Every text of it evil: names, axes, warnings, reasons, code, the spec and the machine; and it has budgets."""
+    monkeypatch.chdir(tmp_path)
+    made = evil(tmp_path / "results", EVIL)
+    made.write()
+    return made
+
+
+def test_nothing_of_an_evil_run_formats_or_links_in_the_markdown_report(wicked: Run) -> None:
+    text = (wicked.folder.path / "report.md").read_text()
+    assert not re.search(r"(?<!\\)[<>`\[\]&#]", text.replace("## ", "", 1))
+    assert not re.search("[\u202e\x1b]", text)
+    lines = text.splitlines()
+    assert all(re.match(r"## |\| |- |$", line) for line in lines)
+    widths = [len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("|")]
+    rows = len(EVIL) + 2
+    assert len(set(widths[:rows])) == len(set(widths[rows:])) == 1
+    assert len(widths[rows:]) > 2  # the excesses, with the reason
+
+
+def test_nothing_of_an_evil_run_is_a_formula_in_the_csv(wicked: Run) -> None:
+    text = (wicked.folder.path / "table.csv").read_text()
+    assert not re.search("[\u202e\x1b\r]", text)
+    assert len(text.splitlines()) == len(EVIL) + 1
+    for cells in csv.reader(io.StringIO(text)):
+        assert not any(re.match(r"[=+\-@\t\r]", cell) for cell in cells)
+
+
+def test_nothing_of_an_evil_run_commands_latex(wicked: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    guarded(["report", str(wicked.folder.path), "--format", "latex"])
+    text = capsys.readouterr().out
+    assert not re.search("[\u202e\x1b]", text)
+    for line in text.splitlines():
+        if not line.startswith("%"):
+            commands = set(re.findall(r"\\([a-zA-Z]+)", line))
+            assert commands <= OURS, line
+            assert not re.search(r"(?<!\\)[#%`<>|~^\"]", line), line
+
+
+OURS = {
+    *("begin", "end", "toprule", "midrule", "bottomrule", "pm", "symbol"),
+    *("textbackslash", "textless", "textgreater", "textbar", "textasciigrave", "textquotesingle"),
+}
+
+
+def test_nothing_of_an_evil_run_is_an_element_of_its_page(wicked: Run) -> None:
+    """Beside what a page without any such text has: one script of ours, one of data, no link, no image."""
+    text = (wicked.folder.path / "report.html").read_text()
+    assert not re.search("[\u202e\x1b]", text)
+    assert len(re.findall("<script", text)) == len(re.findall("</script", text)) == 2
+    assert not re.search(r"<(a|img|iframe|object|form action|link|base)\b", text)
+    page = Page(text)
+    assert page.headings[0] == ("h1", "".join(EVIL).replace("\n", "\\u000a").replace("\u202e", "\\u202e"))
+    assert [row[0] for row in page.tables["All variants"][1:]] == [
+        name.replace("\n", "\\u000a").replace("\u202e", "\\u202e") for name in EVIL
+    ]

@@ -201,7 +201,7 @@ def _points(values: Values, axes: Mapping[str, Layer], look: Look, table: Table)
             "scale": {"domain": names, "range": list(SHAPES[: len(names)])},
             "legend": {"symbolFillColor": MUTED},
         }
-    mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 0.92}
+    mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 1}
     return {"data": {"values": values}, "mark": mark, "encoding": encoding}
 
 
@@ -217,12 +217,20 @@ def kinds(field: str, column: Column, rows: Iterable[Row]) -> Layer:
 def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
     data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
     ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
-    text = {"type": "text", "dy": -16, "color": INK, "fontSize": 12, "aria": False}
+    text = {"type": "text", "dy": -16, "fontSize": 12, "aria": False}
+    ground = {
+        "stroke": PAPER,
+        "strokeWidth": 4,
+        "color": PAPER,
+        "opacity": 0.85,
+    }  # points may lie where the word stands
+    words = dict(axes) | {"text": {"field": "text"}}
     if not values:
         return []
     return [
         {"data": data, "mark": ring, "encoding": dict(axes)},
-        {"data": data, "mark": text, "encoding": dict(axes) | {"text": {"field": "text"}}},
+        {"data": data, "mark": text | ground, "encoding": words},
+        {"data": data, "mark": text | {"color": INK}, "encoding": words},
     ]
 
 

@@ -30,6 +30,7 @@ from archbench.reporting.wording import full_name, latency
 
 MOST_ROWS = 1000  # of the table on a page
 MAIN = 31  # the priority up to which a column stands there before it is asked for
+MOST_MAIN = 14  # of them all, at the width of a page
 MARKS = ("reference", "pareto")
 LONGEST = 10_000
 
@@ -46,7 +47,7 @@ def render(review: Review) -> str:
             review=review,
             charts=[(chart, Markup(inline(chart.spec, alternative(chart)))) for chart in review.charts],
             columns=columns,
-            main={column.name for column in columns if _is_main(column, rows)},
+            main=_main(columns, rows),
             rows=[(row, [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
             legend=_legend(rows),
             limits=_limits(columns),
@@ -65,13 +66,19 @@ def alternative(chart: Chart) -> str:
     return f"{chart.title}.{said} The numbers are in the table of all variants."
 
 
+def _main(columns: Sequence[Column], rows: Sequence[Row]) -> set[str]:
+    """The columns that stand there before they are asked for: the marks, and of the others no more than fit."""
+    found = sorted((column for column in columns if _is_main(column, rows)), key=lambda column: column.priority)
+    return {column.name for column in found[:MOST_MAIN]} | {column.name for column in columns if column.name in MARKS}
+
+
 def _is_main(column: Column, rows: Sequence[Row]) -> bool:
-    """Whether a column stands there before it is asked for: what decides, and an axis that the names do not tell anyway."""
+    """Whether a column may stand there: what decides, and an axis that the names do not tell anyway."""
     if column.axis:
         return not all(column.text(row) in row["name"] for row in rows)
     if column.name == "status":  # which nobody reads where all went well
         return any(row["status"] in ("failed", "not reached") for row in rows)
-    return column.priority <= MAIN or column.name in MARKS
+    return column.priority <= MAIN
 
 
 def _legend(rows: Sequence[Row]) -> str:
@@ -81,7 +88,7 @@ def _legend(rows: Sequence[Row]) -> str:
         "a bar before the name: the reference": any(row["reference"] for row in rows),
         "grey: failed": any(row["status"] == "failed" for row in rows),
     }
-    return "; ".join(["click a heading to sort", *(said for said, known in marks.items() if known)])
+    return "; ".join(said for said, known in marks.items() if known)
 
 
 def breakable(text: str) -> Markup:

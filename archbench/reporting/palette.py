@@ -35,7 +35,7 @@ _DARK = {
             strict=True,
         )
     ),
-    **dict(zip(RAMP, ("#14304f", "#1b446c", "#245a8c", "#3374b1", "#4a90d6", "#79b1ea", "#b5d6f8"), strict=True)),
+    **dict(zip(RAMP, ("#14304f", "#1b446c", "#245a8c", "#2e6ba6", "#4a90d6", "#79b1ea", "#b5d6f8"), strict=True)),
     **dict(zip(NECK, ("#5a2f10", "#8a4a1a", "#bb6a2b", "#e58d47", "#ffbe8b"), strict=True)),
     **dict(zip(TOP, ("#1d5439", "#2f8a5d", "#6fd3a0"), strict=True)),
     **dict(zip(REST, ("#5a636d", "#8a939d"), strict=True)),

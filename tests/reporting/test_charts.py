@@ -46,7 +46,7 @@ def test_a_scatter_has_every_variant_its_interval_the_line_and_the_reference_in_
     made = table([{"neck.channels": n} for n in (64, 128, 256)], [10.0, 20.0, 30.0])
     spec = scatter(made, "macs", "latency_ms", line=made.rows[:2])
     assert spec is not None
-    line, rules, points, ring, _ = spec["layer"]
+    line, rules, points, ring, *_ = spec["layer"]
     assert [(each["x"], each["y"]) for each in data(points)] == [(1e-8, 10.0), (1e-8, 20.0), (1e-8, 30.0)]
     assert [each["color"] for each in data(points)] == ["64", "128", "256"]
     assert next((each["y_low"], each["y_high"]) for each in data(rules)) == (10.0 / 1.04, 10.0 * 1.04)

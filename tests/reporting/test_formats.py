@@ -362,6 +362,19 @@ def test_a_frame_of_no_rows_has_its_columns() -> None:
     assert "macs" in found.columns
 
 
+def test_the_terminal_reads_back_as_what_a_person_reads() -> None:
+    """The mark, then cells two spaces apart; the flags are the mark, the reason stands below."""
+    table = sweep()
+    text = printed(table, 400)
+    lines = [line for line in text.split("\n\n")[0].splitlines() if " channels=" in line]
+    marks, rows = zip(*((line[:2].strip(), re.split(r" {2,}", line[3:].strip())) for line in lines), strict=True)
+    shown = [c for c in table.columns if c.holds != "flag" and c.name != "reason"]
+    shown = [c for c in shown if any(row.get(c.name) is not None for row in table.rows)]
+    assert {"name", "macs", "latency_ms", "half_width", "score", "status"} <= {column.name for column in shown}
+    assert list(rows) == [[column.text(row) for column in shown] for row in table.rows]
+    assert list(marks) == [("*" if row["pareto"] else "") + ("R" if row["reference"] else "") for row in table.rows]
+
+
 @pytest.mark.parametrize("width", [30, 60, 80, 100, 160, 300])
 def test_the_terminal_s_table_fits_and_names_what_it_left_out(width: int) -> None:
     table = sweep()

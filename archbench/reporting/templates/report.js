@@ -60,5 +60,6 @@
   for (const control of [words, limited, limit]) control.addEventListener("input", update);
   document.getElementById("more").addEventListener("change", (event) => table.classList.toggle("all", event.target.checked));
   document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
+  document.body.classList.add("live");
   update();
 })();
