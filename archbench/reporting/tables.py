@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from archbench import units
 from archbench.metrics import EXACT, METRICS, Direction, Kind
 from archbench.pricing.pareto import front
 from archbench.reporting import captions
 from archbench.reporting.records import Key, Record
+from archbench.reporting.rows import Row as Row  # a table is of rows, so whoever reads one finds them here
+from archbench.reporting.rows import add_macs_ratios, memory_name, row_of
 from archbench.reporting.times import Times
 
-if TYPE_CHECKING:  # summaries come from numpy, which pricing does without
-    from archbench.reporting.stats import Summary
-
-Row = dict[str, Any]
 Holds = Literal["integer", "number", "flag", "text"]
 
 
@@ -94,9 +92,9 @@ def build(
     times = times.only({record.key for record in records if record.status != "failed"})
     measured = bool(times.latencies)
     base = next((record for record in records if record.key == reference), None)
-    rows = [_row(record, times, scores or {}) for record in records]
+    rows = [row_of(record, times, scores or {}) for record in records]
     if not measured:
-        _add_macs_ratios(rows, base)
+        add_macs_ratios(rows, base)
     axes = _front_axes(measured=measured, scored=scores is not None)
     if found is None:
         _add_front(rows, axes)
@@ -148,78 +146,6 @@ def most_telling(rows: Sequence[Row], most: int) -> list[Row]:
 def json_object(table: Table, **extra: Any) -> dict[str, Any]:
     """The table as plain data: `variants` is the list of rows, beside it whatever the command adds."""
     return {"title": table.title, **extra, "variants": list(table.rows), "caption": list(table.caption)}
-
-
-def _row(record: Record, times: Times, scores: Mapping[str, float]) -> Row:
-    exact, traced = record.exact or {}, record.traced or {}
-    counts = {name: exact.get(name, traced.get(name)) for name in EXACT}
-    kinds: dict[str, Kind] = {
-        name: "exact" if name in exact else "traced" for name in EXACT if counts[name] is not None
-    }
-    measured = _latency(times.latencies.get(record.key)) | _beside(record, times)
-    kinds |= {name: "measured" for name in MEASURED if measured[name] is not None}
-    if record.memory_bytes is not None and record.memory_kind is not None:
-        kinds["memory_bytes"] = record.memory_kind
-    return {
-        **record.axes,
-        "name": record.name,
-        "id": record.id,
-        "replica": record.replica,
-        "reference": record.reference,
-        **counts,
-        **measured,
-        "memory_bytes": record.memory_bytes,
-        **{_memory_name(name): value for name, value in record.memory.items()},
-        "pareto": None,
-        "score": scores.get(record.id, scores.get(record.name)),
-        "status": record.status,
-        "reason": record.reason,
-        "warnings": list(record.warnings),
-        "kind": kinds,
-    }
-
-
-def _latency(summary: Summary | None) -> Row:
-    return {
-        "latency_ms": summary and summary.median_ms,
-        "q25_ms": summary and summary.q25_ms,
-        "q75_ms": summary and summary.q75_ms,
-        "half_width": summary and summary.half_width,
-        "ratio": summary and summary.ratio,
-        "ratio_half_width": summary and summary.ratio_half_width,
-        "rank": summary and summary.rank,
-        "calls": summary and summary.calls,
-        "generations": summary and summary.generations,
-    }
-
-
-def _beside(record: Record, times: Times) -> Row:
-    """What was measured beside the latency. Where the latency is itself a step's or the device's, it has that name too."""
-    step, device = times.of(record.key, "step"), times.of(record.key, "device")
-    batch = record.workload.get("batch")
-    return {
-        "step_ms": step and step.median_ms,
-        "step_half_width": step and step.half_width,
-        "device_ms": device and device.median_ms,
-        "device_half_width": device and device.half_width,
-        "host_bound": times.host_bound(record.key),
-        "throughput": times.throughput(record.key, batch if isinstance(batch, int) else None),
-        "cold_ms": sum(record.cold_ms.values()) if record.cold_ms else None,
-        "energy_mj": record.energy_mj,
-    }
-
-
-def _memory_name(name: str) -> str:
-    """The key of one thing a device told of memory: no other column begins so."""
-    return f"memory.{name}"
-
-
-def _add_macs_ratios(rows: Iterable[Row], base: Record | None) -> None:
-    whole = ((base.exact or base.traced or {}) if base else {}).get("macs")
-    for row in rows:
-        if whole and row["macs"] is not None:
-            row["ratio"] = row["macs"] / whole
-            row["kind"]["ratio"] = row["kind"]["macs"]
 
 
 def _front_axes(*, measured: bool, scored: bool) -> dict[str, list[Direction]]:
@@ -302,7 +228,7 @@ def _beside_columns(times: Times) -> list[Column]:
 def _memory_columns(records: Iterable[Record]) -> list[Column]:
     """What devices told of memory, for programs to read."""
     told = dict.fromkeys(name for record in records for name in record.memory)
-    return [Column(_memory_name(name), _memory_name(name), "integer", 100, detail=True) for name in told]
+    return [Column(memory_name(name), memory_name(name), "integer", 100, detail=True) for name in told]
 
 
 EXACT_PRIORITY = {
@@ -315,10 +241,6 @@ EXACT_PRIORITY = {
     "flops": 70,
     "fvcore_flops": 71,
 }
-MEASURED = (
-    *("latency_ms", "q25_ms", "q75_ms", "ratio"),
-    *("step_ms", "device_ms", "host_bound", "throughput", "cold_ms", "energy_mj"),
-)
 
 
 def _metric(name: str, priority: int, holds: Holds = "number") -> Column:
