@@ -22,6 +22,7 @@ from archbench.reporting.records import Key, Record
 from archbench.reporting.tables import Row, Table
 from archbench.reporting.wording import LONGEST, Facts, amount, conjoined, full_name, latency, some, word
 
+MOST_WARNING = 200  # characters of one, where the decision stands
 LOUD = ("regressed", "improved")  # verdicts whose variants are named at the top
 
 
@@ -74,6 +75,7 @@ def review(
             *_budgets(rows, header, by, ties),
             *_reference(rows, by),
             *_rest(best, by),
+            *warned(table.distrust),
         ),
         grids=tuple(grid for grid in grids if grid is not None),
         charts=tuple(_charts(table, records, by, best, shown_steps)),
@@ -203,6 +205,14 @@ def _rest(best: Sequence[Row], by: Terms) -> Facts:
     return (("Worth a look", f"{count} on the line of most {word(by.gain)} for least {word(by.cost)}.{stand_in}"),)
 
 
+def warned(distrust: Sequence[str]) -> Facts:
+    """That there is something to distrust stands where the decision does."""
+    if not distrust:
+        return ()
+    more = f" (and {len(distrust) - 1:,} more below)" if len(distrust) > 1 else ""
+    return (("Distrust", f"{visible(distrust[0], MOST_WARNING)}{more}."),)
+
+
 def _charts(
     table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[Step]
 ) -> Iterable[Chart]:
@@ -229,8 +239,9 @@ def _charts(
 def _against_macs(table: Table, by: Terms, best: Sequence[Row]) -> Iterable[Chart]:
     if by.cost == "latency_ms":
         joined, said = (best, "; dashed: most MACs for least latency") if by.gain == "macs" else ((), "")
-        bars = "bars are 95 % intervals, the ring is the reference"
-        yield from _scattered("latency", table, ("macs", "latency_ms"), joined, bars + said)
+        known = any(row["half_width"] is not None for row in table.rows)
+        marks = ("bars are 95 % intervals, " if known else "no interval is known, ") + "the ring is the reference"
+        yield from _scattered("latency", table, ("macs", "latency_ms"), joined, marks + said)
     else:
         yield from _scattered(
             "macs", table, ("params", "macs"), (), "nothing was measured: MACs in the place of latency"

@@ -14,7 +14,7 @@ from archbench.reporting.decision import ladder
 from archbench.reporting.grids import Grid, ladder_grid
 from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import Key
-from archbench.reporting.review import Review, failures, fastest_of
+from archbench.reporting.review import Review, failures, fastest_of, warned
 from archbench.reporting.runs import Run, machine
 from archbench.reporting.tables import Column, Row, Table, says_something
 from archbench.reporting.wording import Facts
@@ -144,7 +144,10 @@ def review_together(runs: Sequence[Run]) -> Review:
     return Review(
         title=table.title,
         question=f"What do {count:,} variants cost on {len(runs)} devices or in as many runs?",
-        answers=tuple(answer for label, run in named.items() for answer in _fastest(label, run)),
+        answers=(
+            *(answer for label, run in named.items() for answer in _fastest(label, run)),
+            *warned(table.distrust),
+        ),
         grids=tuple(grid for label, run in named.items() for grid in _ladders(label, run)),
         charts=tuple(_charts(named)),
         table=table,

@@ -183,6 +183,11 @@ IN_SIGHT = """selector => [...document.querySelectorAll(selector)].filter(one =>
 }).map(one => one.innerText)"""
 
 
+def test_what_to_distrust_stands_where_the_decision_does(path: Path, run: Run) -> None:
+    assert run.view.distrust == ("2 of 200 failed",)
+    assert Page(path.read_text()).answers["Distrust"] == "2 of 200 failed."
+
+
 def test_who_tabs_through_the_page_sees_where_they_are(browser: Any, path: Path) -> None:
     with opened(browser, path) as page:
         page.focus("#more")
@@ -256,6 +261,15 @@ def test_it_is_read_without_any_script(browser: Any, path: Path, run: Run) -> No
 
 
 EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "`'\"|=cmd()", "a\nb\u202egnp", "{{7*7}}"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_name_axis_or_fact_however_long_makes_the_page_wider(browser: Any, tmp_path: Path, width: int) -> None:
+    made = evil(tmp_path, ["w" * 300, "a_word_without_an_end_" * 20, "short"])
+    made.write()
+    with opened(browser, made.folder.path / "report.html", width=width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate("document.body.getBoundingClientRect().right") <= width
 
 
 def test_no_name_axis_or_fact_does_anything_on_the_page(browser: Any, tmp_path: Path) -> None:
