@@ -5,35 +5,24 @@ Only this file imports inside functions, so that `--help` costs nothing and pric
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shlex
-import shutil
-import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from archbench import __version__
-from archbench.errors import ArchbenchError, CannotMeasure, SpecError
+from archbench import __version__, exits
+from archbench.errors import CannotMeasure, SpecError
 
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
     from archbench.pricing.priced_space import Asked, PricedSpace, Shown
     from archbench.reporting.compare import Comparison
-    from archbench.reporting.review import Review
-    from archbench.reporting.runs import Run
     from archbench.reporting.tables import Table
 
-DONE, FAILED, WRONG, GATE, UNTOLD, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
-SEVERITY = (DONE, FAILED, UNTOLD, GATE)  # of several runs the worst is told
 GATE_GENERATIONS = (
     8  # of a comparison: what finds +3 % nine times in ten on a shared machine (`benches/experiments.py`)
 )
@@ -83,6 +72,7 @@ def archbench() -> None:
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def run(
+    *,
     spec: str,
     results: str,
     sets: tuple[str, ...],
@@ -100,23 +90,27 @@ def run(
 
     With --against BASE the exit code is the gate's: 3 where a variant is slower than its base, 4 where one cannot be told.
     """
+    from archbench.design.named import load
+    from archbench.measure.interruption import Stop
+    from archbench.measure.ledger import Listener
+    from archbench.reporting.outcome import outcome
+    from archbench.reporting.printing import show_run
+    from archbench.reporting.progress import Progress
+    from archbench.run import run as run_spec
+
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
     read = load(spec, [*sets, *(f"measure.{key}={value}" for key, value in given.items() if value is not None)])
     base = load(against, sets) if against else None
     if base is not None and "generations" not in read.overrides.get("measure", {}):
         read = replace(read, measure=replace(read.measure, generations=GATE_GENERATIONS))
-    from archbench.measure.interruption import Stop
-    from archbench.measure.ledger import Listener
-    from archbench.reporting.progress import Progress
-    from archbench.run import run as run_spec
-
-    with Stop(_announce) as stop, Progress(quiet=quiet, announce_on=sys.stderr if as_json else sys.stdout) as progress:
+    announce_on = sys.stderr if as_json else sys.stdout
+    with Stop(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
         listener = Listener(progress.step, progress.say, progress.done)
         finished = run_spec(read, results, against=base, plugins=plugins, new=new, listener=listener, stop=stop)
-    with _read_by_nobody_too():
+    with exits.read_by_nobody_too():
         show_run(finished, "json" if as_json else form)
         click.echo(f"kept in {finished.folder.path}", err=True)
-    return run_code(finished)
+    return exits.code(outcome(finished))
 
 
 @archbench.command()
@@ -130,6 +124,7 @@ def run(
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def price(
+    *,
     spec: str,
     sets: tuple[str, ...],
     where: str | None,
@@ -139,26 +134,32 @@ def price(
     form: str,
     quiet: bool,
     as_json: bool,
-) -> int:
+) -> None:
     """The exact cost of every variant of SPEC (or a preset), nothing measured, without torch.
 
     Of a large space, one that is drawn or one that selects, what is shown is the Pareto front, or what --by and --top ask for.
     """
-    read, form = load(spec, sets), "json" if as_json else form
+    from archbench.design.named import load
     from archbench.pricing.funnel import is_many
-    from archbench.reporting.scores import read_scores
 
+    read, form = load(spec, sets), "json" if as_json else form
     if is_many(read) or any(given is not None for given in (where, by, top, parquet)):
         _price_many(read, _asked(where, by, top), parquet, form, quiet=quiet)
-        return DONE
+    else:
+        _price_each(read, form)
+
+
+def _price_each(spec: Spec, form: str) -> None:
+    """Price one by one; show all that the constraints leave."""
     from archbench.design.space import expand
     from archbench.pricing.constraints import keep, price_all
+    from archbench.reporting import formats
     from archbench.reporting.priced import priced_table
+    from archbench.reporting.scores import read_scores
 
-    kept = keep(price_all(expand(read).variants), read.constraints)
-    scores = read_scores(read.scores) if read.scores else None
-    show_table(priced_table(kept.priced, title=read.name, scores=scores), form)
-    return DONE
+    kept = keep(price_all(expand(spec).variants), spec.constraints)
+    scores = read_scores(spec.scores) if spec.scores else None
+    formats.show(priced_table(kept.priced, title=spec.name, scores=scores), form)
 
 
 def _asked(where: str | None, by: str | None, top: int | None) -> Asked:
@@ -174,6 +175,7 @@ def _asked(where: str | None, by: str | None, top: int | None) -> Asked:
 
 def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, quiet: bool) -> None:
     """Price by columns; show the few asked for, and write all to a file where one is named."""
+    from archbench.reporting import formats
     from archbench.reporting.progress import Progress
     from archbench.reporting.scores import read_scores
     from archbench.reporting.space_table import space_table
@@ -182,7 +184,7 @@ def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, qui
     with Progress(quiet=quiet, announce_on=sys.stderr) as progress:
         space, rows = _priced(spec, asked, parquet, lambda count: progress.say(f"{count:,} priced"))
     extra = {"space": space.funnel.as_json()} if form == "json" else {}
-    show_table(space_table(spec, space, rows, asked, scores), form, **extra)
+    formats.show(space_table(spec, space, rows, asked, scores), form, **extra)
     if parquet is not None:
         click.echo(f"every variant is in {parquet}", err=True)
 
@@ -204,24 +206,16 @@ def _priced(
 @click.argument("spec")
 @sets_option
 @json_option
-def check(spec: str, sets: tuple[str, ...], as_json: bool) -> int:
+def check(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint, on the front."""
-    read = load(spec, sets)
+    from archbench.design.named import load
     from archbench.pricing.priced_space import counted
+    from archbench.reporting.captions import counted_lines
 
-    counts = counted(read)
-    if as_json:
-        click.echo(json.dumps(counts.as_json() | {"variants": counts.variants}))
-        return DONE
-    click.echo(f"{read.name}: {counts.variants:,} variants of {counts.raw:,} raw, the reference included")
-    click.echo(f"  {counts.excluded:,} excluded, {counts.duplicates:,} the same network as another")
-    if counts.collapsed_draws:
-        click.echo(f"  {counts.collapsed_draws:,} drawn where another was")
-    for constraint, refused in counts.refused.items():
-        click.echo(f"  {refused:,} refused by {constraint}")
-    if counts.front is not None:
-        click.echo(f"  {counts.front:,} on the Pareto front: {counts.aims}")
-    return DONE
+    read = load(spec, sets)
+    funnel = counted(read)
+    counts = funnel.as_json() | {"variants": funnel.variants}
+    click.echo(json.dumps(counts) if as_json else "\n".join(counted_lines(read.name, counts)))
 
 
 @archbench.command()
@@ -229,24 +223,25 @@ def check(spec: str, sets: tuple[str, ...], as_json: bool) -> int:
 @click.argument("names", nargs=-1, metavar="[NAME | A B | OTHER]")
 @sets_option
 @json_option
-def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> int:
+def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> None:
     """One network of SPEC (or a preset), layer by layer, with shares by stage and by FPN level; of two, where they differ.
 
     `show R-50-FPN` and `show SPEC NAME` show one network; `show R-50-FPN R-101-FPN` and `show SPEC A B` show what sets the
     second apart from the first, layer by layer, and what each difference costs.
     """
+    if len(names) > 2:
+        raise click.UsageError("show takes a spec or preset and up to two names")
+    from archbench.design.named import networks
     from archbench.reporting.differences import differences_json, show_differences
     from archbench.reporting.layers import layers_json, show_layers
+    from archbench.reporting.terminal import console
 
-    networks = _networks(spec, names, sets)
+    found = networks(spec, names, sets)
+    as_data, as_text = (differences_json, show_differences) if len(found) > 1 else (layers_json, show_layers)
     if as_json:
-        found = differences_json(*networks) if len(networks) > 1 else layers_json(*networks)
-        click.echo(json.dumps(found))
-    elif len(networks) > 1:
-        show_differences(*networks, console())
+        click.echo(json.dumps(as_data(*found)))
     else:
-        show_layers(*networks, console())
-    return DONE
+        as_text(*found, console())
 
 
 @archbench.command()
@@ -262,6 +257,7 @@ def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool
 @format_option
 @json_option
 def compare(
+    *,
     base: str,
     new: str,
     results: str,
@@ -282,6 +278,7 @@ def compare(
     """
     from archbench.reporting.compare import compare as compare_runs
     from archbench.reporting.gate import parse_limits
+    from archbench.reporting.printing import show_comparison
 
     limits = () if fail_on is None else parse_limits(fail_on)
     found = compare_runs(base, new, results=results, limits=limits, across=across)
@@ -291,16 +288,16 @@ def compare(
         write_junit(found, Path(junit))
     form = "json" if as_json else form
     show_comparison(found, _for_github(found, form) if github else form)
-    return {"regressed": GATE, "inconclusive": UNTOLD}.get(found.word, DONE)
+    return exits.code(found.word)
 
 
 @archbench.command("list")
 @click.argument("what", type=click.Choice(["parts", "presets", "runs", "devices"]), default="presets")
 @results_option
 @json_option
-def list_(what: str, results: str, as_json: bool) -> int:
+def list_(what: str, results: str, as_json: bool) -> None:
     """What there is: parts with their knobs, presets with their cost, stored runs, devices."""
-    from archbench.reporting import listings
+    from archbench.reporting import listings, terminal
 
     if what == "runs":
         found = listings.runs(Path(results))
@@ -313,8 +310,7 @@ def list_(what: str, results: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({what: found}))
     else:
-        listings.show(what, found, console())
-    return DONE
+        listings.show(what, found, terminal.console())
 
 
 @archbench.command()
@@ -328,6 +324,8 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
 
     Several RUNs are one table, with a column for each device. --format parquet and html write a file to stdout.
     """
+    from archbench.reporting.outcome import worst
+    from archbench.reporting.printing import review_of, show_runs, table_of
     from archbench.reporting.runs import read_run
 
     stored = [read_run(run, results) for run in runs]
@@ -338,8 +336,20 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
 
         drawn = draw(review_of(stored).charts, Path(figures))
         click.echo(f"{len(drawn)} files in {figures}", err=True)
-    show_report(stored, "json" if as_json else form)
-    return max(map(run_code, stored), key=SEVERITY.index)
+    if form == "parquet" and not as_json:
+        _write_parquet(table_of(stored))
+    else:
+        show_runs(stored, "json" if as_json else form)
+    return exits.code(worst(stored))
+
+
+def _write_parquet(table: Table) -> None:
+    """The table as bytes on stdout, which a terminal does not take."""
+    from archbench.reporting import parquet_file  # DuckDB, which nothing else waits for
+
+    if sys.stdout.isatty():
+        raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
+    click.echo(parquet_file.render(table), nl=False)
 
 
 @archbench.group()
@@ -353,28 +363,26 @@ def export() -> None:
 @click.option(
     "--output", default=".asv/results", show_default=True, metavar="DIR", help="asv's results tree, added to."
 )
-def export_asv(runs: tuple[str, ...], results: str, output: str) -> int:
+def export_asv(runs: tuple[str, ...], results: str, output: str) -> None:
     """RUNS into a results tree that `asv publish`, `asv compare` and `asv show` read, each under its commit."""
     from archbench.reporting.asv_export import export as export_tree
     from archbench.reporting.sides import open_side
 
     written = export_tree([open_side(run, Path(results)) for run in runs], Path(output))
     click.echo(f"wrote {len(written)} files below {output}; next: asv publish")
-    return DONE
 
 
 @export.command("pytest-benchmark")
 @click.argument("run")
 @results_option
 @click.option("--output", default="benchmark.json", show_default=True, metavar="FILE", help="Where to write it.")
-def export_pytest_benchmark(run: str, results: str, output: str) -> int:
+def export_pytest_benchmark(run: str, results: str, output: str) -> None:
     """RUN as a JSON file that `pytest-benchmark compare` reads: a benchmark a variant, a round a call."""
     from archbench.reporting.pytest_benchmark_export import write
     from archbench.reporting.sides import open_side
 
     write(open_side(run, Path(results)), Path(output))
     click.echo(f"wrote {output}; next: pytest-benchmark compare {output}")
-    return DONE
 
 
 @archbench.command()
@@ -384,12 +392,13 @@ def export_pytest_benchmark(run: str, results: str, output: str) -> int:
 )
 @click.option("--quick", is_flag=True, help="Two generations: a first look.")
 @json_option
-def doctor(device: str, output: str, quick: bool, as_json: bool) -> int:
+def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
     """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
     from archbench.measure.doctor import examine, plan
     from archbench.reporting import diagnosis
     from archbench.reporting.doctor import show as show_diagnosis
     from archbench.reporting.progress import Progress
+    from archbench.reporting.terminal import console
 
     diagnosis.check_writable(Path(output))
     with Progress(quiet=False, announce_on=sys.stderr) as progress:
@@ -402,12 +411,11 @@ def doctor(device: str, output: str, quick: bool, as_json: bool) -> int:
     click.echo(f"written to {output}; attach it where you ask for help", err=True)
     if found.reason:
         raise CannotMeasure(f"nothing can be measured on {found.device}: {found.reason}")
-    return DONE
 
 
 @archbench.command()
 @click.argument("path", default="spec.yaml")
-def init(path: str) -> int:
+def init(path: str) -> None:
     """Write a first spec to PATH, to edit."""
     from archbench.design.first_spec import FIRST_SPEC
 
@@ -419,143 +427,14 @@ def init(path: str) -> int:
     except OSError as error:
         raise SpecError(f"cannot be written ({error.strerror}); give a path that can", path) from None
     click.echo(f"wrote {path}; next: archbench price {path}")
-    return DONE
 
 
 @archbench.command()
-def schema() -> int:
+def schema() -> None:
     """The JSON Schema of a spec, for editors."""
     from archbench.design.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
-    return DONE
-
-
-def load(spec: str, sets: Sequence[str]) -> Spec:
-    """The spec in a file, or a preset by its name."""
-    from archbench.design.spec import preset_spec, read_spec
-    from archbench.models.presets import PRESETS
-
-    return preset_spec(spec, sets) if spec in PRESETS else read_spec(spec, sets)
-
-
-def _networks(spec: str, names: Sequence[str], sets: Sequence[str]) -> list[Any]:
-    """The one or two networks that `show` is asked for: a spec's variants by name, presets, other specs' references."""
-    from archbench.design.space import expand
-
-    if len(names) > 2:
-        raise click.UsageError("show takes a spec or preset and up to two names")
-    space = expand(load(spec, sets))
-    known = {text for variant in space.variants for text in (variant.name, variant.id)}
-    found = [
-        expand(load(name, sets)).reference if name not in known and _is_spec(name) else _named(space.variants, name)
-        for name in names
-    ]
-    alone = len(found) == 1 and names[0] not in known
-    return [space.reference, *found] if not found or alone else found
-
-
-def _is_spec(text: str) -> bool:
-    from archbench.models.presets import PRESETS
-
-    return text in PRESETS or text.endswith((".yaml", ".yml"))
-
-
-def _named(variants: Sequence[Any], name: str) -> Any:
-    """The variant of that name or id; SpecError with the nearest."""
-    from archbench.registry import nearest
-
-    for variant in variants:
-        if name in (variant.name, variant.id):
-            return variant
-    known = [variant.name for variant in variants]
-    raise SpecError(
-        f"there is no variant {name!r}; there are {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}."
-        + nearest(name, known)
-    )
-
-
-def console() -> Any:
-    """A terminal as wide as it says, plain where it is none; NO_COLOR is honoured by rich."""
-    from rich.console import Console
-
-    found = Console(highlight=False)
-    found.on_broken_pipe = _raise  # of its own it would end the process, with the code of failed variants
-    return found
-
-
-def show_table(table: Table, form: str, **extra: Any) -> None:
-    """Print a table in the format asked for; `extra` goes into the JSON object beside its variants."""
-    if form == "terminal":
-        from archbench.reporting import terminal
-
-        terminal.show(table, console())
-    else:
-        from archbench.reporting.formats import RENDERERS
-
-        if form == "parquet" and sys.stdout.isatty():
-            raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
-        click.echo(RENDERERS[form](table, **extra), nl=False)
-
-
-def show_report(runs: Sequence[Run], form: str) -> None:
-    """Print one run's table, or that of several; html is the whole page."""
-    if form == "html":
-        from archbench.reporting.page import render
-
-        click.echo(render(review_of(runs)), nl=False)
-    elif len(runs) == 1:
-        show_run(runs[0], form, records=runs[0].records_json)
-    else:
-        from archbench.reporting.together import together
-
-        show_table(together(runs), form, runs=[str(run.folder.path) for run in runs])
-
-
-def review_of(runs: Sequence[Run]) -> Review:
-    """What the page of one run shows, or that of several."""
-    from archbench.reporting.together import review_together
-
-    return runs[0].review if len(runs) == 1 else review_together(runs)
-
-
-def show_run(run: Run, form: str, **extra: Any) -> None:
-    """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object."""
-    if form == "parquet":  # one file, one table
-        show_table(run.view, form)
-        return
-    verdicts, budgets = run.verdict_view, run.budget_view
-    if form == "json":
-        beside = {"verdicts": verdicts, "budgets": budgets}
-        extra |= {name: list(table.rows) for name, table in beside.items() if table}
-        show_table(run.view, form, run=str(run.folder.path), **extra)
-        return
-    show_table(run.view, form)
-    if verdicts:
-        show_table(verdicts, form)
-    if budgets:
-        show_budgets(budgets, form)
-
-
-def show_budgets(table: Table, form: str) -> None:
-    """Print what is over budget, or that nothing is; beside a table for programs only that, on stderr."""
-    for_people = form in ("terminal", "markdown")
-    if table.rows and for_people:
-        show_table(table, form)
-    else:
-        click.echo(table.caption[0], err=not for_people)
-
-
-def show_comparison(found: Comparison, form: str) -> None:
-    """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
-    if form != "json":
-        show_table(found.view, form)
-        return
-    sides = {"base": str(found.base.folder.path), "new": str(found.new.folder.path)}
-    verdicts = found.view
-    show_table(
-        found.new.view, form, **sides, verdict=found.word, verdicts=list(verdicts.rows), said=list(verdicts.caption)
-    )
 
 
 def _for_github(found: Comparison, form: str) -> str:
@@ -571,109 +450,11 @@ def _for_github(found: Comparison, form: str) -> str:
     return "markdown" if form == "terminal" else form
 
 
-def run_code(run: Run) -> int:
-    """How a run went: a regression or a budget exceeded before what could not be told, that before a variant that failed."""
-    words = {verdict.word for verdict in run.verdicts.values()}
-    budgets = {excess.word for excess in run.excesses}
-    if "regressed" in words or "over" in budgets:
-        return GATE
-    if "inconclusive" in words or (run.compares and not words) or "untold" in budgets:
-        return UNTOLD
-    return DONE if run.complete else FAILED
-
-
 def main() -> NoReturn:
     """Run the command line and exit with the code that says how it went."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, _interrupt)
-    _open_streams()
-    sys.exit(guarded(sys.argv[1:], _program()))
+    exits.leave(archbench)
 
 
-def guarded(arguments: Sequence[str], program: Sequence[str] = ("archbench",)) -> int:
-    """One command with every way it can end as an exit code and, where it went wrong, one line on stderr.
-
-    `program` is how a shell calls us, for the line that says how to go on.
-    """
-    try:
-        return int(archbench.main(list(arguments), prog_name="archbench", standalone_mode=False) or DONE)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as error:
-        error.show()
-        return WRONG
-    except ArchbenchError as error:
-        click.echo(f"archbench: {error}" if not getattr(error, "place", "") else str(error), err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _announce(_way_on(arguments, program))
-        return INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return DONE
-    except Exception as error:  # noqa: BLE001  (the last door: a bug of ours)
-        click.echo(f"archbench: a bug of ours ({type(error).__name__}); its traceback is in {_log()}", err=True)
-        return BUG
-
-
-def _raise() -> NoReturn:
-    raise
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _announce(text: str) -> None:
-    """One line on stderr, past Python's buffers: a signal may have come in the middle of another line."""
-    with contextlib.suppress(OSError):  # the terminal may be what is gone
-        os.write(2, f"archbench: {text}\n".encode(errors="backslashreplace"))
-
-
-def _way_on(arguments: Sequence[str], program: Sequence[str]) -> str:
-    """What an interrupted command says: `run` goes on where it stopped, if it is not told to begin another."""
-    if list(arguments[:1]) != ["run"]:
-        return "interrupted"
-    again = shlex.join([*program, *(argument for argument in arguments if argument != "--new")])
-    return f"interrupted; what was finished is kept, go on with: {again}"
-
-
-def _program() -> list[str]:
-    """How this process was called: the module, the command on the PATH, or the command by its place."""
-    if Path(sys.argv[0]).name == "__main__.py":
-        return [sys.executable, "-m", "archbench"]
-    return [Path(sys.argv[0]).name if shutil.which(Path(sys.argv[0]).name) == sys.argv[0] else sys.argv[0]]
-
-
-def _open_streams() -> None:
-    """Streams a caller closed lead nowhere: else the next file or socket opened would be taken for one of them."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w" if number else "r"))  # noqa: SIM115  (for as long as we live)
-
-
-def _silence_stdout() -> None:
-    """Nobody reads it any more; closing it at the end must not say so again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _read_by_nobody_too() -> Iterator[None]:
-    """What is printed here may find its pipe closed, and the command still ends as it did."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
-
-
-def _log() -> str:
-    """Write the traceback of the exception being handled to a file, and name it."""
-    with tempfile.NamedTemporaryFile("w", prefix="archbench-", suffix=".log", delete=False) as file:
-        file.write(traceback.format_exc())
-        return file.name
+def guarded(arguments: Sequence[str]) -> int:
+    """The exit code of one command, and where it went wrong one line on stderr."""
+    return exits.guarded(archbench, arguments)

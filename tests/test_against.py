@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from runs_on_disk import record, warm_up, whole_round
 
-from archbench.cli import GATE_GENERATIONS, guarded, run_code
+from archbench import exits
+from archbench.cli import GATE_GENERATIONS, guarded
 from archbench.design.space import expand
 from archbench.design.spec import preset_spec, read_spec
 from archbench.errors import SpecError
 from archbench.measure.plan import plan_all
 from archbench.pricing.constraints import keep, price_all
 from archbench.reporting.comparison import broken, pairs, verdict_table
+from archbench.reporting.outcome import outcome
 from archbench.reporting.runs import Run, read_run
 from archbench.reporting.store import RunFolder
 from archbench.reporting.verdicts import Contrast, judge
@@ -124,11 +126,11 @@ def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, 
     run = compared(tmp_path, ratio)
     assert {name: verdict.word for name, verdict in run.verdicts.items()} == {"x": word}
     assert run.verdicts["x"].paired
-    assert run_code(run) == code
+    assert exits.code(outcome(run)) == code
 
 
 def test_what_cannot_be_told_is_not_passed(tmp_path):
-    assert run_code(compared(tmp_path, 1.0, generations=1)) == 4
+    assert exits.code(outcome(compared(tmp_path, 1.0, generations=1))) == 4
 
 
 def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, capsys):

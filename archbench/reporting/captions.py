@@ -131,6 +131,18 @@ def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
     return [f"of {counts['raw']:,} variants {', '.join(steps)}", *front] if left_out or front else []
 
 
+def counted_lines(name: str, counts: Mapping[str, Any]) -> list[str]:
+    """What `check` says of a spec: its variants, and what became of the others at each step."""
+    lines = [f"{name}: {counts['variants']:,} variants of {counts['raw']:,} raw, the reference included"]
+    lines += [f"  {counts['excluded']:,} excluded, {counts['duplicates']:,} the same network as another"]
+    if counts["collapsed_draws"]:
+        lines += [f"  {counts['collapsed_draws']:,} drawn where another was"]
+    lines += [f"  {refused:,} refused by {constraint}" for constraint, refused in counts["refused"].items()]
+    if counts["front"] is not None:
+        lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}"]
+    return lines
+
+
 def front_step(counts: Mapping[str, Any]) -> str:
     return f"of the {counts['kept']:,} left {counts['front']:,} are on the Pareto front of {counts['aims']}"
 

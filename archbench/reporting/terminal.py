@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -20,6 +21,17 @@ LONGEST_NAME = 48  # a longer one is folded, after a comma where it has one
 MOST_ROWS = 500  # nobody reads more; the files have them all
 LONGEST_LINE = 2000
 IN_THE_MARK = ("reference", "pareto")  # shown as R and * before the name
+
+
+def console() -> Console:
+    """A terminal as wide as it says, plain where it is none; NO_COLOR is honoured by rich."""
+    found = Console(highlight=False)
+    found.on_broken_pipe = _raise  # type: ignore[method-assign]  # of its own it would end the process, as if variants failed
+    return found
+
+
+def _raise() -> NoReturn:
+    raise
 
 
 def show(table: Table, console: Console) -> None:

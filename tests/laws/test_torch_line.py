@@ -23,6 +23,7 @@ ROOMS = [
     "reporting",
     "measure",
     "run",
+    "exits",
     "cli",
 ]
 SUPERVISING = [

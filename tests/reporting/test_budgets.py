@@ -13,12 +13,14 @@ from pages import Page
 from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, slower, stored
 
-from archbench.cli import guarded, run_code
+from archbench import exits
+from archbench.cli import guarded
 from archbench.design.limits import read_budgets
 from archbench.design.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting import markdown
 from archbench.reporting.budgets import budget_table, excesses_of
+from archbench.reporting.outcome import outcome
 from archbench.reporting.runs import Run
 from archbench.units import size
 
@@ -124,7 +126,7 @@ def test_every_time_has_the_width_of_its_own() -> None:
 )
 def test_a_run_ends_with_its_budgets_code(tmp_path: Path, budgets: dict[str, float], code: int) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(0.99)}, spec={"budgets": budgets})
-    assert run_code(run) == code
+    assert exits.code(outcome(run)) == code
     assert {found.name for found in run.excesses} <= {"A", "B"}
 
 

@@ -1,0 +1,50 @@
+"""What a person names on the command line: a spec by its file or a preset's name, and the networks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archbench.design.space import expand
+from archbench.design.spec import Spec, preset_spec, read_spec
+from archbench.design.variant import Variant
+from archbench.errors import SpecError
+from archbench.models.presets import PRESETS
+from archbench.registry import nearest
+
+MOST_NAMES = 12
+
+
+def load(spec: str, sets: Sequence[str]) -> Spec:
+    """The spec in a file, or a preset by its name."""
+    return preset_spec(spec, sets) if spec in PRESETS else read_spec(spec, sets)
+
+
+def networks(spec: str, names: Sequence[str], sets: Sequence[str]) -> list[Variant]:
+    """One or two networks: a spec's variants by name or id, presets, other specs' references.
+
+    Of no name it is the spec's reference; of one that is not the spec's, its reference and that. Raises SpecError.
+    """
+    space = expand(load(spec, sets))
+    known = {text for variant in space.variants for text in (variant.name, variant.id)}
+    found = [
+        expand(load(name, sets)).reference if name not in known and _is_spec(name) else _named(space.variants, name)
+        for name in names
+    ]
+    alone = len(found) == 1 and names[0] not in known
+    return [space.reference, *found] if not found or alone else found
+
+
+def _is_spec(text: str) -> bool:
+    return text in PRESETS or text.endswith((".yaml", ".yml"))
+
+
+def _named(variants: Sequence[Variant], name: str) -> Variant:
+    """The variant of that name or id; SpecError with the nearest."""
+    for variant in variants:
+        if name in (variant.name, variant.id):
+            return variant
+    known = [variant.name for variant in variants]
+    more = " ..." if len(known) > MOST_NAMES else ""
+    raise SpecError(
+        f"there is no variant {name!r}; there are {', '.join(known[:MOST_NAMES])}{more}.{nearest(name, known)}"
+    )
