@@ -20,7 +20,7 @@ from archbench.errors import CannotMeasure, SpecError
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
     from archbench.pricing.priced_space import Asked, PricedSpace, Shown
-    from archbench.reporting.compare import Comparison
+    from archbench.reporting.comparison import Judgement
     from archbench.reporting.tables import Table
 
 GATE_GENERATIONS = (
@@ -285,9 +285,9 @@ def compare(
     if junit:
         from archbench.reporting.junit import write as write_junit
 
-        write_junit(found, Path(junit))
+        write_junit(found.judgement, Path(junit))
     form = "json" if as_json else form
-    show_comparison(found, _for_github(found, form) if github else form)
+    show_comparison(found, _for_github(found.judgement, form) if github else form)
     return exits.code(found.word)
 
 
@@ -437,7 +437,7 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-def _for_github(found: Comparison, form: str) -> str:
+def _for_github(found: Judgement, form: str) -> str:
     """Say it the runner's way, and in what format the rest may be printed: no line begins with a network's name."""
     from archbench.reporting import github
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from runs_on_disk import record, warm_up, whole_round
+from stored_runs import STEADY, stored
 
 from archbench import exits
 from archbench.cli import GATE_GENERATIONS, guarded
@@ -14,7 +15,8 @@ from archbench.design.spec import preset_spec, read_spec
 from archbench.errors import SpecError
 from archbench.measure.plan import plan_all
 from archbench.pricing.constraints import keep, price_all
-from archbench.reporting.comparison import broken, pairs, verdict_table
+from archbench.reporting.comparison import Judgement
+from archbench.reporting.gate import LATENCY, Finding, Judged
 from archbench.reporting.outcome import outcome
 from archbench.reporting.runs import Run, read_run
 from archbench.reporting.store import RunFolder
@@ -91,8 +93,11 @@ def test_specs_without_a_name_in_common_are_refused(tmp_path):
         plan_all(kept(one), 1, kept(other))
 
 
-def compared(tmp_path, ratio, *, generations=3):
-    """A stored comparison in which the new variant takes `ratio` times its base's time, give or take a thousandth."""
+def compared(tmp_path, ratio, *, generations=3, new=None, base=None, **given):
+    """A stored comparison in which the new variant takes `ratio` times its base's time, give or take a thousandth.
+
+    `new` and `base` are what their records say beside, `given` what run.json does.
+    """
     header = {
         "against": {"name": "base"},
         "plan": {"quantity": "request"},
@@ -102,12 +107,12 @@ def compared(tmp_path, ratio, *, generations=3):
         "environment": {"device": "cpu", "cpu": "c", "cores": 2, "gpus": [], "versions": {"torch": "2"}},
     }
     sides = [
-        record("N", side="new", pair="x", reference=True),
-        record("B", side="base", pair="x"),
+        record("N", side="new", pair="x", reference=True, **(new or {})),
+        record("B", side="base", pair="x", **(base or {})),
         record("C", side="base"),
     ]
     planned = [{**each.__dict__, "status": "not reached"} for each in sides]
-    folder = RunFolder.create(tmp_path, "new against base", header | {"planned": planned})
+    folder = RunFolder.create(tmp_path, "new against base", header | {"planned": planned} | given)
     for each in sides:
         folder.append_record(each)
     for g in range(1, generations + 1):
@@ -125,7 +130,7 @@ def compared(tmp_path, ratio, *, generations=3):
 def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, word, code):
     run = compared(tmp_path, ratio)
     assert {name: verdict.word for name, verdict in run.verdicts.items()} == {"x": word}
-    assert run.verdicts["x"].paired
+    assert run.verdicts["x"].latency.paired
     assert exits.code(outcome(run)) == code
 
 
@@ -145,22 +150,29 @@ def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, caps
     assert "only in the base: C" in report
 
 
-def test_a_run_of_one_spec_has_no_verdicts():
-    assert pairs([record("A"), record("B")]) == {}
+def test_a_run_of_one_spec_has_no_verdicts(tmp_path):
+    run = stored(tmp_path, {"A": STEADY, "B": STEADY})
+    assert (run.judgement, run.verdicts, run.verdict_view) == (None, {}, None)
 
 
-def test_a_failed_side_leaves_its_pair_untold():
-    sides = [record("N", side="new", pair="x"), record("B", side="base", pair="x", status="failed", reason="died")]
-    assert pairs(sides) == {}
-    told = broken(sides)["x"]
-    assert (told.word, told.why) == ("inconclusive", "base failed: died")
+def test_a_failed_side_leaves_its_pair_untold(tmp_path):
+    run = compared(tmp_path, 1.0, base={"status": "failed", "reason": "died"})
+    assert (run.verdicts["x"].word, run.verdicts["x"].latency.why) == ("inconclusive", "base failed: died")
+    assert "inconclusive: x: latency" in "; ".join(run.verdict_view.caption)
 
 
-def test_the_verdicts_caption_counts_them_and_names_the_margin():
+def test_the_verdicts_caption_counts_them_and_names_the_limits():
     contrasts = {name: Contrast(ratio, 0.001, 7, 8, 0.0, True) for name, ratio in (("a", 0.0), ("b", 0.0), ("c", 0.2))}
-    table = verdict_table(judge(contrasts), [])
-    assert table.caption[0] == "new against base: 1 regressed, 2 equivalent"
-    assert "within 3.0% either way" in table.caption[1]
+    judged = tuple(
+        Judged(name, name, (Finding(LATENCY, told.word, 1.0, 1.0, told),)) for name, told in judge(contrasts).items()
+    )
+    caption = Judgement("sweep", (LATENCY,), judged, paired=True, alone=("only in the base: d",)).view.caption
+    assert caption[:2] == (
+        "new against base: 1 regressed, 2 equivalent",
+        "limits: latency_ms > 3%; equivalent is within them either way",
+    )
+    assert caption[2].startswith("paired: both took turns in one experiment")
+    assert caption[-1] == "only in the base: d"
 
 
 @pytest.mark.slow

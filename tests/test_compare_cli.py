@@ -142,7 +142,7 @@ def test_annotations_are_as_many_as_github_shows(folder):
     records = [record(f"v{number}", status="priced") for number in range(30)]
     worse = [record(each.id, status="priced", exact=COUNTS | {"params": 10**9}) for each in records]
     base, new = (stored(folder, {}, records=each, environment={"device": "none"}) for each in (records, worse))
-    errors = [line for line in github.commands(compare(base, new)) if line.startswith("::error")]
+    errors = [line for line in github.commands(compare(base, new).judgement) if line.startswith("::error")]
     assert len(errors) == 10
     assert errors[-1].endswith("and 21 more; the summary has all")
 

@@ -1,29 +1,34 @@
-"""The verdicts of a comparison as a table: one row a pair, and what must be said of them all."""
+"""What is said of networks against their bases, of two stored runs or of one experiment, and its table: a row a network."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from archbench import units
 from archbench.metrics import METRICS
-from archbench.reporting.gate import EVERY_COUNT, Finding, Judged, Limit
-from archbench.reporting.records import Key, Record
+from archbench.reporting.gate import EVERY_COUNT, Finding, Judged, Limit, worst
+from archbench.reporting.records import Record
 from archbench.reporting.tables import Column, Row, Table
-from archbench.reporting.verdicts import MARGIN, Verdict, Word, untold
+from archbench.reporting.verdicts import Verdict, Word
 
 MOST_REASONS = 40  # lines under a table; the rows have them all
 MOST_NAMES = 12
+NOTHING_IN_BOTH = "no network is in both"
+PAIRED = "paired: both took turns in one experiment; t over its generations, each test at 1 % over all together"
 UNPAIRED = (
     "unpaired: stored runs, which shared no turns; Welch's t over generations, each test at 1 % over all together"
 )
+COULD_SEE = "could see: the change of latency found nine times in ten; needed: generations to find one of the limit"
 
 ORDER = ("regressed", "improved", "inconclusive", "equivalent")
 
 COLUMNS = (
     Column("name", "name", "text", 0),
     Column("verdict", "verdict", "text", 1),
+    Column("changes", "changes", "text", 5),
     Column("ratio", "new/base", "number", 2, units.ratio),
     Column("low", "95% from", "number", 3, units.ratio),
     Column("high", "to", "number", 4, units.ratio),
@@ -33,66 +38,66 @@ COLUMNS = (
     Column("disturbed", "disturbed", "number", 9, units.percent),
     Column("why", "why", "text", 10),
 )
-STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), Column("changes", "changes", "text", 5), *COLUMNS[2:])
+STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), *COLUMNS[2:])
 
 
-def pairs(records: Sequence[Record]) -> dict[str, tuple[Key, Key]]:
-    """Each pair's name with the keys of its base and its new variant, where both were measured."""
-    sides: dict[str, dict[str, Key]] = {}
-    for record in records:
-        if record.pair and record.status != "failed":
-            sides.setdefault(record.pair, {})[record.side] = record.key
-    return {name: (both["base"], both["new"]) for name, both in sides.items() if both.keys() == {"base", "new"}}
+@dataclass(frozen=True)
+class Judgement:
+    """Each network that has a base, under each limit. `paired`: both took turns in one experiment.
+
+    Of two stored runs `added` and `removed` are in one only, and `across` is what differs around them; `alone` are lines on
+    what had no partner in one experiment, where two specs may differ.
+    """
+
+    name: str  # of the new spec
+    limits: tuple[Limit, ...]
+    judged: tuple[Judged, ...]
+    added: tuple[Record, ...] = ()
+    removed: tuple[Record, ...] = ()
+    across: tuple[str, ...] = ()
+    paired: bool = False
+    alone: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What it is called where another program shows it."""
+        return "archbench run --against" if self.paired else "archbench compare"
+
+    @property
+    def verdicts(self) -> dict[str, Judged]:
+        """By the network's name on the new side."""
+        return {each.name: each for each in self.judged}
+
+    @property
+    def word(self) -> Word:
+        """The worst of all: what vanished, and nothing in common, cannot be told."""
+        gone: list[Word] = ["inconclusive"] if self.removed else []
+        return worst([*(each.word for each in self.judged), *gone])
+
+    @property
+    def view(self) -> Table:
+        """The verdicts as a table, for every format."""
+        return verdict_table(self)
 
 
-def broken(records: Sequence[Record]) -> dict[str, Verdict]:
-    """The pairs of which a side failed: nothing can be told of them, and the reason is why."""
-    failures = [record for record in records if record.pair and record.status == "failed"]
-    return {each.pair: untold(f"{each.side} failed: {each.reason}") for each in failures}
-
-
-def verdict_table(verdicts: Mapping[str, Verdict], records: Sequence[Record], *, margin: float = MARGIN) -> Table:
-    """One row a verdict, in the order of the pairs. The caption counts them, and names what had no partner."""
-    rows = tuple(_row(name, verdict) for name, verdict in verdicts.items())
-    counts = Counter[str](verdict.word for verdict in verdicts.values())
-    said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
-    paired = any(verdict.paired for verdict in verdicts.values())
-    caption = [
-        f"new against base: {said or 'nothing to compare'}",
-        f"equivalent is within {units.percent(margin)} either way; each test is at 1 %, over all variants together; "
-        + ("paired: both took turns in one experiment" if paired else "unpaired: stored runs, which shared no turns"),
-        "could see: the change that would have been found nine times in ten; needed: generations to find one of "
-        f"{units.percent(margin)}",
-        *_alone(records, "new", "only in the new spec"),
-        *_alone(records, "base", "only in the base"),
-    ]
-    return Table("", COLUMNS, rows, tuple(caption))
-
-
-def stored_table(
-    judged: Sequence[Judged],
-    *,
-    added: Sequence[Record] = (),
-    removed: Sequence[Record] = (),
-    across: Sequence[str] = (),
-    limits: Sequence[Limit] = (),
-) -> Table:
-    """One row a network of either of two stored runs; the caption says what each limit has against whom."""
-    rows = [*map(_judged_row, judged), *(_lone_row(each, "added") for each in added)]
-    rows += [_lone_row(each, "removed") for each in removed]
+def verdict_table(found: Judgement) -> Table:
+    """One row a network of either side; the caption says what each limit has against whom."""
+    rows = [*map(_judged_row, found.judged), *(_lone_row(each, "added") for each in found.added)]
+    rows += [_lone_row(each, "removed") for each in found.removed]
     counts = Counter(row["verdict"] for row in rows)
     said = ", ".join(f"{counts[word]} {word}" for word in (*ORDER, "added", "removed") if counts[word])
     caption = [
-        f"new against base: {said or 'nothing to compare'}" + ("" if judged else "; no network is in both"),
-        f"limits: {', '.join(asked(limits))}",
-        *([UNPAIRED] if any(each.latency and each.latency.generations for each in judged) else []),
-        *([f"across environments: {'; '.join(across)}"] if across else []),
-        *reasons(judged),
-        *([f"only in the base, so it cannot be told: {names(removed)}"] if removed else []),
-        *([f"only in the new run: {names(added)}"] if added else []),
-        *renamed(added, removed),
+        f"new against base: {said or 'nothing to compare'}" + ("" if found.judged else f"; {NOTHING_IN_BOTH}"),
+        f"limits: {', '.join(asked(found.limits))}; equivalent is within them either way",
+        *([f"{PAIRED if found.paired else UNPAIRED}; {COULD_SEE}"] if any(each.timed for each in found.judged) else []),
+        *([f"across environments: {'; '.join(found.across)}"] if found.across else []),
+        *reasons(found.judged),
+        *([f"only in the base, so it cannot be told: {names(found.removed)}"] if found.removed else []),
+        *([f"only in the new run: {names(found.added)}"] if found.added else []),
+        *renamed(found.added, found.removed),
+        *found.alone,
     ]
-    return Table("", STORED, tuple(rows), tuple(caption))
+    return Table("", COLUMNS if found.paired else STORED, tuple(rows), tuple(caption))
 
 
 def asked(limits: Sequence[Limit]) -> list[str]:
@@ -178,8 +183,3 @@ def _row(name: str, verdict: Verdict) -> Row:
 
 
 MARKS: dict[str, Any] = {"reference": False, "pareto": None, "status": "", "reason": None, "kind": {}, "warnings": []}
-
-
-def _alone(records: Sequence[Record], side: str, words: str) -> list[str]:
-    names = [record.name for record in records if record.side == side and not record.pair]
-    return [f"{words}: {', '.join(names)}"] if names else []

@@ -75,11 +75,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judged:
-    """One network that is in both runs, with the worst of what its limits say."""
+    """One network and its base, with the worst of what its limits say; `beside` is its latency where none names that."""
 
     id: str
     name: str
     findings: tuple[Finding, ...]
+    beside: Verdict | None = None
 
     @property
     def word(self) -> Word:
@@ -87,7 +88,14 @@ class Judged:
 
     @property
     def latency(self) -> Verdict | None:
-        return next((finding.verdict for finding in self.findings if finding.limit.metric == "latency_ms"), None)
+        named = (finding.verdict for finding in self.findings if finding.limit.metric == "latency_ms")
+        return next(named, self.beside)
+
+    @property
+    def timed(self) -> bool:
+        """Whether anything measured is behind it."""
+        verdicts = [self.beside, *(finding.verdict for finding in self.findings)]
+        return any(verdict is not None and verdict.generations > 0 for verdict in verdicts)
 
     def of(self, word: Word) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.word == word)

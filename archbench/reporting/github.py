@@ -13,7 +13,7 @@ from pathlib import Path
 from archbench.design.document import visible
 from archbench.errors import CannotMeasure
 from archbench.reporting import markdown
-from archbench.reporting.compare import Comparison
+from archbench.reporting.comparison import Judgement
 
 MOST = 10  # of a kind that GitHub shows for a step
 LONGEST = 2000
@@ -21,26 +21,26 @@ LONGEST_SUMMARY = 1_000_000  # GitHub refuses a summary over 1 MiB
 LEVELS = {"regressed": "error", "inconclusive": "warning"}
 
 
-def commands(comparison: Comparison) -> list[str]:
+def commands(judgement: Judgement) -> list[str]:
     """A line a network that keeps the gate from passing, then one about all."""
-    found = list(_found(comparison))
+    found = list(_found(judgement))
     lines = []
     for level in LEVELS.values():
         own = [line for each, line in found if each == level]
         lines += own[:MOST]
         if len(own) > MOST:
             lines[-1] = _command(level, "archbench", f"and {len(own) - MOST + 1} more; the summary has all")
-    return [*lines, _command("notice", "archbench compare", comparison.view.caption[0])]
+    return [*lines, _command("notice", judgement.command, judgement.view.caption[0])]
 
 
-def _found(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    for judged in comparison.judged:
+def _found(judgement: Judgement) -> Iterator[tuple[str, str]]:
+    for judged in judgement.judged:
         if level := LEVELS.get(judged.word):
             said = "; ".join(finding.said() for finding in judged.of(judged.word)) or "nothing to judge it by"
             yield level, _command(level, judged.word, f"{judged.name}: {said}")
-    for record in comparison.removed:
+    for record in judgement.removed:
         yield "warning", _command("warning", "removed", f"{record.name}: only in the base, so it cannot be told")
-    if not comparison.judged:
+    if not judgement.judged:
         yield "warning", _command("warning", "inconclusive", "no network is in both runs")
 
 
@@ -53,15 +53,15 @@ def _escape(text: str) -> str:
     return visible(text, LONGEST).replace("%", "%25").replace("##[", "# #[")
 
 
-def summarise(comparison: Comparison, environment: Mapping[str, str] = os.environ) -> bool:
+def summarise(judgement: Judgement, environment: Mapping[str, str] = os.environ) -> bool:
     """Add the table to the step's summary; False where the runner gave no file for one. Raises CannotMeasure."""
     path = environment.get("GITHUB_STEP_SUMMARY")
     if not path:
         return False
-    text = _within(markdown.render(comparison.view))
+    text = _within(markdown.render(judgement.view))
     try:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(f"## archbench compare\n\n{text}\n")
+            file.write(f"## {judgement.command}\n\n{text}\n")
     except OSError as error:
         raise CannotMeasure(f"GITHUB_STEP_SUMMARY: cannot be written ({error.strerror})") from error
     return True

@@ -9,29 +9,29 @@ from xml.etree import ElementTree as ET
 
 from archbench.design.document import visible
 from archbench.errors import CannotMeasure
-from archbench.reporting.compare import Comparison
+from archbench.reporting.comparison import Judgement
 from archbench.reporting.gate import Judged
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ALL = "the comparison"  # what stands for it where no network is in both
 
 
-def write(comparison: Comparison, path: Path) -> None:
+def write(judgement: Judgement, path: Path) -> None:
     """The XML into a file. Raises CannotMeasure where it cannot be written."""
     try:
-        path.write_text(render(comparison), encoding="utf-8")
+        path.write_text(render(judgement), encoding="utf-8")
     except OSError as error:
         raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
 
 
-def render(comparison: Comparison) -> str:
+def render(judgement: Judgement) -> str:
     """The XML, indented. A network only in the new run is skipped: there is nothing to hold it against."""
-    name = str(comparison.new.folder.header["name"])
-    cases = list(_cases(comparison, _clean(name)))
+    name = _clean(judgement.name)
+    cases = list(_cases(judgement, name))
     counts = {kind: str(sum(case.find(tag) is not None for case in cases)) for kind, tag in KINDS.items()}
-    suite = ET.Element("testsuite", {"name": _clean(name), "tests": str(len(cases)), **counts})
+    suite = ET.Element("testsuite", {"name": name, "tests": str(len(cases)), **counts})
     suite.extend(cases)
-    root = ET.Element("testsuites", {"name": "archbench compare", "tests": str(len(cases)), **counts})
+    root = ET.Element("testsuites", {"name": judgement.command, "tests": str(len(cases)), **counts})
     root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
@@ -40,20 +40,20 @@ def render(comparison: Comparison) -> str:
 KINDS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def _cases(comparison: Comparison, suite: str) -> Iterator[ET.Element]:
-    for judged in comparison.judged:
+def _cases(judgement: Judgement, suite: str) -> Iterator[ET.Element]:
+    for judged in judgement.judged:
         case = _case(suite, judged.name)
         _add_findings(case, judged)
         yield case
-    for record in comparison.removed:
+    for record in judgement.removed:
         case = _case(suite, record.name)
         _add(case, "error", "only in the base: it cannot be told")
         yield case
-    for record in comparison.added:
+    for record in judgement.added:
         case = _case(suite, record.name)
         _add(case, "skipped", "only in the new run")
         yield case
-    if not comparison.judged:
+    if not judgement.judged:
         case = _case(suite, ALL)
         _add(case, "error", "no network is in both runs")
         yield case

@@ -13,11 +13,11 @@ WORSE: tuple[Outcome, ...] = ("done", "failed", "inconclusive", "regressed")
 
 def outcome(run: Run) -> Outcome:
     """A regression or a budget exceeded goes before what could not be told, that before a variant that failed."""
-    words = {verdict.word for verdict in run.verdicts.values()}
+    judged = run.judgement.word if run.judgement else None
     budgets = {excess.word for excess in run.excesses}
-    if "regressed" in words or "over" in budgets:
+    if judged == "regressed" or "over" in budgets:
         return "regressed"
-    if "inconclusive" in words or (run.compares and not words) or "untold" in budgets:
+    if judged == "inconclusive" or "untold" in budgets:
         return "inconclusive"
     return "done" if run.complete else "failed"
 

@@ -61,11 +61,11 @@ def _show_budgets(table: Table, form: str) -> None:
 
 def show_comparison(found: Comparison, form: str) -> None:
     """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
+    verdicts = found.judgement.view
     if form != "json":
-        formats.show(found.view, form)
+        formats.show(verdicts, form)
         return
     sides = {"base": str(found.base.folder.path), "new": str(found.new.folder.path)}
-    verdicts = found.view
     formats.show(
         found.new.view, form, **sides, verdict=found.word, verdicts=list(verdicts.rows), said=list(verdicts.caption)
     )

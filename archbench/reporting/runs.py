@@ -15,15 +15,16 @@ from archbench.design.schema import Quantity
 from archbench.reporting import csv_file, markdown, page
 from archbench.reporting.budgets import Excess, budget_table, excesses, marked, stored_budgets
 from archbench.reporting.captions import funnel_lines
-from archbench.reporting.comparison import broken, pairs, verdict_table
+from archbench.reporting.comparison import Judgement
 from archbench.reporting.frame import frame
+from archbench.reporting.gate import Judged
 from archbench.reporting.records import Block, Key, Record, as_json, from_json
 from archbench.reporting.review import Review, review
+from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
 from archbench.reporting.store import RunFolder, find
 from archbench.reporting.tables import Table, build
 from archbench.reporting.times import Times
-from archbench.reporting.verdicts import Verdict, judge, paired
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
@@ -95,17 +96,29 @@ class Run:
         """Whether two specs were measured against each other."""
         return self.folder.header.get("against") is not None
 
+    @property
+    def synchronous(self) -> bool:
+        """Whether the host's time of a call is the device's too."""
+        return bool(self.folder.header["environment"]["device"] == "cpu")
+
     @cached_property
-    def verdicts(self) -> dict[str, Verdict]:
+    def judgement(self) -> Judgement | None:
+        """In a comparison, what is said of each pair by the limits the run was given; null in another run."""
+        if not self.compares:
+            return None
+        header, quantity = self.folder.header, planned_quantity(self.folder)
+        taken = Taken(header["name"], self.records, self.blocks, self.view.rows, quantity, self.synchronous)
+        return judge_pairs(taken, stored_limits(header))
+
+    @property
+    def verdicts(self) -> dict[str, Judged]:
         """In a comparison, what is said of each pair; nothing in another run."""
-        failed, quantity = failed_keys(self.records), planned_quantity(self.folder)
-        told = judge(paired(self.blocks, pairs(self.records), quantity=quantity, failed=failed))
-        return told | broken(self.records)
+        return self.judgement.verdicts if self.judgement else {}
 
     @property
     def verdict_view(self) -> Table | None:
         """The verdicts as a table; null where nothing was compared."""
-        return verdict_table(self.verdicts, self.records) if self.verdicts else None
+        return self.judgement.view if self.judgement else None
 
     @cached_property
     def ties(self) -> dict[Key, frozenset[Key]]:
@@ -131,8 +144,7 @@ class Run:
 
     def _times(self, reference: Key | None) -> Times:
         """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the plan's have it."""
-        header = self.folder.header
-        looked, synchronous = header["budget_s"] is not None, header["environment"]["device"] == "cpu"
+        looked, synchronous = self.folder.header["budget_s"] is not None, self.synchronous
         summed = partial(summarise, self.blocks, reference, failed=failed_keys(self.records), looked=looked)
         found = {quantity: summed(quantity=quantity) for quantity in QUANTITIES}
         if synchronous and not found["device"]:

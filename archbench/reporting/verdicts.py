@@ -32,6 +32,9 @@ DISTURBED = 0.3
 LEAST_GENERATIONS = 2
 MOST_GENERATIONS = 1000  # a plan asks for no more
 
+# of a metric other than `latency_ms`, whose quantity the plan chose
+METRIC_QUANTITIES: dict[str, Quantity] = {"step_ms": "step", "device_ms": "device"}
+
 Word = Literal["regressed", "improved", "equivalent", "inconclusive"]
 
 
@@ -75,10 +78,11 @@ def paired(
     `failed` variants spoil no round for the others.
     """
     counted = [block for block in whole_rounds(blocks, failed) if block.quantity == quantity]
-    return {name: _paired(counted, base, new) for name, (base, new) in pairs.items()}
+    return {name: contrast(counted, base, new) for name, (base, new) in pairs.items()}
 
 
-def _paired(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
+def contrast(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
+    """The contrast of two that took turns in one experiment, from its counted blocks."""
     own = [block for block in counted if block.key in (base, new)]
     found = _cells(own)
     both = [session for key, session in found if key == base and (new, session) in found]
@@ -88,6 +92,21 @@ def _paired(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
         return Contrast(fmean(differences) if differences else None, None, 0, generations, _disturbed(own), True)
     error = math.sqrt(variance(differences) / len(differences))
     return Contrast(fmean(differences), error, len(differences) - 1, generations, _disturbed(own), True)
+
+
+def behind(
+    metric: str, blocks: Iterable[Block], *, failed: frozenset[Key], latency: Quantity, synchronous: bool
+) -> list[Block]:
+    """The counted blocks behind a metric, of networks that did not fail; `latency` is the quantity of `latency_ms`.
+
+    The processor's time on a CPU, which is `synchronous`, needs no blocks of its own: the plan's have it.
+    """
+    quantity = METRIC_QUANTITIES.get(metric, latency)
+    counted = [block for block in whole_rounds(blocks, failed) if block.key not in failed]
+    own = [block for block in counted if block.quantity == quantity]
+    if quantity == "device" and synchronous and not own:
+        own = [replace(block, quantity="device") for block in counted if block.quantity == latency]
+    return [block for block in own if min(block.counted_ns, default=0) > 0]
 
 
 def unpaired(base: Iterable[Block], new: Iterable[Block], key: Key, *, quantity: Quantity = "request") -> Contrast:

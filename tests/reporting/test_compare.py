@@ -92,7 +92,7 @@ def test_counts_are_compared_exactly_and_no_count_may_rise(tmp_path: Path) -> No
     new = priced(tmp_path, {"A": {}, "B": {"params": COUNTS["params"] + 1}, "C": {"macs": 9}})
     found = compare(base, new)
     assert words(found) == {"A": "equivalent", "B": "regressed", "C": "improved"}
-    rows = {row["name"]: row["changes"] for row in found.view.rows}
+    rows = {row["name"]: row["changes"] for row in found.judgement.view.rows}
     assert rows == {"A": None, "B": "params 26,799,296 to 26,799,297", "C": "macs 10 to 9"}
 
 
@@ -127,9 +127,9 @@ def test_networks_are_matched_by_id_and_the_others_named(tmp_path: Path) -> None
     base = priced(tmp_path, {"A": {}, "gone": {}})
     new = priced(tmp_path, {"A": {}, "fresh": {}})
     found = compare(base, new)
-    assert [each.name for each in found.added] == ["fresh"]
-    assert [each.name for each in found.removed] == ["gone"]
-    assert {row["name"]: row["verdict"] for row in found.view.rows} == {
+    assert [each.name for each in found.judgement.added] == ["fresh"]
+    assert [each.name for each in found.judgement.removed] == ["gone"]
+    assert {row["name"]: row["verdict"] for row in found.judgement.view.rows} == {
         "A": "equivalent",
         "fresh": "added",
         "gone": "removed",
@@ -146,13 +146,13 @@ def test_a_renamed_network_is_the_same_and_a_name_may_be_of_another(tmp_path: Pa
     assert words(compare(named("A", "old"), named("A", "young"))) == {"young": "equivalent"}
     other = compare(named("A", "wide"), named("B", "wide"))
     assert other.word == "inconclusive"
-    assert "another network now, under the same name: wide" in other.view.caption
+    assert "another network now, under the same name: wide" in other.judgement.view.caption
 
 
 def test_nothing_in_common_is_not_passed(tmp_path: Path) -> None:
     found = compare(stored(tmp_path, {"A": STEADY}), stored(tmp_path, {"B": STEADY}))
-    assert (found.word, found.judged) == ("inconclusive", ())
-    assert "no network is in both" in found.view.caption[0]
+    assert (found.word, found.judgement.judged) == ("inconclusive", ())
+    assert "no network is in both" in found.judgement.view.caption[0]
 
 
 @pytest.mark.parametrize("status", ["failed", "not reached"])
@@ -212,7 +212,7 @@ def test_another_machine_is_refused_with_what_differs_unless_insisted(tmp_path: 
         assert said in str(raised.value)
     found = compare(base, new, across=True)
     assert found.word == "regressed"
-    assert any(line.startswith("across environments: host lab, then other") for line in found.view.caption)
+    assert any(line.startswith("across environments: host lab, then other") for line in found.judgement.view.caption)
 
 
 def test_counts_are_of_no_machine(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_two_cards_of_one_name_are_two_environments() -> None:
 
 def test_an_older_commit_on_the_same_machine_is_the_same_environment(tmp_path: Path) -> None:
     base = stored(tmp_path, {"A": STEADY}, environment={"commit": "a" * 40})
-    assert compare(base, stored(tmp_path, {"A": STEADY}, environment={"commit": "b" * 40})).across == ()
+    assert compare(base, stored(tmp_path, {"A": STEADY}, environment={"commit": "b" * 40})).judgement.across == ()
 
 
 @pytest.mark.parametrize("name", ["environment", "plan", "planned", "spec", "space"])
