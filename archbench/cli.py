@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,13 +19,11 @@ from archbench.errors import CannotMeasure, SpecError
 
 if TYPE_CHECKING:
     from archbench.design.spec import Spec
-    from archbench.pricing.priced_space import Asked, PricedSpace, Shown
-    from archbench.reporting.comparison import Judgement
+    from archbench.pricing.priced_space import Asked
+    from archbench.reporting.gate import Limit
+    from archbench.reporting.runs import Run
     from archbench.reporting.tables import Table
 
-GATE_GENERATIONS = (
-    8  # of a comparison: what finds +3 % nine times in ten on a shared machine (`benches/experiments.py`)
-)
 FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 REPORT_FORMATS = (*FORMATS, "parquet", "html")
 
@@ -33,11 +31,21 @@ sets_option = click.option(
     "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Override a key: neck.channels=128."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="terminal", help="How to print it."
 )
 results_option = click.option(
     "-o", "--results", default="results", show_default=True, metavar="DIR", help="Where runs are."
+)
+fail_on_option = click.option(
+    "--fail-on", metavar="LIMITS", help='What may not get worse, by how much: "latency_ms > 3%, params > 0".'
+)
+junit_option = click.option(
+    "--junit", metavar="FILE", help="Write the verdicts as JUnit XML too: a test case a network."
+)
+github_option = click.option(
+    "--github", is_flag=True, help="Annotations and the step's summary of GitHub Actions; tables in markdown."
 )
 
 
@@ -64,12 +72,15 @@ def archbench() -> None:
 @click.option(
     "--against", metavar="BASE", help="A second spec (or preset), measured in the same experiment, pair by pair."
 )
+@fail_on_option
+@junit_option
+@github_option
 @click.option("--new", is_flag=True, help="Begin a new run even where a stored one could go on.")
 @click.option(
     "--plugin", "plugins", multiple=True, metavar="PACKAGE_OR_FILE", help="Let `module:` import this code of yours."
 )
 @format_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @json_option
 def run(
     *,
@@ -80,6 +91,9 @@ def run(
     timeout: str | None,
     quick: bool,
     against: str | None,
+    fail_on: str | None,
+    junit: str | None,
+    github: bool,
     new: bool,
     plugins: tuple[str, ...],
     form: str,
@@ -88,29 +102,52 @@ def run(
 ) -> int:
     """Price all variants of SPEC, measure them, store, print the table, write the report.
 
-    With --against BASE the exit code is the gate's: 3 where a variant is slower than its base, 4 where one cannot be told.
+    With --against BASE the exit code is the gate's: 3 where a variant is worse than its base by more than --fail-on allows
+    (without it: slower by 3 %), 4 where one cannot be told. Other limits judge what is measured already.
     """
-    from archbench.design.named import load
+    from archbench.design.named import specs
     from archbench.measure.interruption import Stop
     from archbench.measure.ledger import Listener
-    from archbench.reporting.outcome import outcome
-    from archbench.reporting.printing import show_run
     from archbench.reporting.progress import Progress
     from archbench.run import run as run_spec
 
+    form = _printed(form, as_json=as_json, github=github)
+    limits = _limits(against, fail_on, junit=junit, github=github)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
-    read = load(spec, [*sets, *(f"measure.{key}={value}" for key, value in given.items() if value is not None)])
-    base = load(against, sets) if against else None
-    if base is not None and "generations" not in read.overrides.get("measure", {}):
-        read = replace(read, measure=replace(read.measure, generations=GATE_GENERATIONS))
+    asked, base = specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
     announce_on = sys.stderr if as_json else sys.stdout
     with Stop(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
-        listener = Listener(progress.step, progress.say, progress.done)
-        finished = run_spec(read, results, against=base, plugins=plugins, new=new, listener=listener, stop=stop)
+        heard = Listener(progress.step, progress.say, progress.done)
+        finished = run_spec(
+            asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
+        )
+    return _tell(finished, form, junit=junit, github=github)
+
+
+def _tell(finished: Run, form: str, *, junit: str | None, github: bool) -> int:
+    """Print what a run came to; who reads it may be gone, and the command still ends as it did."""
+    from archbench.reporting.outcome import outcome
+    from archbench.reporting.printing import show_run, tell_ci
+
     with exits.read_by_nobody_too():
-        show_run(finished, "json" if as_json else form)
+        if finished.judgement:
+            tell_ci(finished.judgement, junit=junit, on_github=github, aside=form == "json")
+        show_run(finished, form)
         click.echo(f"kept in {finished.folder.path}", err=True)
     return exits.code(outcome(finished))
+
+
+def _limits(against: str | None, fail_on: str | None, *, junit: str | None, github: bool) -> tuple[Limit, ...]:
+    """What new networks may have more of than their bases. Raises SpecError where there is no base to judge them by."""
+    from archbench.reporting.gate import parse_limits
+
+    judging = {"--fail-on": fail_on is not None, "--junit": junit is not None, "--github": github}
+    if against is None and any(judging.values()):
+        raise SpecError(
+            f"{next(name for name, given in judging.items() if given)} tells of networks against their base; add --against BASE, "
+            "or hold a run alone to `budgets: {latency_ms: 30}` in its spec"
+        )
+    return () if fail_on is None else parse_limits(fail_on)
 
 
 @archbench.command()
@@ -121,7 +158,7 @@ def run(
 @click.option("--top", type=click.IntRange(1, 10_000), metavar="N", help="Show so many: by --by, else of the front.")
 @click.option("--parquet", "-o", metavar="FILE", help="Write every variant to this Parquet file, whatever is shown.")
 @format_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @json_option
 def price(
     *,
@@ -141,65 +178,36 @@ def price(
     """
     from archbench.design.named import load
     from archbench.pricing.funnel import is_many
+    from archbench.reporting import formats
+    from archbench.reporting.priced import price_each
 
     read, form = load(spec, sets), "json" if as_json else form
-    if is_many(read) or any(given is not None for given in (where, by, top, parquet)):
-        _price_many(read, _asked(where, by, top), parquet, form, quiet=quiet)
-    else:
-        _price_each(read, form)
+    if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
+        formats.show(price_each(read), form)
+        return
+    from archbench.pricing.priced_space import Asked  # numpy, which a few variants do not wait for
 
-
-def _price_each(spec: Spec, form: str) -> None:
-    """Price one by one; show all that the constraints leave."""
-    from archbench.design.space import expand
-    from archbench.pricing.constraints import keep, price_all
-    from archbench.reporting import formats
-    from archbench.reporting.priced import priced_table
-    from archbench.reporting.scores import read_scores
-
-    kept = keep(price_all(expand(spec).variants), spec.constraints)
-    scores = read_scores(spec.scores) if spec.scores else None
-    formats.show(priced_table(kept.priced, title=spec.name, scores=scores), form)
-
-
-def _asked(where: str | None, by: str | None, top: int | None) -> Asked:
-    from archbench.design.expressions import compile_expression
-    from archbench.pricing.priced_space import Asked
-
-    given = {"where": where, "by": by}
-    compiled = {
-        name: text and compile_expression(text, f"--{name}") for name, text in given.items() if text is not None
-    }
-    return Asked(limit=top, **compiled)
+    _price_many(read, Asked.written(where, by, top), parquet, form, quiet=quiet)
 
 
 def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, quiet: bool) -> None:
     """Price by columns; show the few asked for, and write all to a file where one is named."""
+    from archbench.pricing.priced_space import price_shown
     from archbench.reporting import formats
     from archbench.reporting.progress import Progress
-    from archbench.reporting.scores import read_scores
-    from archbench.reporting.space_table import space_table
+    from archbench.reporting.space_table import space_view
 
-    scores = read_scores(spec.scores) if spec.scores else None
-    with Progress(quiet=quiet, announce_on=sys.stderr) as progress:
-        space, rows = _priced(spec, asked, parquet, lambda count: progress.say(f"{count:,} priced"))
-    extra = {"space": space.funnel.as_json()} if form == "json" else {}
-    formats.show(space_table(spec, space, rows, asked, scores), form, **extra)
-    if parquet is not None:
-        click.echo(f"every variant is in {parquet}", err=True)
-
-
-def _priced(
-    spec: Spec, asked: Asked, parquet: str | None, said: Callable[[int], None]
-) -> tuple[PricedSpace, tuple[Shown, ...]]:
+    pricing = price_shown
     if parquet is not None:
         from archbench.reporting.parquet import write_space  # DuckDB, which nothing else waits for
 
-        return write_space(Path(parquet), spec, asked, said)
-    from archbench.pricing.priced_space import price_space, shown
-
-    space = price_space(spec, asked, said=said)
-    return space, shown(spec, space)
+        pricing = partial(write_space, Path(parquet))
+    with Progress(quiet=quiet, announce_on=sys.stderr) as progress:
+        view, funnel = space_view(spec, asked, pricing, lambda count: progress.say(f"{count:,} priced"))
+    extra = {"space": funnel.as_json()} if form == "json" else {}
+    formats.show(view, form, **extra)
+    if parquet is not None:
+        click.echo(f"every variant is in {parquet}", err=True)
 
 
 @archbench.command()
@@ -248,12 +256,10 @@ def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool
 @click.argument("base")
 @click.argument("new")
 @results_option
-@click.option("--fail-on", metavar="LIMITS", help='What may not get worse, by how much: "latency_ms > 3%, params > 0".')
+@fail_on_option
 @click.option("--across", is_flag=True, help="Compare times of different environments all the same.")
-@click.option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML too: a test case a network.")
-@click.option(
-    "--github", is_flag=True, help="Annotations and the step's summary of GitHub Actions; the table in markdown."
-)
+@junit_option
+@github_option
 @format_option
 @json_option
 def compare(
@@ -278,16 +284,13 @@ def compare(
     """
     from archbench.reporting.compare import compare as compare_runs
     from archbench.reporting.gate import parse_limits
-    from archbench.reporting.printing import show_comparison
+    from archbench.reporting.printing import show_comparison, tell_ci
 
+    form = _printed(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
     found = compare_runs(base, new, results=results, limits=limits, across=across)
-    if junit:
-        from archbench.reporting.junit import write as write_junit
-
-        write_junit(found.judgement, Path(junit))
-    form = "json" if as_json else form
-    show_comparison(found, _for_github(found.judgement, form) if github else form)
+    tell_ci(found.judgement, junit=junit, on_github=github, aside=form == "json")
+    show_comparison(found, form)
     return exits.code(found.word)
 
 
@@ -417,15 +420,9 @@ def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
 @click.argument("path", default="spec.yaml")
 def init(path: str) -> None:
     """Write a first spec to PATH, to edit."""
-    from archbench.design.first_spec import FIRST_SPEC
+    from archbench.design.first_spec import write_first
 
-    try:
-        with Path(path).open("x", encoding="utf-8") as file:
-            file.write(FIRST_SPEC)
-    except FileExistsError:
-        raise SpecError("it is there already; give another path, `archbench init my_sweep.yaml`", path) from None
-    except OSError as error:
-        raise SpecError(f"cannot be written ({error.strerror}); give a path that can", path) from None
+    write_first(path)
     click.echo(f"wrote {path}; next: archbench price {path}")
 
 
@@ -437,17 +434,13 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-def _for_github(found: Judgement, form: str) -> str:
-    """Say it the runner's way, and in what format the rest may be printed: no line begins with a network's name."""
-    from archbench.reporting import github
-
-    if form not in ("terminal", "markdown", "json"):
+def _printed(form: str, *, as_json: bool, github: bool) -> str:
+    """The format to print in. What GitHub reads may hold no line that begins with a network's name: markdown, or JSON."""
+    if as_json or not github:
+        return "json" if as_json else form
+    if form not in ("terminal", "markdown"):
         raise click.UsageError(f"--github prints markdown or JSON, not {form}")
-    for line in github.commands(found):
-        click.echo(line, err=form == "json")
-    if not github.summarise(found):
-        click.echo("GITHUB_STEP_SUMMARY is not set: no summary is written", err=True)
-    return "markdown" if form == "terminal" else form
+    return "markdown"
 
 
 def main() -> NoReturn:

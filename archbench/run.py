@@ -18,13 +18,14 @@ from archbench.errors import SpecError
 from archbench.measure.environment import available_bytes, resolve_device
 from archbench.measure.experiment import Setup, Task, measure
 from archbench.measure.interruption import Interrupted, Stop
-from archbench.measure.ledger import SILENT, Ledger, Listener, header, open_folder
+from archbench.measure.ledger import SILENT, Ledger, Listener, header, judged_by, open_folder
 from archbench.measure.plan import plan_all
 from archbench.measure.plugins import plugin_modules
 from archbench.measure.supervisor import Crew
 from archbench.pricing.constraints import Kept, keep, price_all
 from archbench.pricing.funnel import Funnel, funnel_of, is_many
 from archbench.pricing.priced_space import price_space, shown
+from archbench.reporting.gate import Limit
 from archbench.reporting.runs import Run, failed_keys
 from archbench.reporting.store import RunFolder
 
@@ -36,6 +37,7 @@ def run(
     results: str | Path = "results",
     *,
     against: Spec | None = None,
+    limits: Sequence[Limit] = (),
     plugins: Sequence[str] = (),
     new: bool = False,
     listener: Listener = SILENT,
@@ -44,10 +46,13 @@ def run(
     """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
 
     With `against`, that spec's variants are measured in the same experiment, each beside its namesake: the paired
-    comparison. Goes on with the newest run of the same specs in the same environment, measuring nothing twice; `new`
-    begins another. Raises SpecError, CannotMeasure or ResultsError; a variant's own failure is a row of the table. Raises
-    Interrupted where `stop` asked for the end, with everything finished on disk and in the table.
+    comparison, judged by `limits`, else by its latency. Goes on with the newest run of the same specs in the same
+    environment, measuring nothing twice, whatever it was judged by; `new` begins another. Raises SpecError, CannotMeasure
+    or ResultsError; a variant's own failure is a row of the table. Raises Interrupted where `stop` asked for the end, with
+    everything finished on disk and in the table.
     """
+    if limits and against is None:
+        raise SpecError("limits judge a network against its base; give `against` too")
     stop = stop or Stop()
     began = time.monotonic()
     funnel, kept = _kept(spec, plugins, listener)
@@ -56,19 +61,15 @@ def run(
     folder = open_folder(header(spec, funnel, planned, device, against), Path(results), new=new)
     with folder.lock():
         folder.repair()
+        folder = judged_by(folder, limits)
         ledger = Ledger(folder, listener)
         try:
             if device == "none":
                 ledger.priced()
+            elif tasks := ledger.unfinished(planned):
+                _measure(tasks, _setup(spec, device, plugins, began, folder), ledger, stop)
             else:
-                budget = budget_seconds(spec.measure)
-                deadline = None if budget is None else began + budget
-                widened = folder.header["budget_s"] is not None
-                setup = Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
-                if tasks := ledger.unfinished(planned):
-                    _measure(tasks, setup, ledger, stop)
-                else:
-                    listener.say(f"measured already in {folder.path}; --new measures again")
+                listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
             _write_files(folder)
     if stop():
@@ -96,6 +97,14 @@ def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funne
     check_plugins(every, plugins)
     kept = keep(price_all(every.variants), spec.constraints)
     return funnel_of(every, kept), kept
+
+
+def _setup(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> Setup:
+    """What bounds a run; a budget is of the whole command, and intervals are as wide as those of the command before."""
+    budget = budget_seconds(spec.measure)
+    deadline = None if budget is None else began + budget
+    widened = folder.header["budget_s"] is not None
+    return Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
 
 
 def _measure(tasks: Sequence[Task], setup: Setup, ledger: Ledger, stop: Stop) -> None:

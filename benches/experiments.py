@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from statistics import fmean
 from typing import Any
 
-from archbench.cli import GATE_GENERATIONS
+from archbench.design.named import GATE_GENERATIONS
 from archbench.design.schema import MeasurePlan
 from archbench.reporting.stats import summarise
 from archbench.reporting.verdicts import judge, paired

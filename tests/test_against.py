@@ -1,26 +1,31 @@
 """`run --against`: both specs in one experiment, pair by pair, and what is said of it."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
-from runs_on_disk import record, warm_up, whole_round
+from runs_on_disk import COUNTS, record, warm_up, whole_round
 from stored_runs import STEADY, stored
 
 from archbench import exits
-from archbench.cli import GATE_GENERATIONS, guarded
+from archbench.cli import guarded
+from archbench.design.named import GATE_GENERATIONS
 from archbench.design.space import expand
 from archbench.design.spec import preset_spec, read_spec
-from archbench.errors import SpecError
+from archbench.errors import ResultsError, SpecError
+from archbench.measure.interruption import Interrupted, Stop
 from archbench.measure.plan import plan_all
 from archbench.pricing.constraints import keep, price_all
 from archbench.reporting.comparison import Judgement
-from archbench.reporting.gate import LATENCY, Finding, Judged
+from archbench.reporting.gate import LATENCY, Finding, Judged, parse_limits
 from archbench.reporting.outcome import outcome
 from archbench.reporting.runs import Run, read_run
 from archbench.reporting.store import RunFolder
 from archbench.reporting.verdicts import Contrast, judge
+from archbench.run import run as run_spec
 
 SPEC = """\
 archbench: 1
@@ -134,6 +139,44 @@ def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, 
     assert exits.code(outcome(run)) == code
 
 
+@pytest.mark.parametrize(
+    ("fail_on", "code"),
+    [
+        ("latency_ms > 10%", 0),
+        ("latency_ms > 3%", 3),
+        ("latency_ms > 0.7", 0),  # 0.5 ms more than 10
+        ("latency_ms > 0.3ms", 3),
+        ("params > 0", 3),
+        ("params > 1", 0),
+        ("params > 1, latency_ms > 10%", 0),
+        ("macs > 0, params > 1, latency_ms > 3%", 3),
+        ("device_ms > 10%", 0),  # on a CPU the processor's time of the same calls
+        ("device_ms > 3%", 3),
+        ("step_ms > 10%", 4),  # nobody measured steps
+        ("memory_bytes > 0", 4),  # nor memory
+    ],
+)
+def test_limits_judge_counts_to_the_digit_and_times_pair_by_pair(tmp_path, fail_on, code):
+    """5 % slower, with one parameter more."""
+    run = compared(tmp_path, 1.05, new={"exact": COUNTS | {"params": COUNTS["params"] + 1}}, fail_on=fail_on)
+    assert exits.code(outcome(run)) == code
+    assert all(finding.verdict.paired for finding in run.verdicts["x"].findings if finding.verdict)
+    assert f"limits: {fail_on}; " in run.verdict_view.caption[1]
+
+
+def test_a_latency_that_no_limit_names_is_told_and_decides_nothing(tmp_path):
+    run = compared(tmp_path, 1.1, fail_on="params > 0")
+    (row,) = run.verdict_view.rows
+    assert (row["verdict"], row["ratio"], row["paired"]) == ("equivalent", pytest.approx(1.1, rel=0.001), True)
+    assert exits.code(outcome(run)) == 0
+
+
+@pytest.mark.parametrize("fail_on", ["latency > 3%", "", "params", 3, ["params > 0"], "params > 0\x1b[31m"])
+def test_a_stored_limit_is_data_not_to_be_trusted(tmp_path, fail_on):
+    with pytest.raises(ResultsError, match="its fail_on is no limit"):
+        compared(tmp_path, 1.0, fail_on=fail_on).judgement  # noqa: B018
+
+
 def test_what_cannot_be_told_is_not_passed(tmp_path):
     assert exits.code(outcome(compared(tmp_path, 1.0, generations=1))) == 4
 
@@ -188,7 +231,11 @@ def test_a_small_network_against_a_larger_one_for_real(tmp_path, monkeypatch, ca
     run = read_run(told["run"])
     assert run.folder.header["name"] == "new against base"
     before = (run.folder.path / "samples.jsonl").read_bytes()
-    guarded(command)
+    for limit, codes in (("latency_ms > 0.01ms", {3, 4}), ("latency_ms > 99999%", {0})):
+        assert guarded([*command, "--fail-on", limit]) in codes
+        assert json.loads(capsys.readouterr().out)["run"] == told["run"]
+        assert guarded(["report", told["run"], "--json"]) in codes
+        capsys.readouterr()
     assert (run.folder.path / "samples.jsonl").read_bytes() == before
 
 
@@ -200,3 +247,90 @@ def test_a_gate_asks_for_eight_generations_unless_the_spec_says(tmp_path, monkey
         assert guarded(command) == 4  # nothing measured: nothing told
         told = json.loads(capsys.readouterr().out)
         assert read_run(told["run"]).folder.header["plan"]["generations"] == wanted
+
+
+@pytest.fixture
+def priced(tmp_path, monkeypatch, capsys):
+    """R-34 against R-18, priced alone: a command that ends with `code`, and what it says in JSON."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "new", "R-34-FPN", "[32, 256]"), write(tmp_path, "base", "R-18-FPN", "[32, 256]")
+
+    def said(*more, code):
+        command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--json", *more]
+        assert guarded(command) == code, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    return said
+
+
+def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(priced, capsys):
+    """R-34 has 21.3 M parameters in its body where R-18 has 11.2 M: twice as many at most, with an FPN on either."""
+    runs = set()
+    for more, code, word in (
+        ([], 4, "inconclusive"),
+        (["--fail-on", "params > 0, macs > 0"], 3, "regressed"),
+        (["--fail-on", "params > 100%"], 0, "equivalent"),
+        (["--fail-on", "params > 100%, latency_ms > 5%"], 4, "inconclusive"),
+    ):
+        told = priced(*more, code=code)
+        assert {row["verdict"] for row in told["verdicts"]} == {word}
+        assert guarded(["report", told["run"], "--json"]) == code
+        assert json.loads(capsys.readouterr().out)["verdicts"] == told["verdicts"]
+        written = Path(told["run"], "report.md").read_text().replace("\\", "")
+        assert f"limits: {more[1] if more else 'latency_ms > 3%'}; " in written
+        runs.add(told["run"])
+    assert len(runs) == 1
+
+
+def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_path):
+    with Stop() as stop:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            run_spec(two[0], tmp_path / "results", against=two[1], limits=parse_limits("params > 0"), stop=stop)
+    run = read_run("@latest", tmp_path / "results")
+    assert [record.status for record in run.records] == ["not reached"] * 5
+    assert exits.code(outcome(run)) == 3
+
+
+def test_the_verdicts_of_a_run_are_told_to_junit_and_to_github_with_the_worse_network_named(
+    priced, capsys, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--quiet", "--fail-on", "params > 0"]
+    assert guarded([*command, "--github", "--junit", "j.xml"]) == 3
+    printed = capsys.readouterr().out
+    errors = [line for line in printed.splitlines() if line.startswith("::error")]
+    assert [line.split(": ")[0] for line in errors] == [
+        "::error title=regressed::channels=32",
+        "::error title=regressed::channels=256",
+    ]
+    assert "| channels=256 | regressed |" in printed
+    assert "| channels=256 | regressed |" in Path("summary.md").read_text()
+    suite = ET.parse("j.xml").find("testsuite")
+    assert [suite.get(name) for name in ("name", "tests", "failures")] == ["new against base", "2", "2"]
+    assert priced("--fail-on", "params > 0", "--github", "--junit", "j.xml", code=3)["verdicts"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--fail-on", "params > 0"], "archbench: --fail-on tells of networks against their base; add --against BASE"),
+        (["--junit", "j.xml"], "archbench: --junit tells of"),
+        (["--github"], "archbench: --github tells of"),
+        (["--against", "base.yaml", "--fail-on", "latency > 3%"], "--fail-on:1: latency: is no metric"),
+        (["--against", "base.yaml", "--github", "--format", "csv"], "--github prints markdown or JSON, not csv"),
+    ],
+)
+def test_a_gate_that_could_never_be_told_is_refused_before_anything_is_measured(
+    tmp_path, monkeypatch, capsys, more, said
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "new", "R-34-FPN", "[32]"), write(tmp_path, "base", "R-18-FPN", "[32]")
+    assert guarded(["run", "new.yaml", *more]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("results").exists()
+
+
+def test_limits_without_a_base_are_refused_in_python_too(two, tmp_path):
+    with pytest.raises(SpecError, match="give `against` too"):
+        run_spec(two[0], tmp_path / "results", limits=parse_limits("params > 0"))

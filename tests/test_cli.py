@@ -218,7 +218,7 @@ def test_a_run_that_is_not_there_is_exit_2(folder, capsys):
 
 
 def test_a_bug_of_ours_is_exit_70_with_its_traceback_in_a_file(folder, capsys, monkeypatch):
-    monkeypatch.setattr("archbench.design.space.expand", lambda spec: 1 / 0)
+    monkeypatch.setattr("archbench.reporting.priced.expand", lambda spec: 1 / 0)
     err = said(capsys, "price", "spec.yaml", code=70).err
     assert "a bug of ours (ZeroDivisionError)" in err
     log = Path(err.strip().rsplit(" ", 1)[1])

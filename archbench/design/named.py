@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from archbench.design.space import expand
 from archbench.design.spec import Spec, preset_spec, read_spec
@@ -12,11 +13,28 @@ from archbench.models.presets import PRESETS
 from archbench.registry import nearest
 
 MOST_NAMES = 12
+# Of a comparison: what finds +3 % nine times in ten on a shared machine (`benches/experiments.py`).
+GATE_GENERATIONS = 8
 
 
 def load(spec: str, sets: Sequence[str]) -> Spec:
     """The spec in a file, or a preset by its name."""
     return preset_spec(spec, sets) if spec in PRESETS else read_spec(spec, sets)
+
+
+def specs(
+    spec: str, against: str | None, sets: Sequence[str], own: Mapping[str, str | None]
+) -> tuple[Spec, Spec | None]:
+    """A spec and the base it is measured against. `sets` are of both, `own` of the spec where they are given.
+
+    A comparison takes the generations of a gate where nothing says how many.
+    """
+    read = load(spec, [*sets, *(f"{path}={value}" for path, value in own.items() if value is not None)])
+    if against is None:
+        return read, None
+    if "generations" not in read.overrides.get("measure", {}):
+        read = replace(read, measure=replace(read.measure, generations=GATE_GENERATIONS))
+    return read, load(against, sets)
 
 
 def networks(spec: str, names: Sequence[str], sets: Sequence[str]) -> list[Variant]:

@@ -15,9 +15,11 @@ from archbench.measure.experiment import Task, with_company
 from archbench.measure.plan import Planned
 from archbench.pricing.funnel import Funnel
 from archbench.reporting.environments import fingerprint
+from archbench.reporting.gate import Limit
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity, planned_records
 from archbench.reporting.scores import read_scores
+from archbench.reporting.side_by_side import limits_text
 from archbench.reporting.stats import summarise
 from archbench.reporting.step import Step
 from archbench.reporting.store import RunFolder, newest
@@ -70,6 +72,12 @@ def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFo
     if found is not None and not found.busy() and _essence(found.header) == _essence(wanted):
         return found
     return RunFolder.create(results, wanted["name"], wanted)
+
+
+def judged_by(folder: RunFolder, limits: Sequence[Limit]) -> RunFolder:
+    """The run with these limits kept: they judge what is stored, so others make no other run and measure nothing again."""
+    fail_on = limits_text(limits)
+    return folder if folder.header.get("fail_on") == fail_on else folder.amend(fail_on=fail_on)
 
 
 def _essence(header: Mapping[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.expressions import Expression
+from archbench.design.expressions import Expression, compile_expression
 from archbench.design.points_of import Span
 from archbench.design.space import expand, make, named
 from archbench.design.spec import Spec
@@ -38,6 +38,13 @@ class Asked:
     where: Expression | None = None
     by: Expression | None = None
     limit: int | None = None
+
+    @classmethod
+    def written(cls, where: str | None, by: str | None, limit: int | None) -> Asked:
+        """As a command line writes them. Raises SpecError with the option."""
+        given = {"where": where, "by": by}
+        found = {name: compile_expression(text, f"--{name}") for name, text in given.items() if text is not None}
+        return cls(limit=limit, **found)
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,12 @@ class Shown:
 
     at: int | None
     priced: Priced
+
+
+def price_shown(spec: Spec, asked: Asked, said: Callable[[int], None]) -> tuple[PricedSpace, tuple[Shown, ...]]:
+    """Price a space, and the rows of it that are asked for."""
+    space = price_space(spec, asked, said=said)
+    return space, shown(spec, space)
 
 
 def shown(spec: Spec, space: PricedSpace) -> tuple[Shown, ...]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from archbench.reporting import formats, page
+from archbench.reporting import formats, github, page
 from archbench.reporting.compare import Comparison
+from archbench.reporting.comparison import Judgement
+from archbench.reporting.junit import write as write_junit
 from archbench.reporting.review import Review
 from archbench.reporting.runs import Run
 from archbench.reporting.tables import Table
@@ -48,6 +51,18 @@ def show_run(run: Run, form: str, **extra: Any) -> None:
         formats.show(verdicts, form)
     if budgets:
         _show_budgets(budgets, form)
+
+
+def tell_ci(judgement: Judgement, *, junit: str | None, on_github: bool, aside: bool) -> None:
+    """A file of JUnit XML where one is asked for; GitHub's annotations and its summary, `aside` on stderr."""
+    if junit:
+        write_junit(judgement, Path(junit))
+    if not on_github:
+        return
+    for line in github.commands(judgement):
+        click.echo(line, err=aside)
+    if not github.summarise(judgement):
+        click.echo("GITHUB_STEP_SUMMARY is not set: no summary is written", err=True)
 
 
 def _show_budgets(table: Table, form: str) -> None:

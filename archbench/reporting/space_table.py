@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from archbench.design.spec import Spec
+from archbench.pricing.funnel import Funnel
 from archbench.pricing.priced_space import Asked, PricedSpace, Shown
 from archbench.reporting.captions import funnel_lines
 from archbench.reporting.priced import priced_table
+from archbench.reporting.scores import read_scores
 from archbench.reporting.tables import Front, Table
+
+Said = Callable[[int], None]
+Pricing = Callable[[Spec, Asked, Said], tuple[PricedSpace, tuple[Shown, ...]]]
+
+
+def space_view(spec: Spec, asked: Asked, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
+    """Price a space and show the rows asked for; `said` hears how many points are done."""
+    scores = read_scores(spec.scores) if spec.scores else None
+    space, rows = pricing(spec, asked, said)
+    return space_table(spec, space, rows, asked, scores), space.funnel
 
 
 def space_table(

@@ -112,6 +112,13 @@ class RunFolder:
         finally:
             os.close(folder)
 
+    def amend(self, **changed: Any) -> RunFolder:
+        """The run with other values in its run.json, written whole or not at all. Only for who holds the lock."""
+        amended = RunFolder(self.path, {**self.header, **changed})
+        with _writing(self.path):
+            _replace(self.path / RUN, _json(amended.header) + "\n")
+        return amended
+
     def busy(self) -> bool:
         """Whether somebody is writing this run at the moment."""
         try:
