@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from archbench.design.spec import Spec
     from archbench.pricing.priced_space import Asked
     from archbench.reporting.gate import Limit
-    from archbench.reporting.runs import Run
-    from archbench.reporting.tables import Table
 
 FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 REPORT_FORMATS = (*FORMATS, "parquet", "html")
@@ -108,6 +106,8 @@ def run(
     from archbench.design.named import specs
     from archbench.measure.interruption import Stop
     from archbench.measure.ledger import Listener
+    from archbench.reporting.outcome import outcome
+    from archbench.reporting.printing import tell_run
     from archbench.reporting.progress import Progress
     from archbench.run import run as run_spec
 
@@ -121,19 +121,8 @@ def run(
         finished = run_spec(
             asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
         )
-    return _tell(finished, form, junit=junit, github=github)
-
-
-def _tell(finished: Run, form: str, *, junit: str | None, github: bool) -> int:
-    """Print what a run came to; who reads it may be gone, and the command still ends as it did."""
-    from archbench.reporting.outcome import outcome
-    from archbench.reporting.printing import show_run, tell_ci
-
     with exits.read_by_nobody_too():
-        if finished.judgement:
-            tell_ci(finished.judgement, junit=junit, on_github=github, aside=form == "json")
-        show_run(finished, form)
-        click.echo(f"kept in {finished.folder.path}", err=True)
+        tell_run(finished, form, junit=junit, on_github=github)
     return exits.code(outcome(finished))
 
 
@@ -340,19 +329,12 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
         drawn = draw(review_of(stored).charts, Path(figures))
         click.echo(f"{len(drawn)} files in {figures}", err=True)
     if form == "parquet" and not as_json:
-        _write_parquet(table_of(stored))
+        from archbench.reporting import parquet_file  # DuckDB, which nothing else waits for
+
+        parquet_file.show(table_of(stored))
     else:
         show_runs(stored, "json" if as_json else form)
     return exits.code(worst(stored))
-
-
-def _write_parquet(table: Table) -> None:
-    """The table as bytes on stdout, which a terminal does not take."""
-    from archbench.reporting import parquet_file  # DuckDB, which nothing else waits for
-
-    if sys.stdout.isatty():
-        raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
-    click.echo(parquet_file.render(table), nl=False)
 
 
 @archbench.group()

@@ -21,20 +21,23 @@ PAIRED = "paired: both took turns in one experiment; t over its generations, eac
 UNPAIRED = (
     "unpaired: stored runs, which shared no turns; Welch's t over generations, each test at 1 % over all together"
 )
-COULD_SEE = "could see: the change of latency found nine times in ten; needed: generations to find one of the limit"
+COULD_SEE = (
+    "could see: the change of latency that is found nine times in ten; "
+    "needed: generations to find one as large as the limit"
+)
 
 ORDER = ("regressed", "improved", "inconclusive", "equivalent")
 
 COLUMNS = (
     Column("name", "name", "text", 0),
     Column("verdict", "verdict", "text", 1),
-    Column("changes", "changes", "text", 5),
+    Column("changes", "changes", "text", 8),
     Column("ratio", "new/base", "number", 2, units.ratio),
     Column("low", "95% from", "number", 3, units.ratio),
     Column("high", "to", "number", 4, units.ratio),
-    Column("smallest", "could see", "number", 6, units.percent),
-    Column("generations", "gens", "integer", 7, units.count),
-    Column("generations_needed", "needed", "integer", 8, units.count),
+    Column("smallest", "could see", "number", 5, units.percent),
+    Column("generations", "gens", "integer", 6, units.count),
+    Column("generations_needed", "needed", "integer", 7, units.count),
     Column("disturbed", "disturbed", "number", 9, units.percent),
     Column("why", "why", "text", 10),
 )

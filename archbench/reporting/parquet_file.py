@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 
 from archbench import units
+from archbench.errors import SpecError
 from archbench.reporting.tables import Column, Holds, Row, Table
 
 TYPES: dict[Holds, str] = {"integer": "BIGINT", "number": "DOUBLE", "flag": "BOOLEAN", "text": "VARCHAR"}
@@ -29,6 +32,13 @@ def render(table: Table, **extra: object) -> bytes:
         with duckdb.connect(":memory:", config={"threads": 1}) as connection:
             connection.execute(_query(table, rows, written))
         return written.read_bytes()
+
+
+def show(table: Table) -> None:
+    """The file's bytes on stdout. Raises SpecError where that is a terminal, which does not take them."""
+    if sys.stdout.isatty():
+        raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
+    click.echo(render(table), nl=False)
 
 
 def _line(table: Table, row: Row) -> str:

@@ -38,6 +38,14 @@ def review_of(runs: Sequence[Run]) -> Review:
     return runs[0].review if len(runs) == 1 else review_together(runs)
 
 
+def tell_run(run: Run, form: str, *, junit: str | None, on_github: bool) -> None:
+    """Say what a run that ended came to: to CI, where it is a comparison, on stdout, and where it is kept."""
+    if run.judgement:
+        tell_ci(run.judgement, junit=junit, on_github=on_github, aside=form == "json")
+    show_run(run, form)
+    click.echo(f"kept in {run.folder.path}", err=True)
+
+
 def show_run(run: Run, form: str, **extra: Any) -> None:
     """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object."""
     verdicts, budgets = run.verdict_view, run.budget_view
