@@ -174,9 +174,13 @@ def _latest(results: Path, text: str) -> RunFolder | None:
     name = text.removesuffix(LATEST).rstrip("/")
     if not name:
         return max(runs(results), key=_age, default=None)
-    inside = Path(name).glob("*") if os.path.isdir(name) else ()  # results/fpn_sweep/@latest
+    return _newest_in(Path(name)) or newest(results, name) or _newest_in(results / name)  # a name, or the folder for it
+
+
+def _newest_in(folder: Path) -> RunFolder | None:
+    inside = folder.glob("*") if os.path.isdir(folder) else ()  # results/fpn_sweep/@latest
     found = [run for path in inside if (run := _opened(path))]
-    return max(found, key=_age, default=None) or newest(results, name)
+    return max(found, key=_age, default=None)
 
 
 def _named(results: Path, text: str) -> RunFolder | None:

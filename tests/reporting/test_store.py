@@ -279,6 +279,11 @@ def test_runs_are_found_in_every_way_a_person_names_them(tmp_path: Path, monkeyp
     assert find(results, f"sweep/{first.path.name}").path == first.path
 
 
+def test_the_newest_is_found_by_its_folder_too_where_that_is_not_its_name(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "new against base", {})
+    assert find(tmp_path, "new against base/@latest") == find(tmp_path, "new_against_base/@latest") == run
+
+
 @pytest.mark.parametrize(
     "text", ["nothing", "nothing/@latest", "@latest", "", "../..", "a\0b", "x" * 5000, "\x1b[31m", "*", "["]
 )
