@@ -71,6 +71,36 @@ def test_what_cannot_be_told_is_exit_4_an_error_in_junit_and_a_warning(folder, c
     assert cases == {"A": ["error"], "B": ["error"], "C": ["skipped"]}
 
 
+def test_what_is_too_noisy_to_tell_is_exit_4_and_named_everywhere(folder, capsys):
+    """Half as much again from one generation to the next: means of logs apart by less than their scatter."""
+    base = stored(folder, {"A": STEADY, "B": [10.0, 14.0, 9.0]})
+    new = stored(folder, {"A": STEADY[::-1], "B": [9.0, 15.0, 10.0]})
+    out = said(capsys, *paths(base, new), "--github", "--junit", "j.xml", code=4).out
+    (warning,) = [line for line in out.splitlines() if line.startswith("::warning")]
+    assert warning.startswith("::warning title=inconclusive::B: latency ms ")
+    assert warning.endswith(": the interval is too wide to tell")
+    assert {case.get("name"): [child.tag for child in case] for case in ET.parse("j.xml").iter("testcase")} == {
+        "A": [],
+        "B": ["error"],
+    }
+    assert "inconclusive: B: latency ms " in said(capsys, *paths(base, new), code=4).out
+
+
+def test_added_and_removed_networks_are_named_and_one_under_another_name_is_pointed_at(folder, capsys):
+    base, new = (
+        stored(
+            folder, {}, records=[record(i, name=n, status="priced") for i, n in sides], environment={"device": "none"}
+        )
+        for sides in ((("A", "kept"), ("B", "gone"), ("C", "same")), (("A", "kept"), ("D", "fresh"), ("E", "same")))
+    )
+    out = said(capsys, *paths(base, new), code=4).out
+    assert "new against base: 1 equivalent, 2 added, 2 removed" in out
+    assert "only in the base, so it cannot be told: gone, same" in out
+    assert "only in the new run: fresh, same" in out
+    assert "another network now, under the same name: same\n" in out
+    assert "`archbench run SPEC --against BASE` measures both" in out
+
+
 def test_nothing_in_common_is_exit_4_everywhere(folder, capsys):
     runs = paths(stored(folder, {"A": STEADY}), stored(folder, {"B": STEADY}))
     out = said(capsys, *runs, "--github", "--junit", "j.xml", code=4).out

@@ -121,7 +121,10 @@ def renamed(added: Sequence[Record], removed: Sequence[Record]) -> list[str]:
     """Names that are of another network now: what was meant to be compared is not the same."""
     gone = {record.name for record in removed}
     changed = [record for record in added if record.name in gone]
-    return [f"another network now, under the same name: {names(changed)}"] if changed else []
+    if not changed:
+        return []
+    by_name = "stored runs are matched by id; `archbench run SPEC --against BASE` measures both and pairs them by name"
+    return [f"another network now, under the same name: {names(changed)}", by_name]
 
 
 def names(records: Sequence[Record]) -> str:
