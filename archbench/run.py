@@ -16,12 +16,14 @@ from archbench.design.spec import Spec, budget_seconds
 from archbench.design.variant import Module
 from archbench.errors import SpecError
 from archbench.measure.environment import available_bytes, resolve_device
-from archbench.measure.experiment import Setup, Task, measure
+from archbench.measure.experiment import measure
 from archbench.measure.interruption import Interrupted, Stop
 from archbench.measure.ledger import SILENT, Ledger, Listener, header, judged_by, open_folder
 from archbench.measure.plan import plan_all
 from archbench.measure.plugins import plugin_modules
+from archbench.measure.setup import Setup
 from archbench.measure.supervisor import Crew
+from archbench.measure.task import Task
 from archbench.pricing.constraints import Kept, keep, price_all
 from archbench.pricing.funnel import Funnel, funnel_of, is_many
 from archbench.pricing.priced_space import price_space, shown

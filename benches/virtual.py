@@ -9,8 +9,10 @@ from typing import Any
 from archbench.design.schema import MeasurePlan
 from archbench.design.variant import Module, Variant, Workload
 from archbench.measure import timing
-from archbench.measure.experiment import Setup, Task, measure
+from archbench.measure.experiment import measure
+from archbench.measure.setup import Setup
 from archbench.measure.supervisor import Job
+from archbench.measure.task import Task
 from archbench.reporting.records import Block
 from archbench.reporting.step import Step
 from archbench.units import NS_PER_S

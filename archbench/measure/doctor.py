@@ -25,8 +25,10 @@ from archbench.design.variant import Variant
 from archbench.errors import CannotMeasure, SpecError
 from archbench.measure import check_readings, environment, gpus, host
 from archbench.measure.advice import advise
-from archbench.measure.experiment import Setup, Task, measure
+from archbench.measure.experiment import measure
+from archbench.measure.setup import Setup
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
+from archbench.measure.task import Task
 from archbench.pricing.price import price
 from archbench.reporting.diagnosis import Check, Diagnosis, Host, NullTest, null_test
 from archbench.reporting.records import Block

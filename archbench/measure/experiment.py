@@ -15,19 +15,21 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 from archbench import units
-from archbench.design.schema import MeasurePlan, Quantity
-from archbench.design.variant import Variant
+from archbench.design.schema import Quantity
+from archbench.measure.groups import affordable, groups, with_company
 from archbench.measure.hygiene import Hygiene
 from archbench.measure.pace import SLOW_NS
+from archbench.measure.setup import Setup, Sink
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
+from archbench.measure.task import Task
 from archbench.reporting.records import Block, Key, Phase
 from archbench.reporting.rounds import whole_rounds
 from archbench.reporting.stats import summarise
@@ -40,69 +42,6 @@ PAUSES_S = (1.0, 2.0, 4.0)  # before a disturbed block is taken again: bursts of
 PATIENCE_S = 20.0  # that pauses and repeats of one generation may take in all, or a quarter of its share of a budget
 LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
 ENERGY_S = 8.0  # of idling and calls, for a counter that some GPUs move ten times a second
-PROCESS_BYTES = (
-    600 << 20
-)  # a worker beside its network: interpreter, torch, its library's scratch (seen: 350 to 500 MiB)
-ACTIVATION_SLACK = 1.5  # a device holds more than the live tensors: scratch, rounding, a caching allocator
-
-
-@dataclass(frozen=True)
-class Task:
-    """One variant to measure, once per replica. `peak_bytes` and `weight_bytes` are priced; 0 for a module.
-
-    Tasks of the same `pair` are compared with each other and so are never in different groups.
-    """
-
-    variant: Variant
-    replica: int = 0
-    weight_bytes: int = 0
-    peak_bytes: int = 0
-    pair: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.variant.id, self.replica
-
-    @property
-    def title(self) -> str:
-        return self.variant.name + (f" (replica {self.replica})" if self.replica else "")
-
-
-class Sink(Protocol):
-    """Where results go, each on disk before the call returns."""
-
-    def block(self, block: Block) -> None: ...
-
-    def failed(self, task: Task, reason: str) -> None: ...
-
-    def progress(self, step: Step) -> None: ...
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all workers of a run share, and until when (on `clock`) it may go on; null: until it is done."""
-
-    plan: MeasurePlan
-    device: str
-    memory_bytes: int  # what all workers together may take
-    plugins: tuple[str, ...] = ()
-    deadline: float | None = None
-    widened: bool = True  # the run's intervals are made for one that stops by them: it may
-    stop: Callable[[], bool] = lambda: False  # somebody wants the run to end at the next block
-    clock: Callable[[], float] = time.monotonic
-    pause: Callable[[float], None] = time.sleep
-    worker: Callable[..., Worker] = Worker
-
-    @property
-    def looks(self) -> bool:
-        """Whether the run goes on past the wanted generations until its intervals are narrow."""
-        return self.deadline is not None and self.widened
-
-    def left(self) -> float:
-        """Seconds the run may still take."""
-        if self.stop():
-            return 0.0
-        return float("inf") if self.deadline is None else self.deadline - self.clock()
 
 
 def measure(
@@ -113,7 +52,7 @@ def measure(
     An interrupted generation with a whole round counts as a shorter one. Failures go to the sink; none is raised.
     """
     history = _History(setup, sink, list(done), set(failed))
-    alive = list(_affordable(tasks, setup, history))
+    alive = list(affordable(tasks, setup, history))
     least = 0.0  # what a generation of one round takes
     for number in history.generations(alive):
         if least >= setup.left():
@@ -198,61 +137,6 @@ class _History:
 
     def progress(self, step: Step) -> None:
         self.sink.progress(step)
-
-
-def _affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:
-    """The tasks that fit in memory by themselves; the others fail with the figures, and nothing is allocated."""
-    for task in tasks:
-        if (needed := _running_bytes(task)) > setup.memory_bytes:
-            sink.failed(
-                task, f"needs about {units.mib(needed)} MiB and {units.mib(setup.memory_bytes)} MiB is to be had"
-            )
-        else:
-            yield task
-
-
-def _running_bytes(task: Task) -> int:
-    features = task.peak_bytes - task.weight_bytes
-    return PROCESS_BYTES + task.weight_bytes + int(ACTIVATION_SLACK * features)
-
-
-def with_company(owing: Sequence[Task], tasks: Sequence[Task]) -> list[Task]:
-    """Those who owe a generation, the reference they are compared with and their partners, in the order of `tasks`."""
-    pairs = {task.pair for task in owing} - {""}
-    wanted = {task.key for task in owing}
-    return [task for task in tasks if task.key in wanted or task.variant.reference or task.pair in pairs]
-
-
-def groups(tasks: Sequence[Task], memory_bytes: int, *, caching: bool = False) -> list[list[Task]]:
-    """Tasks in groups that fit in memory: all wait, one runs. Later groups begin with the reference.
-
-    Those who wait hold their weights; on a `caching` device all they ever took, since its allocator gives nothing back. A
-    pair stays together; a unit that does not fit beside the reference is a group without it, compared with nobody else.
-    """
-    reference = [task for task in tasks if task.variant.reference][:1]
-    found: list[list[Task]] = [[]]
-    for unit in _units(tasks):
-        if found[-1] and not _fit([*found[-1], *unit], memory_bytes, caching=caching):
-            shared = [*(task for task in reference if task not in unit), *unit]
-            found.append([] if not _fit(shared, memory_bytes, caching=caching) else shared[: -len(unit)])
-        found[-1].extend(unit)
-    return found
-
-
-def _units(tasks: Sequence[Task]) -> list[list[Task]]:
-    """Pairs, and single tasks, in their order."""
-    found: dict[object, list[Task]] = {}
-    for task in tasks:
-        found.setdefault(task.pair or task.key, []).append(task)
-    return list(found.values())
-
-
-def _fit(group: Sequence[Task], memory_bytes: int, *, caching: bool) -> bool:
-    if caching:
-        return sum(map(_running_bytes, group)) <= memory_bytes
-    waiting = sum(PROCESS_BYTES + member.weight_bytes for member in group)
-    running = max(_running_bytes(member) - PROCESS_BYTES - member.weight_bytes for member in group)
-    return waiting + running <= memory_bytes
 
 
 @dataclass

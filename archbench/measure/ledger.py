@@ -11,8 +11,9 @@ from typing import Any
 
 from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
-from archbench.measure.experiment import Task, with_company
+from archbench.measure.groups import with_company
 from archbench.measure.plan import Planned
+from archbench.measure.task import Task
 from archbench.pricing.funnel import Funnel
 from archbench.reporting.environments import fingerprint
 from archbench.reporting.gate import Limit

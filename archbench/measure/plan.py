@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archbench.errors import SpecError
-from archbench.measure.experiment import Task
+from archbench.measure.task import Task
 from archbench.pricing.constraints import Kept, Priced
 from archbench.reporting.records import Key, Record, Side
 

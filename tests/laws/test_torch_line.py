@@ -28,6 +28,9 @@ ROOMS = [
 ]
 SUPERVISING = [
     "experiment",
+    "task",
+    "setup",
+    "groups",
     "supervisor",
     "pipe",
     "ledger",

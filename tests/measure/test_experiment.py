@@ -8,8 +8,11 @@ from fakes import Lab
 from networks import sized
 
 from archbench.design.schema import MeasurePlan
-from archbench.measure.experiment import PROCESS_BYTES, Setup, Task, groups, measure, with_company
+from archbench.measure.experiment import measure
+from archbench.measure.groups import PROCESS_BYTES, groups, with_company
 from archbench.measure.hygiene import Hygiene
+from archbench.measure.setup import Setup
+from archbench.measure.task import Task
 from archbench.reporting.rounds import whole_rounds
 from archbench.reporting.stats import summarise
 

@@ -14,6 +14,7 @@ from test_experiment import Sink, tasks
 from archbench.design.schema import MeasurePlan
 from archbench.measure import experiment as the_experiment
 from archbench.measure import hygiene as the_hygiene
+from archbench.measure.setup import Setup
 from archbench.reporting import fit as the_fit
 from archbench.reporting import rounds as the_rounds
 from archbench.reporting import stats as the_stats
@@ -56,9 +57,7 @@ def verdicts():
 def ran(experiment, *, lab=None, count=4, budget=None, **plan):
     """The sink of an experiment on a scripted clock."""
     lab, sink = lab or Lab(), Sink()
-    setup = experiment.Setup(
-        MeasurePlan(**plan), "cpu", 1 << 40, (), budget, clock=lab.clock, pause=lab.pause, worker=lab.worker
-    )
+    setup = Setup(MeasurePlan(**plan), "cpu", 1 << 40, (), budget, clock=lab.clock, pause=lab.pause, worker=lab.worker)
     experiment.measure(tasks(count), setup, sink)
     return sink
 
@@ -116,7 +115,7 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(experimen
     a variant that failed once in three generations has a wider one."""
     lab = Lab(takes=lambda identifier, blocks: 0.1)
     history = experiment._History(
-        experiment.Setup(MeasurePlan(target=0.05), "cpu", 1, deadline=1.0, clock=lab.clock, worker=lab.worker),
+        Setup(MeasurePlan(target=0.05), "cpu", 1, deadline=1.0, clock=lab.clock, worker=lab.worker),
         Sink(),
         [
             each
