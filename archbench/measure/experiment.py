@@ -14,25 +14,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from archbench import units
 from archbench.design.schema import Quantity
-from archbench.measure.groups import affordable, groups, with_company
-from archbench.measure.hygiene import Hygiene
+from archbench.measure.groups import affordable, groups
+from archbench.measure.history import History
 from archbench.measure.pace import SLOW_NS
 from archbench.measure.setup import Setup, Sink
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
 from archbench.measure.task import Task
 from archbench.reporting.records import Block, Key, Phase
-from archbench.reporting.rounds import whole_rounds
-from archbench.reporting.stats import summarise
 from archbench.reporting.step import Doing, Step
 
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
@@ -40,7 +37,6 @@ MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fre
 ROUNDS_WITHOUT_BUDGET = 3
 PAUSES_S = (1.0, 2.0, 4.0)  # before a disturbed block is taken again: bursts of a shared machine last seconds
 PATIENCE_S = 20.0  # that pauses and repeats of one generation may take in all, or a quarter of its share of a budget
-LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
 ENERGY_S = 8.0  # of idling and calls, for a counter that some GPUs move ten times a second
 
 
@@ -51,7 +47,7 @@ def measure(
 
     An interrupted generation with a whole round counts as a shorter one. Failures go to the sink; none is raised.
     """
-    history = _History(setup, sink, list(done), set(failed))
+    history = History(setup, sink, list(done), set(failed))
     alive = list(affordable(tasks, setup, history))
     least = 0.0  # what a generation of one round takes
     for number in history.generations(alive):
@@ -61,82 +57,6 @@ def measure(
         fresh.run(history.due)
         least = fresh.least
         alive[:] = [task for task in alive if task.key not in history.lost]
-
-
-@dataclass
-class _History:
-    """Everything measured so far: a sink that remembers, and the stopping rule."""
-
-    setup: Setup
-    sink: Sink
-    blocks: list[Block]
-    lost: set[Key]
-    hygiene: Hygiene = field(default_factory=Hygiene)
-    refused: set[tuple[Key, Quantity]] = field(default_factory=set)  # quantities a network does not have here
-    precision: float | None = None  # the widest interval at the end of the last generation
-    finished: int = 0  # generations of the task that has fewest
-    due: list[Task] = field(default_factory=list)  # of the next generation
-    share: float = float("inf")
-
-    def generations(self, alive: list[Task]) -> Iterator[int]:
-        """The numbers of the generations to run: as many as each task wants, then more until the intervals are narrow.
-
-        Before each, `due` is who takes part: whoever owes a generation with its company, then all.
-        """
-        number = 1 + max((block.generation for block in self.blocks), default=0)
-        while alive and self.setup.left() > 0:
-            self._look(alive)
-            if self.finished >= self.setup.plan.generations and self._enough():
-                return
-            yield number
-            number += 1
-
-    def _look(self, alive: Sequence[Task]) -> None:
-        counted = {
-            (block.key, block.generation)
-            for block in whole_rounds(self.blocks, frozenset(self.lost))
-            if block.quantity == self.setup.plan.quantity
-        }
-        done = Counter(key for key, _ in counted)
-        self.finished = min(done[task.key] for task in alive)
-        owing = [task for task in alive if done[task.key] < self.setup.plan.generations]
-        self.due = with_company(owing, alive) if owing else list(alive)
-        widths = self._widths() if self.finished > 1 and self.setup.looks else []
-        self.precision = max(widths) if widths else None
-
-    def _widths(self) -> list[float]:
-        """Of the intervals that may end the run; none where they rest on too little."""
-        found = summarise(
-            self.blocks, None, failed=frozenset(self.lost), quantity=self.setup.plan.quantity, looked=True
-        )
-        return [each.half_width for each in found.values() if each.half_width is not None and each.df >= LEAST_DF]
-
-    def _enough(self) -> bool:
-        """Without a budget the wanted generations are, and a single one is a first look; else intervals under the target."""
-        within = self.precision is not None and self.precision <= self.setup.plan.target
-        return not self.setup.looks or self.setup.plan.generations == 1 or within
-
-    def slot(self) -> float:
-        """Seconds the next generation may take: an equal share of what is left; those beyond the wanted ones as much as these."""
-        wanted = self.setup.plan.generations - self.finished
-        if wanted > 0:
-            self.share = self.setup.left() / wanted
-        return min(self.share, self.setup.left())
-
-    def metered(self, key: Key) -> bool:
-        """Whether an earlier process of the variant asked the meter."""
-        return any(block.key == key and "energy_mj" in block.start for block in self.blocks)
-
-    def block(self, block: Block) -> None:
-        self.blocks.append(block)
-        self.sink.block(block)
-
-    def failed(self, task: Task, reason: str) -> None:
-        self.lost.add(task.key)
-        self.sink.failed(task, reason)
-
-    def progress(self, step: Step) -> None:
-        self.sink.progress(step)
 
 
 @dataclass
@@ -156,7 +76,7 @@ class _Generation:
 
     number: int
     setup: Setup
-    sink: _History
+    sink: History
     slot: float  # seconds this generation may take
     least: float = 0.0  # seconds it took to start, warm up and run one round of each group
     size: int = 0  # tasks

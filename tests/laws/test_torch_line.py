@@ -31,6 +31,7 @@ SUPERVISING = [
     "task",
     "setup",
     "groups",
+    "history",
     "supervisor",
     "pipe",
     "ledger",

@@ -3,18 +3,21 @@
 To add one: a line in MUTANTS. The test named last is called with the broken module, so it takes that module and no more.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 import test_cuda_device as cuda
 import test_lost as lost
 import test_method as method
 import test_timing as timing
 
 TIMING, DEVICES, LOST = "timing", "devices", "lost"  # modules of archbench.measure
-EXPERIMENT, HYGIENE = "experiment", "hygiene"
+EXPERIMENT, HISTORY, HYGIENE = "experiment", "history", "hygiene"
 ROUNDS, FIT, STATS, VERDICTS = (f"archbench.reporting.{name}" for name in ("rounds", "fit", "stats", "verdicts"))
 
 
@@ -27,24 +30,38 @@ class Mutant:
     old: str
     new: str
     killed_by: object
+    through: Sequence[str] = ()  # modules below archbench.measure that stand upon it; the test takes the last of them
 
     @property
     def name(self):
         return self.module if "." in self.module else f"archbench.measure.{self.module}"
 
     def source(self):
-        return Path(find_spec(self.name).origin).read_text()
+        return source(self.name)
 
     def load(self):
-        """The module as it would be with the bug, made anew and put nowhere."""
-        return load(self.name, self.source().replace(self.old, self.new))
+        """What the test takes as it would be with the bug, made anew and put nowhere."""
+        return load(self.name, self.source().replace(self.old, self.new), self.through)
+
+    def load_unbroken(self):
+        """The same without the bug."""
+        return load(self.name, self.source(), self.through)
 
 
-def load(name, source):
-    """A module of that name from that source. No other module sees it."""
+def source(name):
+    return Path(find_spec(name).origin).read_text()
+
+
+def load(name, text, through=()):
+    """A module of that name from that source, or the last of `through`, made anew upon it. No other module sees them."""
     module = ModuleType(name)
-    exec(compile(source, f"<{name}, mutated>", "exec"), module.__dict__)
-    return module
+    exec(compile(text, f"<{name}, mutated>", "exec"), module.__dict__)
+    if not through:
+        return module
+    above = f"archbench.measure.{through[0]}"
+    with pytest.MonkeyPatch.context() as standing_in:
+        standing_in.setitem(sys.modules, name, module)
+        return load(above, source(above), through[1:])
 
 
 BEFORE_CALL = """    device.synchronize()
@@ -599,21 +616,23 @@ MUTANTS = [
     ),
     Mutant(
         "a budget that is spent to the end whatever was reached",
-        EXPERIMENT,
+        HISTORY,
         "return not self.setup.looks or self.setup.plan.generations == 1 or within",
         "return not self.setup.looks",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
+        (EXPERIMENT,),
     ),
     Mutant(
         "a run that ends with its wanted generations, narrow or not",
-        EXPERIMENT,
+        HISTORY,
         "return not self.setup.looks or self.setup.plan.generations == 1 or within",
         "return True",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
+        (EXPERIMENT,),
     ),
     Mutant(
         "the narrowest interval ends the run",
-        EXPERIMENT,
+        HISTORY,
         "self.precision = max(widths)",
         "self.precision = min(widths)",
         method.test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest,

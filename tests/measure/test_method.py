@@ -13,6 +13,7 @@ from test_experiment import Sink, tasks
 
 from archbench.design.schema import MeasurePlan
 from archbench.measure import experiment as the_experiment
+from archbench.measure import history as the_history
 from archbench.measure import hygiene as the_hygiene
 from archbench.measure.setup import Setup
 from archbench.reporting import fit as the_fit
@@ -27,6 +28,11 @@ THROTTLED = {"throttle": 8.0}
 @pytest.fixture
 def experiment():
     return the_experiment
+
+
+@pytest.fixture
+def history():
+    return the_history
 
 
 @pytest.fixture
@@ -110,11 +116,11 @@ def test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow(ex
         assert lab.now <= 100.0
 
 
-def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(experiment):
+def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(history):
     """A and B agree with themselves to the digit and C does not: with residuals pooled all have one width, but by its cells
     a variant that failed once in three generations has a wider one."""
     lab = Lab(takes=lambda identifier, blocks: 0.1)
-    history = experiment._History(
+    kept = history.History(
         Setup(MeasurePlan(target=0.05), "cpu", 1, deadline=1.0, clock=lab.clock, worker=lab.worker),
         Sink(),
         [
@@ -124,10 +130,10 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(experimen
         ],
         set(),
     )
-    history._look([SimpleNamespace(key=A), SimpleNamespace(key=B)])
-    widths = history._widths()
+    kept._look([SimpleNamespace(key=A), SimpleNamespace(key=B)])
+    widths = kept._widths()
     assert max(widths) > 1.2 * min(widths)
-    assert history.precision == max(widths)
+    assert kept.precision == max(widths)
 
 
 def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(hygiene):
