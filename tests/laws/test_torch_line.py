@@ -32,6 +32,8 @@ SUPERVISING = [
     "setup",
     "groups",
     "history",
+    "turns",
+    "generation",
     "supervisor",
     "pipe",
     "ledger",

@@ -17,7 +17,8 @@ import test_method as method
 import test_timing as timing
 
 TIMING, DEVICES, LOST = "timing", "devices", "lost"  # modules of archbench.measure
-EXPERIMENT, HISTORY, HYGIENE = "experiment", "history", "hygiene"
+EXPERIMENT, GENERATION, HISTORY, HYGIENE, TURNS = "experiment", "generation", "history", "hygiene", "turns"
+ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another
 ROUNDS, FIT, STATS, VERDICTS = (f"archbench.reporting.{name}" for name in ("rounds", "fit", "stats", "verdicts"))
 
 
@@ -553,66 +554,75 @@ MUTANTS = [
     ),
     Mutant(
         "turns always in the spec's order",
-        EXPERIMENT,
+        GENERATION,
         ".shuffle(shuffled)\n",
         ".random()\n",
         method.test_every_round_is_an_order_of_its_own_and_its_mirror,
+        (EXPERIMENT,),
     ),
     Mutant(
         "one order for every round",
-        EXPERIMENT,
+        GENERATION,
         '{self.setup.plan.seed}/{self.number}/{number}"',
         '{self.setup.plan.seed}"',
         method.test_every_round_is_an_order_of_its_own_and_its_mirror,
+        (EXPERIMENT,),
     ),
     Mutant(
         "the mirror left out",
-        EXPERIMENT,
+        GENERATION,
         "return shuffled + shuffled[::-1] if fits",
         "return shuffled if fits",
         method.test_every_round_is_an_order_of_its_own_and_its_mirror,
+        (EXPERIMENT,),
     ),
     Mutant(
         "the order twice instead of its mirror",
-        EXPERIMENT,
+        GENERATION,
         "shuffled + shuffled[::-1]",
         "shuffled + shuffled",
         method.test_every_round_is_an_order_of_its_own_and_its_mirror,
+        (EXPERIMENT,),
     ),
     Mutant(
         "the warm-up kept as a steady block",
-        EXPERIMENT,
+        TURNS,
         'phase="warm-up", group=group',
         "group=group",
         method.test_a_warm_up_is_kept_and_is_no_steady_block,
+        (GENERATION, EXPERIMENT),
     ),
     Mutant(
         "a disturbed block thrown away",
-        EXPERIMENT,
+        TURNS,
         "        self._keep(seat, reply, quantity=quantity, attempt",
         "        reasons or self._keep(seat, reply, quantity=quantity, attempt",
         method.test_a_disturbed_block_stays_in_the_data_beside_its_repeats,
+        (GENERATION, EXPERIMENT),
     ),
     Mutant(
         "a disturbed block not taken again",
-        EXPERIMENT,
+        TURNS,
         "return bool(reasons)",
         "return False",
         method.test_a_disturbed_block_stays_in_the_data_beside_its_repeats,
+        (GENERATION, EXPERIMENT),
     ),
     Mutant(
         "a disturbed block not marked",
-        EXPERIMENT,
+        TURNS,
         "attempt=attempt, disturbed=reasons",
         "attempt=attempt",
         method.test_a_disturbed_block_stays_in_the_data_beside_its_repeats,
+        (GENERATION, EXPERIMENT),
     ),
     Mutant(
         "patience without end",
-        EXPERIMENT,
+        TURNS,
         "            self.patience -= needed\n",
         "",
         method.test_a_machine_disturbed_throughout_is_not_waited_for_without_end,
+        (GENERATION, EXPERIMENT),
     ),
     Mutant(
         "a budget that is spent to the end whatever was reached",
@@ -620,7 +630,7 @@ MUTANTS = [
         "return not self.setup.looks or self.setup.plan.generations == 1 or within",
         "return not self.setup.looks",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
-        (EXPERIMENT,),
+        ALL_ABOVE,
     ),
     Mutant(
         "a run that ends with its wanted generations, narrow or not",
@@ -628,7 +638,7 @@ MUTANTS = [
         "return not self.setup.looks or self.setup.plan.generations == 1 or within",
         "return True",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
-        (EXPERIMENT,),
+        ALL_ABOVE,
     ),
     Mutant(
         "the narrowest interval ends the run",
