@@ -1,32 +1,26 @@
 """Large spaces from outside: price with its questions, check, and a run of the few that are chosen."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import duckdb
 import pytest
+from small_space import SELECT, SMALL, one_by_one
 
 from archbench.cli import guarded
-from archbench.design.space import expand
 from archbench.design.spec import read_spec
 from archbench.metrics import EXACT
-from archbench.pricing.constraints import price_all
 
-SPEC = """\
-archbench: 1
-name: small
-base: R-18-FPN
-input: {height: 64, width: 96}
-axes:
-  backbone.depths: {product: [[1, 2], [2, 3], [2], [1, 2]]}
-  backbone.width: [0.5, 0.75, 1.0]
-  neck.channels: [64, 192, 256]
+SPEC = (
+    SMALL
+    + """\
   top_block.type: [none, maxpool]
 exclude: [{neck.channels: 64, top_block.type: none}]
 reference: {backbone.depths: [2, 2, 2, 2], backbone.width: 1.0}
 constraints: [gmacs < 0.5]
-select: {minimize: [acts, peak_bytes], maximize: [macs], limit: 6}
 """
+)
 
 
 @pytest.fixture
@@ -41,8 +35,14 @@ def said(capsys, *arguments, code=0):
     return capsys.readouterr()
 
 
-def one_by_one():
-    return [item.cost for item in price_all(expand(read_spec("spec.yaml")).variants)]
+def costs_one_by_one():
+    return [item.cost for item in alone()]
+
+
+@cache
+def alone():
+    """Every variant of the spec, which is the same in all folders."""
+    return one_by_one(read_spec("spec.yaml"))
 
 
 def beats(one, other):
@@ -54,10 +54,9 @@ def test_price_shows_those_with_the_least_of_what_is_asked_and_the_reference(fol
     question = ("--where", "mparams < 8 and neck.channels == 192", "--by", "macs", "--top", "3")
     out = said(capsys, "price", "spec.yaml", *question, "--json").out
     rows = [row for row in json.loads(out)["variants"] if not row["reference"]]
-    variants = read_spec("spec.yaml")
     inside = [
         item.cost.macs
-        for item in price_all(expand(variants).variants)
+        for item in alone()
         if item.cost.macs < 500_000_000 and item.cost.params < 8_000_000 and item.variant.axes["neck.channels"] == 192
     ]
     assert [row["macs"] for row in rows] == sorted(inside)[:3]
@@ -68,12 +67,12 @@ def test_price_shows_those_with_the_least_of_what_is_asked_and_the_reference(fol
 def test_price_shows_the_most_where_less_is_asked_for_of_the_negative(folder, capsys):
     out = said(capsys, "price", "spec.yaml", "--by=-macs", "--top", "1", "--json").out
     (row,) = [row for row in json.loads(out)["variants"] if not row["reference"]]
-    assert row["macs"] == max(cost.macs for cost in one_by_one() if cost.macs < 500_000_000)
+    assert row["macs"] == max(cost.macs for cost in costs_one_by_one() if cost.macs < 500_000_000)
 
 
 def test_a_row_is_marked_where_it_is_on_the_front_of_all_and_not_of_those_shown(folder, capsys):
     rows = json.loads(said(capsys, "price", "spec.yaml", "--by", "macs", "--top", "40", "--json").out)["variants"]
-    kept = [cost for cost in one_by_one() if cost.macs < 500_000_000]
+    kept = [cost for cost in costs_one_by_one() if cost.macs < 500_000_000]
     front = {(cost.macs, cost.acts, cost.peak_bytes) for cost in kept if not any(beats(other, cost) for other in kept)}
     marks = {(row["macs"], row["acts"], row["peak_bytes"]): row["pareto"] for row in rows if not row["reference"]}
     assert marks == {point: point in front for point in marks}
@@ -82,7 +81,7 @@ def test_a_row_is_marked_where_it_is_on_the_front_of_all_and_not_of_those_shown(
 
 def test_price_says_how_many_there_were_at_each_step(folder, capsys):
     found = json.loads(said(capsys, "price", "spec.yaml", "--json").out)
-    costs = one_by_one()
+    costs = costs_one_by_one()
     refused = sum(cost.macs >= 500_000_000 for cost in costs)
     assert found["space"]["raw"] == 8 * 3 * 3 * 2
     assert found["space"]["excluded"] == 8 * 3
@@ -100,7 +99,7 @@ def test_price_writes_every_variant_to_parquet_and_prints_the_few(folder, capsys
     assert "small" in out.out
     with duckdb.connect() as connection:
         macs = connection.query("SELECT macs FROM 'space.parquet'").fetchall()
-    assert sorted(value for (value,) in macs) == sorted(cost.macs for cost in one_by_one())
+    assert sorted(value for (value,) in macs) == sorted(cost.macs for cost in costs_one_by_one())
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_a_parquet_file_that_cannot_be_written_is_refused(folder, capsys):
 
 def test_check_counts_every_step_to_the_front(folder, capsys):
     counts = json.loads(said(capsys, "check", "spec.yaml", "--json").out)
-    costs = one_by_one()
+    costs = costs_one_by_one()
     kept = [cost for cost in costs if cost.macs < 500_000_000]
     assert (counts["raw"], counts["excluded"], counts["duplicates"]) == (144, 24, 0)
     assert counts["refused"] == {"gmacs < 0.5": len(costs) - len(kept)}
@@ -142,7 +141,7 @@ def test_check_counts_every_step_to_the_front(folder, capsys):
 
 
 def test_check_of_a_few_without_a_selection_counts_what_price_lists(folder, capsys):
-    Path("few.yaml").write_text(SPEC[: SPEC.index("select")])
+    Path("few.yaml").write_text(SPEC.replace(SELECT, ""))
     counts = json.loads(said(capsys, "check", "few.yaml", "--json").out)
     rows = json.loads(said(capsys, "price", "few.yaml", "--json").out)["variants"]
     assert counts["variants"] == len(rows)

@@ -7,26 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_space
+from small_space import SELECT, SMALL, written
 
 from archbench.design.expressions import compile_expression
 from archbench.design.space import expand
 from archbench.design.spec import Spec, read_spec
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.pricing.constraints import Priced, keep, names, price_all
+from archbench.pricing.constraints import Priced, keep, names
 from archbench.pricing.funnel import Funnel, funnel_of, is_many
 from archbench.pricing.pareto import front
 from archbench.pricing.priced_space import Asked, PricedSpace, counted, price_space, shown
 
-SPEC = """\
-archbench: 1
-name: small
-base: R-18-FPN
-input: {height: 64, width: 96}
-axes:
-  backbone.depths: {product: [[1, 2], [2, 3], [2], [1, 2]]}
-  backbone.width: [0.5, 0.75, 1.0]
-  neck.channels: [64, 192, 256]
+SPEC = (
+    SMALL
+    + """\
   top_block.type: [none, maxpool, p6p7]
   top_block.source: {values: [c5, p5], when: top_block.type == 'p6p7'}
 exclude:
@@ -35,20 +31,18 @@ include:
   - {neck.channels: 320, backbone.norm: batch}
 reference: {backbone.depths: [2, 2, 2, 2], backbone.width: 1.0}
 constraints: [gmacs < 0.5, backbone.width < 1 or neck.channels != 192]
-select: {minimize: [acts, peak_bytes], maximize: [macs], limit: 6}
 """
+)
 
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Spec:
-    path = tmp_path_factory.mktemp("specs") / "small.yaml"
-    path.write_text(SPEC)
-    return read_spec(path)
+    return written(SPEC, tmp_path_factory.mktemp("specs"))
 
 
 @pytest.fixture(scope="module")
 def one_by_one(spec: Spec) -> list[Priced]:
-    return price_all(expand(spec).variants)
+    return small_space.one_by_one(spec)
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +144,7 @@ def write(folder: Path, changes: Mapping[str, str]) -> Spec:
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
-    (folder / "spec.yaml").write_text(text)
-    return read_spec(folder / "spec.yaml")
+    return written(text, folder)
 
 
 def test_without_a_limit_a_dozen_of_the_front_are_shown(tmp_path: Path) -> None:
@@ -174,10 +167,10 @@ def test_a_module_is_counted_though_it_has_no_price(tmp_path: Path) -> None:
 
 def test_a_spec_is_many_when_it_is_large_or_drawn_or_selects(tmp_path: Path, spec: Spec) -> None:
     assert is_many(spec)
-    assert not is_many(write(tmp_path, {SPEC[SPEC.index("select") :]: ""}))
-    assert is_many(write(tmp_path, {SPEC[SPEC.index("select") :]: "sample: {method: random, n: 5}\n"}))
+    assert not is_many(write(tmp_path, {SELECT: ""}))
+    assert is_many(write(tmp_path, {SELECT: "sample: {method: random, n: 5}\n"}))
     large = {
-        SPEC[SPEC.index("select") :]: "",
+        SELECT: "",
         "[[1, 2], [2, 3], [2], [1, 2]]": f"[{[*range(1, 9)]}, [1, 2, 3], [1, 2, 3], [2, 3]]",
     }
     assert is_many(write(tmp_path, large))

@@ -8,49 +8,41 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from small_space import SMALL, one_by_one, written
 
 from archbench.design.points import Column, Points
-from archbench.design.space import expand
-from archbench.design.spec import Spec, read_spec
+from archbench.design.spec import Spec
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
-from archbench.pricing.constraints import Priced, first_broken, names, price_all
+from archbench.pricing.constraints import Priced, first_broken, names
 from archbench.pricing.judging import PricedChunk
 from archbench.pricing.named_columns import NamedColumns
 from archbench.pricing.priced_space import Asked
 from archbench.reporting import parquet
 from archbench.reporting.parquet import ParquetFile, write_space
 
-SPEC = """\
-archbench: 1
-name: small
-base: R-18-FPN
-input: {height: 64, width: 96}
-axes:
-  backbone.depths: {product: [[1, 2], [2, 3], [2], [1, 2]]}
-  backbone.width: [0.5, 0.75, 1.0]
-  neck.channels: [64, 192, 256]
+SPEC = (
+    SMALL
+    + """\
   top_block.type: [none, maxpool, p6p7]
   top_block.source: {values: [c5, p5], when: top_block.type == 'p6p7'}
   neck.relu: [true, false]
 include: [{neck.channels: 320, backbone.norm: "group"}]
 reference: {backbone.depths: [2, 2, 2, 2], neck.relu: false, backbone.width: 1.0}
 constraints: [gmacs < 0.5]
-select: {minimize: [acts, peak_bytes], maximize: [macs], limit: 6}
 """
+)
 AXES = ("backbone.depths", "backbone.width", "neck.channels", "top_block.type", "neck.relu", "backbone.norm")
 
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Spec:
-    path = tmp_path_factory.mktemp("specs") / "small.yaml"
-    path.write_text(SPEC)
-    return read_spec(path)
+    return written(SPEC, tmp_path_factory.mktemp("specs"))
 
 
 @pytest.fixture(scope="module")
 def priced(spec: Spec) -> list[Priced]:
-    return price_all(expand(spec).variants)
+    return one_by_one(spec)
 
 
 @pytest.fixture(scope="module")
