@@ -8,14 +8,13 @@ from typing import Any
 
 import torch
 
-from archbench.measure.devices import Device
+from archbench.measure.devices import Device, Forward
+from archbench.measure.timing import back_to_back
 
 READS = 10_000  # of the clock: some milliseconds
 CALLS = (1, 2, 4, 8)
 REPEATS = 9  # each of CALLS, forwards and backwards in turn, so that a drift meets all alike
 KNOWN_BYTES = 64 << 20  # a whole number of every allocator's pages
-
-Forward = Callable[[], object]
 
 
 def observe(forward: Forward, device: Device) -> dict[str, Any]:
@@ -43,23 +42,9 @@ def stretches(forward: Forward, device: Device) -> list[dict[str, int]]:
     found = []
     for repeat in range(REPEATS):
         for calls in CALLS if repeat % 2 else CALLS[::-1]:
-            wall_ns, marked_ns = stretch(forward, device, calls)
+            wall_ns, marked_ns = back_to_back(forward, device, calls)
             found.append({"calls": calls, "wall_ns": wall_ns, "marked_ns": marked_ns})
     return found
-
-
-def stretch(forward: Forward, device: Device, calls: int) -> tuple[int, int]:
-    """(host ns, marked ns) of so many calls, from an idle device to an idle device."""
-    start, end = device.new_mark(), device.new_mark()
-    device.synchronize()
-    began = device.now_ns()
-    device.record(start)
-    for _ in range(calls):
-        forward()
-    device.record(end)
-    device.synchronize()
-    wall = device.now_ns() - began
-    return wall, device.elapsed_ns(start, end)
 
 
 def allocator(device: Device, allocate: Callable[[int], object]) -> dict[str, int] | None:

@@ -172,11 +172,22 @@ def calls(
 
 
 def step(forward: Forward, device: Device, count: int) -> tuple[int, int]:
-    """(ns, device ns) of one call among `count` back to back, each result let go at once."""
+    """(ns, device ns) of one call among `count` back to back."""
+    filled = device.asynchronous  # where a call returns done there is no queue to fill
+    wall, between = back_to_back(forward, device, count, filled=filled)
+    period = between if filled else wall  # the host's clock began while the first call still ran
+    return round(period / count), round(between / count)
+
+
+def back_to_back(forward: Forward, device: Device, count: int, *, filled: bool = False) -> tuple[int, int]:
+    """(host ns, ns between the marks) of `count` calls, each result let go at once, from an idle device to an idle one.
+
+    `filled`: behind one call more, so that the queue is not empty at the first mark.
+    """
     start, end = device.new_mark(), device.new_mark()
     device.synchronize()
-    if device.asynchronous:
-        forward()  # fills the queue; where a call returns done there is none
+    if filled:
+        forward()  # fills the queue
     began = device.now_ns()
     device.record(start)
     for _ in range(count):
@@ -184,9 +195,7 @@ def step(forward: Forward, device: Device, count: int) -> tuple[int, int]:
     device.record(end)
     device.synchronize()
     wall = device.now_ns() - began
-    between = device.elapsed_ns(start, end)
-    period = between if device.asynchronous else wall  # the host's clock began while the first call still ran
-    return round(period / count), round(between / count)
+    return wall, device.elapsed_ns(start, end)
 
 
 def queued(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:

@@ -76,8 +76,8 @@ AFTER_CALL = """    device.record(end)
     del result
 """
 STEP_HEAD = """    device.synchronize()
-    if device.asynchronous:
-        forward()  # fills the queue; where a call returns done there is none
+    if filled:
+        forward()  # fills the queue
     began = device.now_ns()
     device.record(start)
     for _ in range(count):
@@ -220,7 +220,7 @@ MUTANTS = [
         """    device.synchronize()
     began = device.now_ns()
     device.record(start)
-    if device.asynchronous:
+    if filled:
         forward()
     for _ in range(count):
         forward()
@@ -230,28 +230,28 @@ MUTANTS = [
     Mutant(
         "a step from an idle device",
         TIMING,
-        "    if device.asynchronous:\n        forward()  # fills the queue; where a call returns done there is none\n",
+        "    if filled:\n        forward()  # fills the queue\n",
         "",
         timing.test_calls_overlap_in_a_step_as_they_do_not_in_requests,
     ),
     Mutant(
         "a step behind other work, which hides a slow host",
         TIMING,
-        "        forward()  # fills the queue; where a call returns done there is none\n",
+        "        forward()  # fills the queue\n",
         "        device.fill_queue(count * 100_000)\n",
         timing.test_a_step_of_a_host_bound_network_is_the_hosts_time_however_the_queue_is_filled,
     ),
     Mutant(
         "a step by the host's clock, begun while the first call runs",
         TIMING,
-        "period = between if device.asynchronous else wall",
+        "period = between if filled else wall",
         "period = wall",
         timing.test_a_step_of_a_device_bound_network_is_the_devices_work,
     ),
     Mutant(
         "a step on the CPU that is its CPU time",
         TIMING,
-        "period = between if device.asynchronous else wall",
+        "period = between if filled else wall",
         "period = between",
         timing.test_a_step_on_the_cpu_is_the_hosts_clock_and_not_its_cpu_time,
     ),
