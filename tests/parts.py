@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from archbench.design.space import preset
 from archbench.design.variant import Precision, Variant
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES
+from archbench.models.detector import FAMILIES, Architecture, Choice
 
 PARTS = [(family, name) for family, registry in FAMILIES.items() for name in registry]
 
@@ -27,6 +27,21 @@ TOGETHER = 20  # variants of one draw of words
 PIXELS = (32, 200)
 
 Overrides = dict[str, Any]
+
+
+def variants_of_all(count: int) -> list[Variant]:
+    """Random variants, so many at least with each part in them: one has a part of every family."""
+    found = list[Variant]()
+    for family, part in PARTS:
+        found += variants_of(family, part, max(0, count - sum(has(each, family, part) for each in found)))
+    return found
+
+
+def has(variant: Variant, family: str, part: str) -> bool:
+    """Whether the part is in it."""
+    assert isinstance(variant.architecture, Architecture)
+    chosen: Choice = getattr(variant.architecture, family)
+    return chosen.type == part
 
 
 def variants_of(family: str, part: str, count: int) -> list[Variant]:
