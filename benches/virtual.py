@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from archbench.design.schema import MeasurePlan
@@ -80,13 +80,13 @@ class Process:
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if request["do"] == "warm":
             calls, steady = timing.warm_up(self.forward, self)
-            return asdict(calls) | {"steady": steady, "memory_bytes": None, "memory_kind": None, "memory": {}}
+            return vars(calls) | {"steady": steady, "memory_bytes": None, "memory_kind": None, "memory": {}}
         began, worked = self.machine.now, self.machine.cpu_s
         calls = timing.block(self.forward, self, call_ns=request["call_ns"])
         took = self.machine.now - began
         self.laboratory.spent_s += took
         lost = 1.0 - (self.machine.cpu_s - worked) / took
-        return asdict(calls) | {"telemetry": {"throttle": float(self.machine.throttled), "lost": lost}}
+        return vars(calls) | {"telemetry": {"throttle": float(self.machine.throttled), "lost": lost}}
 
     def close(self) -> None:
         pass

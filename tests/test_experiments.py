@@ -5,6 +5,9 @@ The bounds are the promise less three standard errors of so many trials, so that
 
 import math
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from statistics import fmean
 
 import pytest
@@ -14,6 +17,13 @@ from benches.experiments import GATE_S, THREE, coverage, gate, ranking
 RANKINGS, RUNS, GATES = 100, 250, 250
 
 
+@pytest.fixture(scope="module")
+def trials():
+    """What is measured on so many seeds: two processes share the work, as in the bench."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield lambda measure, count: list(pool.map(measure, range(count), chunksize=10))
+
+
 def slack(share, count):
     """Three standard errors of a share of `count` trials."""
     return 3 * math.sqrt(share * (1 - share) / count)
@@ -21,15 +31,15 @@ def slack(share, count):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("noise", "least"), [("quiet", 0.999), ("drift", 0.97), ("cloud", 0.90)])
-def test_twelve_variants_one_percent_apart_are_ranked(noise, least):
+def test_twelve_variants_one_percent_apart_are_ranked(noise, least, trials):
     """At 1 s of measuring a variant under drift and quiet, at 3 s under cloud."""
-    assert fmean(ranking(noise, seed) for seed in range(RANKINGS)) >= least
+    assert fmean(trials(partial(ranking, noise), RANKINGS)) >= least
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["quiet", "drift", "cloud"])
-def test_intervals_hold_the_truth_as_often_as_they_say_though_the_run_stops_by_them(noise):
-    runs = [coverage(noise, seed, THREE) for seed in range(RUNS)]
+def test_intervals_hold_the_truth_as_often_as_they_say_though_the_run_stops_by_them(noise, trials):
+    runs = trials(partial(coverage, noise, truth=THREE), RUNS)
     held, count = sum(run[0] for run in runs), sum(run[1] for run in runs)
     assert count == 2 * RUNS, "a run without intervals"
     assert 0.93 - slack(0.93, count) <= held / count <= 0.99 + slack(0.99, count)
@@ -39,15 +49,15 @@ def test_intervals_hold_the_truth_as_often_as_they_say_though_the_run_stops_by_t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["quiet", "drift", "cloud"])
-def test_the_gate_does_not_cry_wolf(noise):
-    words = Counter(gate(1.0, noise, seed)[0] for seed in range(GATES))
+def test_the_gate_does_not_cry_wolf(noise, trials):
+    words = Counter(word for word, _ in trials(partial(gate, 1.0, noise), GATES))
     assert words["regressed"] + words["improved"] <= (0.01 + slack(0.01, GATES)) * GATES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("noise", "least"), [("quiet", 0.95), ("drift", 0.95), ("cloud", 0.90)])
-def test_the_gate_finds_three_percent_within_a_minute(noise, least):
-    verdicts = [gate(1.03, noise, seed) for seed in range(GATES)]
+def test_the_gate_finds_three_percent_within_a_minute(noise, least, trials):
+    verdicts = trials(partial(gate, 1.03, noise), GATES)
     found = sum(word == "regressed" for word, _ in verdicts) / GATES
     assert found >= least - slack(least, GATES)
     assert max(seconds for _, seconds in verdicts) <= GATE_S
