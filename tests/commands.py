@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -36,20 +39,38 @@ def nan(): return Nan()
 """
 
 
+IMPATIENT = """
+import runpy
+from archbench.measure import generation
+generation.PATIENCE_S = 0.0
+"""  # on a loaded machine every block is disturbed; how runs end is seen without waiting for calm ones
+PROGRAM = [sys.executable, "-c", IMPATIENT + "runpy.run_module('archbench', run_name='__main__', alter_sys=True)"]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PROMPT_S = 120  # for what takes a second: a machine may be slow, a test that hangs shall end
+
+
+@cache
+def time_limit() -> int:
+    """Seconds in which a worker here has answered any request, and not many more: six times what importing torch takes."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    return max(15, math.ceil(6 * (time.monotonic() - began)))
+
+
 def write_plugin(folder: Path) -> None:
     """`nets.py`, with one factory for each way a network goes wrong."""
     (folder / "nets.py").write_text(NETS)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command as a shell on a terminal starts it: Ctrl-C is not ignored."""
+    """The command as a shell on a terminal starts it, which ignores no signal, though whoever started the tests may."""
     return subprocess.Popen(
-        [sys.executable, "-m", "archbench", *arguments],
+        [*PROGRAM, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in SIGNALS],
     )
 
 
@@ -86,11 +107,11 @@ def assert_ended_well(
     assert orphans(folder) == []
     before = {file: lines(folder, name, file, results) for file in ("samples.jsonl", "records.jsonl")}
     again = subprocess.run(
-        [sys.executable, "-m", "archbench", *command],
+        [*PROGRAM, *command],
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert again.returncode == code, again.stderr
