@@ -17,7 +17,7 @@ from torch import nn
 from archbench.cli import guarded
 from archbench.design.variant import Module, Variant, Workload
 from archbench.errors import CannotMeasure
-from archbench.measure import engines
+from archbench.measure import engines, generation
 from archbench.measure.build import build
 from archbench.measure.devices import CpuDevice
 from archbench.measure.engines import ENGINES, Engine, Subject, prepare
@@ -377,6 +377,7 @@ def stored(run):
 
 def test_engine_and_mode_are_axes_like_any_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generation, "PATIENCE_S", 0.0)  # what is seen here needs no calm machine
     (tmp_path / "spec.yaml").write_text(SPEC)
     assert guarded(["run", "spec.yaml", "--json"]) == 0, capsys.readouterr().err
     found = json.loads(capsys.readouterr().out)
