@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import subprocess
 import sys
 import time
@@ -40,21 +39,26 @@ def nan(): return Nan()
 
 
 IMPATIENT = """
-import runpy
 from archbench.measure import generation
 generation.PATIENCE_S = 0.0
 """  # on a loaded machine every block is disturbed; how runs end is seen without waiting for calm ones
-PROGRAM = [sys.executable, "-c", IMPATIENT + "runpy.run_module('archbench', run_name='__main__', alter_sys=True)"]
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ON_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+"""  # which ignores no signal, though whoever started the tests may
+THE_MODULE = "import runpy; runpy.run_module('archbench', run_name='__main__', alter_sys=True)"
+PROGRAM = [sys.executable, "-c", ON_A_TERMINAL + IMPATIENT + THE_MODULE]  # python -m archbench
 PROMPT_S = 120  # for what takes a second: a machine may be slow, a test that hangs shall end
 
 
 @cache
 def time_limit() -> int:
-    """Seconds in which a worker here has answered any request, and not many more: six times what importing torch takes."""
+    """Seconds in which a worker here has answered any request, and not many more: seven times what importing torch takes."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    return max(15, math.ceil(6 * (time.monotonic() - began)))
+    return max(20, math.ceil(7 * (time.monotonic() - began)))
 
 
 def write_plugin(folder: Path) -> None:
@@ -63,14 +67,13 @@ def write_plugin(folder: Path) -> None:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command as a shell on a terminal starts it, which ignores no signal, though whoever started the tests may."""
+    """The command as a shell on a terminal starts it."""
     return subprocess.Popen(
         [*PROGRAM, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in SIGNALS],
     )
 
 

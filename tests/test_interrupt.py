@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -27,12 +28,6 @@ STARTING, WARMING, MEASURING = (
 )
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "spec.yaml").write_text(SPEC)
-    return tmp_path
-
-
 def until(process, beginning):
     """Wait for the line of stderr that begins so."""
     for line in process.stderr:
@@ -41,9 +36,7 @@ def until(process, beginning):
     pytest.fail(f"the run ended before {beginning!r}")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", [STARTING, WARMING, MEASURING])
-def test_one_interrupt_finishes_what_is_under_way_and_says_how_to_go_on(folder, moment):
+def one_interrupt(folder, moment):
     process = start(folder, "run", "spec.yaml", "--new", "-o", "my results")
     until(process, moment)
     process.send_signal(signal.SIGINT)
@@ -58,8 +51,7 @@ def test_one_interrupt_finishes_what_is_under_way_and_says_how_to_go_on(folder, 
     assert_ended_well(folder, NAME, shlex.split(said)[3:], {"channels=32", "channels=256"}, results="my results")
 
 
-@pytest.mark.slow
-def test_a_second_interrupt_ends_the_workers_wherever_they_stand(folder):
+def a_second_interrupt(folder):
     """The network hangs while it is warmed up: nothing but the second signal ends the wait for it."""
     write_plugin(folder)
     Path(folder, "spec.yaml").write_text(SPEC.replace("axes: {neck.channels: [32, 256]}", "module: 'nets:hangs'"))
@@ -76,9 +68,7 @@ def test_a_second_interrupt_ends_the_workers_wherever_they_stand(folder):
     assert "Traceback" not in err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_machines_signal_is_an_interrupt(folder, number):
+def a_machines_signal(folder, number):
     process = start(folder, "run", "spec.yaml")
     until(process, MEASURING)
     process.send_signal(number)
@@ -88,8 +78,7 @@ def test_a_machines_signal_is_an_interrupt(folder, number):
     assert_ended_well(folder, NAME, ["run", "spec.yaml"], {"channels=32", "channels=256"})
 
 
-@pytest.mark.slow
-def test_a_run_whose_output_nobody_reads_is_measured_to_its_end(folder):
+def output_that_nobody_reads(folder):
     process = start(folder, "run", "spec.yaml")
     process.stdout.close()
     until(process, STARTING)
@@ -99,8 +88,7 @@ def test_a_run_whose_output_nobody_reads_is_measured_to_its_end(folder):
     assert_ended_well(folder, NAME, ["run", "spec.yaml"], {"channels=32", "channels=256"})
 
 
-@pytest.mark.slow
-def test_a_run_begun_without_any_streams_keeps_its_files_to_itself(folder):
+def no_streams(folder):
     command = shlex.join([sys.executable, "-m", "archbench", "run", "spec.yaml", "--json"])
     assert (
         subprocess.run(f"{command} <&- >&- 2>&-", shell=True, cwd=folder, check=False, timeout=5 * PROMPT_S).returncode
@@ -109,8 +97,7 @@ def test_a_run_begun_without_any_streams_keeps_its_files_to_itself(folder):
     assert_ended_well(folder, NAME, ["run", "spec.yaml"], {"channels=32", "channels=256"})
 
 
-@pytest.mark.slow
-def test_workers_ended_from_outside_cost_their_own_rows(folder):
+def workers_ended_from_outside(folder):
     """Of six, four are ended or stopped while the rounds go on. A stopped one is given up when its time is over."""
     limit = time_limit()
     Path(folder, "spec.yaml").write_text(SPEC.replace("[32, 256]", "[32, 64, 96, 128, 160, 256]"))
@@ -135,6 +122,65 @@ def test_workers_ended_from_outside_cost_their_own_rows(folder):
     assert sum(record["status"] == "measured" for record in records(folder, NAME)) == 2
     names = {f"channels={width}" for width in (32, 64, 96, 128, 160, 256)}
     assert_ended_well(folder, NAME, command, names, code=1)
+
+
+MOMENTS = (STARTING, WARMING, MEASURING)
+MACHINES_SAY = (signal.SIGTERM, signal.SIGHUP)
+RUNS = [
+    (workers_ended_from_outside,),
+    *((one_interrupt, moment) for moment in MOMENTS),
+    *((a_machines_signal, number) for number in MACHINES_SAY),
+    (output_that_nobody_reads,),
+    (no_streams,),
+    (a_second_interrupt,),
+]
+
+
+@pytest.fixture(scope="module")
+def seen(request, tmp_path_factory):
+    """Goes through one of the runs above; where all are asked for, two at a time: each leaves a processor idle half the time."""
+
+    def go_through(run, *given):
+        folder = tmp_path_factory.mktemp(run.__name__)
+        (folder / "spec.yaml").write_text(SPEC)
+        run(folder, *given)
+
+    with ThreadPoolExecutor(2) as pool:
+        every = sum("seen" in item.fixturenames for item in request.session.items) == len(RUNS)
+        begun = {each: pool.submit(go_through, *each) for each in RUNS if every}
+        yield lambda *each: begun[each].result() if every else go_through(*each)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_one_interrupt_finishes_what_is_under_way_and_says_how_to_go_on(seen, moment):
+    seen(one_interrupt, moment)
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_the_workers_wherever_they_stand(seen):
+    seen(a_second_interrupt)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", MACHINES_SAY)
+def test_a_machines_signal_is_an_interrupt(seen, number):
+    seen(a_machines_signal, number)
+
+
+@pytest.mark.slow
+def test_a_run_whose_output_nobody_reads_is_measured_to_its_end(seen):
+    seen(output_that_nobody_reads)
+
+
+@pytest.mark.slow
+def test_a_run_begun_without_any_streams_keeps_its_files_to_itself(seen):
+    seen(no_streams)
+
+
+@pytest.mark.slow
+def test_workers_ended_from_outside_cost_their_own_rows(seen):
+    seen(workers_ended_from_outside)
 
 
 @pytest.fixture
