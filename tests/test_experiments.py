@@ -5,9 +5,7 @@ The bounds are the promise less three standard errors of so many trials, so that
 
 import math
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from statistics import fmean
 
 import pytest
@@ -15,13 +13,6 @@ import pytest
 from benches.experiments import GATE_S, THREE, coverage, gate, ranking
 
 RANKINGS, RUNS, GATES = 100, 250, 250
-
-
-@pytest.fixture(scope="module")
-def trials():
-    """What is measured on so many seeds: two processes share the work, as in the bench."""
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        yield lambda measure, count: list(pool.map(measure, range(count), chunksize=10))
 
 
 def slack(share, count):
