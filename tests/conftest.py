@@ -1,5 +1,6 @@
 """Settings every test shares, and processes that some do."""
 
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -15,3 +16,13 @@ def trials():
     """What is measured on so many seeds: two processes share the work, as in the bench."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         yield lambda measure, count: list(pool.map(measure, range(count), chunksize=10))
+
+
+@pytest.fixture
+def heard():
+    """Signals as a shell on a terminal leaves them: a job in the background has Ctrl-C ignored."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

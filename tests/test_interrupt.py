@@ -146,7 +146,10 @@ def seen(request, tmp_path_factory):
         run(folder, *given)
 
     with ThreadPoolExecutor(2) as pool:
-        every = sum("seen" in item.fixturenames for item in request.session.items) == len(RUNS)
+        asked_for = [
+            item for item in request.session.items if item.path == request.path and "seen" in item.fixturenames
+        ]
+        every = len(asked_for) == len(RUNS)
         begun = {each: pool.submit(go_through, *each) for each in RUNS if every}
         yield lambda *each: begun[each].result() if every else go_through(*each)
 
@@ -181,16 +184,6 @@ def test_a_run_begun_without_any_streams_keeps_its_files_to_itself(seen):
 @pytest.mark.slow
 def test_workers_ended_from_outside_cost_their_own_rows(seen):
     seen(workers_ended_from_outside)
-
-
-@pytest.fixture
-def heard():
-    """Signals as a shell on a terminal leaves them: a job in the background has Ctrl-C ignored."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("heard")
