@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from archbench.pricing.pareto import front
 from archbench.reporting.records import Key
 from archbench.reporting.tables import Row
+from archbench.reporting.ties import Ties
 
 MOST_STEPS = 12  # what is taken in at one look
 RUNGS = 9  # of a ladder of budgets, at most
-
-Ties = Mapping[Key, frozenset[Key]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Peers:
+    """The others that were timed: whom a variant cannot be told from, how many it can, and how many it never met, by why."""
+
+    ties: tuple[Row, ...] = ()
+    told: int = 0
+    untold: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Rung:
-    """The fastest variant of at most so many MACs, from `least` to `most`, and those it cannot be told from.
+    """The fastest variant of at most so many MACs, from `least` to `most`, and how it stands to the others within.
 
     `among` is out of how many it is the fastest, at either end.
     """
@@ -51,7 +60,7 @@ class Rung:
     most: float
     among: tuple[int, int]
     row: Row
-    ties: tuple[Row, ...]
+    peers: Peers
 
 
 def row_key(row: Row) -> Key:
@@ -88,8 +97,8 @@ def steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[Step]:
     """What each variant of a line costs more than the one before it, and gives more."""
     found = [Step(row) for row in rows[:1]]
     for before, row in pairwise(rows):
-        known = by.cost != "latency_ms" or (row_key(before) in ties and row_key(row) in ties)
-        apart = by.cost != "latency_ms" or row_key(row) not in ties.get(row_key(before), ())
+        known = by.cost != "latency_ms" or ties.untold(row_key(before), row_key(row)) is None
+        apart = by.cost != "latency_ms" or row_key(row) not in ties.of(row_key(before))
         cost, had = row[by.cost], before[by.cost]
         factor = cost / had if had else None
         found.append(Step(row, cost - had, row[by.gain] - before[by.gain], factor, apart if known else None))
@@ -109,11 +118,14 @@ def fastest(rows: Sequence[Row]) -> Row | None:
     return rows[min(known)[1]] if known else None
 
 
-def tied(row: Row, rows: Sequence[Row], ties: Ties) -> tuple[Row, ...]:
-    """Those of `rows` whose ratio to `row` could be 1, fastest first."""
-    own = ties.get(row_key(row), frozenset())
-    found = [other for other in rows if row_key(other) in own and other is not row]
-    return tuple(sorted(found, key=lambda other: float(other["latency_ms"])))
+def peers(row: Row, rows: Sequence[Row], ties: Ties) -> Peers:
+    """How `row` stands to the others of `rows` that have a latency; ties are fastest first."""
+    others = [other for other in rows if other is not row and other["latency_ms"] is not None]
+    own = ties.of(row_key(row))
+    near = sorted((other for other in others if row_key(other) in own), key=lambda other: float(other["latency_ms"]))
+    reasons = [ties.untold(row_key(row), row_key(other)) for other in others]
+    untold = Counter(reason for reason in reasons if reason is not None)
+    return Peers(tuple(near), len(others) - len(near) - untold.total(), untold)
 
 
 def ladder(rows: Sequence[Row], ties: Ties) -> list[Rung]:
@@ -125,10 +137,14 @@ def ladder(rows: Sequence[Row], ties: Ties) -> list[Rung]:
     for most in round_numbers(min(row["macs"] for row in known), max(row["macs"] for row in known)):
         within = [row for row in known if row["macs"] <= most]
         if within and (best := fastest(within)) is not None:
-            rung = Rung(most, most, (len(within), len(within)), best, tied(best, within, ties))
-            last = rungs.pop() if rungs and (rungs[-1].row, rungs[-1].ties) == (rung.row, rung.ties) else rung
+            rung = Rung(most, most, (len(within), len(within)), best, peers(best, within, ties))
+            last = rungs.pop() if rungs and _says_the_same(rungs[-1], rung) else rung
             rungs.append(replace(rung, least=last.least, among=(last.among[0], len(within))))
     return rungs
+
+
+def _says_the_same(one: Rung, other: Rung) -> bool:
+    return (one.row, one.peers.ties, one.peers.untold) == (other.row, other.peers.ties, other.peers.untold)
 
 
 def round_numbers(low: float, high: float) -> list[float]:

@@ -100,15 +100,19 @@ def _session(readings: list[Reading]) -> dict[Key, float]:
 
 def _comparable(readings: Sequence[Reading], keys: set[Key]) -> bool:
     """Whether rounds in common, or a chain of them, link all of `keys`."""
-    rounds: dict[int, set[Key]] = defaultdict(set)
-    for each in readings:
-        rounds[each.round].add(each.key)
-    pending = list(rounds.values())
-    linked = pending.pop() if pending else set()
-    while touching := [found for found in pending if found & linked]:
-        linked = linked.union(*touching)
-        pending = [found for found in pending if not found & linked]
-    return linked == keys
+    return _chained((each.key, each.round) for each in readings) == [keys]
+
+
+def _chained(met: Iterable[tuple[Key, Hashable]]) -> list[set[Key]]:
+    """Variants by what links them: those that met somewhere, or met one that did, and so on, are in one set."""
+    places: dict[Hashable, set[Key]] = defaultdict(set)
+    for key, place in met:
+        places[place].add(key)
+    found: list[set[Key]] = []
+    for there in places.values():
+        apart = [known for known in found if not known & there]
+        found = [*apart, there.union(*(known for known in found if known & there))]
+    return found
 
 
 def _round_effects(readings: Sequence[Reading]) -> dict[int, float]:
@@ -152,18 +156,14 @@ class Fit:
     cells: Mapping[Key, int]  # how many each has
     effects: Array
     covariance: Array  # of the effects, for a residual of one
-    projector: Array  # onto what the cells can tell
+    groups: Mapping[Key, int]  # the same number for those that sessions in common, or a chain of them, link
     residual: float  # standard deviation; 0 where df is 0
     df: int
     confidence: float
 
     def links(self, key: Key, reference: Key) -> bool:
         """Whether sessions in common, or a chain of them, let the two be compared."""
-        told = self.projector[:, self.keys[key]] - self.projector[:, self.keys[reference]]
-        asked = np.zeros(len(told))
-        asked[self.keys[key]] += 1
-        asked[self.keys[reference]] -= 1
-        return bool(np.allclose(told, asked, atol=1e-6))
+        return self.groups[key] == self.groups[reference]
 
     def half_width(self, variance: float) -> float:
         """Of the interval of an effect with so many times the residual's variance, as a share. Needs df > 0."""
@@ -184,8 +184,8 @@ class Fit:
         own = np.diag(covariance)
         variances = np.maximum(0.0, own[:, None] + own[None, :] - 2 * covariance)
         widths = student_t(self.df, self.confidence) * self.residual * np.sqrt(variances)
-        untold = (self.projector - np.eye(len(self.projector)))[:, places]  # alike for two that are linked, see `links`
-        linked = np.array([np.all(np.abs(untold - untold[:, [own]]) < 1e-6, axis=0) for own in range(len(places))])
+        groups = np.array([self.groups[key] for key in keys])
+        linked = groups[:, None] == groups[None, :]
         close: NDArray[np.bool_] = linked & (np.abs(effects[:, None] - effects[None, :]) <= widths)
         return close
 
@@ -207,7 +207,8 @@ def fit(values: Mapping[tuple[Key, Session], float], confidence: float = 0.95) -
     squares = float(np.sum((observed - design @ effects) ** 2))
     residual = math.sqrt(squares / df) if df else 0.0
     counts = Counter(key for key, _ in values)
-    return Fit(keys, counts, effects, inverse, projector, residual, df, confidence)
+    groups = {key: number for number, linked in enumerate(_chained(values)) for key in linked}
+    return Fit(keys, counts, effects, inverse, groups, residual, df, confidence)
 
 
 def _numbered(items: Iterable[Item]) -> dict[Item, int]:

@@ -80,7 +80,7 @@ def ladder_grid(rungs: Sequence[Rung]) -> Grid:
             full_name(rung.row),
             written(rung.row, "latency_ms"),
             width(rung.row),
-            some(rung.ties) if rung.ties else "none" if rung.row["half_width"] is not None else "not known",
+            _untold_from(rung),
         )
         for rung in rungs
     )
@@ -90,6 +90,16 @@ def ladder_grid(rungs: Sequence[Rung]) -> Grid:
         "which then names the fastest that is left"
     )
     return Grid("Fastest within a limit on MACs", said, headings, (True, True, False, True, True, False), rows)
+
+
+def _untold_from(rung: Rung) -> str:
+    """Whom the fastest cannot be told from, and how many it was not compared with."""
+    peers = rung.peers
+    missing = sum(peers.untold.values())
+    if rung.row["half_width"] is None or (missing and not peers.ties and not peers.told):
+        return "not known"
+    more = f"; {missing:,} not compared" if missing else ""
+    return (some(peers.ties) if peers.ties else "none") + more
 
 
 def _span(low: str, high: str) -> str:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,11 +23,12 @@ from archbench import units
 from archbench.design.document import visible
 from archbench.metrics import METRICS
 from archbench.reporting.charts import Chart
-from archbench.reporting.decision import Ties, row_key, speeds
+from archbench.reporting.decision import row_key, speeds
 from archbench.reporting.drawing import inline
 from archbench.reporting.palette import DARK, LIGHT
 from archbench.reporting.review import Review
 from archbench.reporting.tables import Column, Row, most_telling, says_something
+from archbench.reporting.ties import NO_INTERVAL, NO_SESSION, Ties
 from archbench.reporting.wording import full_name, latency
 
 MOST_ROWS = 1000  # of the table on a page
@@ -102,17 +105,29 @@ def embedded(data: Any) -> str:
 
 
 def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[str, Any]:
-    """What the script sorts, limits and names the fastest by: raw values, and the places of the rows each is tied with."""
-    places = {row_key(row): place for place, row in enumerate(rows)}
+    """What the script sorts, limits and names the fastest by: raw values, and whom each was compared with and is tied with.
+
+    `order`: places of rows by speed. `ties`: of each row runs in it, the first of a run, the first after it, the next
+    run's first, ...: of many rows that cannot be told apart the pairs would be longer than all else.
+    """
+    speed = speeds(rows)
+    order = sorted(range(len(rows)), key=lambda place: math.inf if (own := speed[place]) is None else own)
     return {
         "scales": [_scale(column) for column in columns],
         "rows": [[_raw(row.get(column.name)) for column in columns] for row in rows],
         "names": [full_name(row) for row in rows],
         "latency": [latency(row) if row.get("latency_ms") is not None else "" for row in rows],
-        "speed": speeds(rows),
-        "ties": [sorted(places[key] for key in ties.get(row_key(row), ()) if key in places) for row in rows],
-        "sure": [row_key(row) in ties for row in rows],
+        "speed": speed,
+        "order": order,
+        "ties": [_runs([row_key(rows[place]) in own for place in order]) for own in map(ties.of, map(row_key, rows))],
+        "groups": [ties.groups.get(row_key(row)) for row in rows],
+        "reasons": [NO_INTERVAL, NO_SESSION],
     }
+
+
+def _runs(flags: Sequence[bool]) -> list[int]:
+    """Where they turn true, and false again, in turn."""
+    return [place for place, (before, now) in enumerate(pairwise([False, *flags, False])) if before != now]
 
 
 def _raw(value: Any) -> Any:

@@ -15,11 +15,12 @@ from archbench.reporting import decision, effects, where
 from archbench.reporting.budgets import STANDING, WITHIN, Excess, stored_budgets
 from archbench.reporting.charts import Chart, plainly, scatter, shown
 from archbench.reporting.comparison import ORDER
-from archbench.reporting.decision import Step, Terms, Ties
+from archbench.reporting.decision import Peers, Step, Terms
 from archbench.reporting.grids import Grid, excess_grid, ladder_grid, standing_grid, step_grid, verdict_grid
 from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import Key, Record
 from archbench.reporting.tables import Row, Table
+from archbench.reporting.ties import Ties
 from archbench.reporting.wording import LONGEST, Facts, amount, conjoined, full_name, latency, some, word
 
 MOST_WARNING = 200  # characters of one, where the decision stands
@@ -36,7 +37,7 @@ class Review:
     grids: tuple[Grid, ...]
     charts: tuple[Chart, ...]
     table: Table
-    ties: Ties = field(default_factory=dict)
+    ties: Ties = field(default_factory=Ties)
     failures: Facts = ()
     measured_on: tuple[tuple[str, Facts], ...] = ()
     precision: tuple[str, ...] = ()
@@ -124,21 +125,36 @@ def fastest_of(rows: Sequence[Row], ties: Ties) -> Facts:
     best = decision.fastest(rows)
     if best is None:
         return ()
-    others = decision.tied(best, rows, ties)
-    timed = sum(row["latency_ms"] is not None for row in rows)
-    return (("Fastest", f"{full_name(best)}: {latency(best)}{_sure(best, others, timed, ties)}"),)
+    return (("Fastest", f"{full_name(best)}: {latency(best)}{_sure(best, decision.peers(best, rows, ties))}"),)
 
 
-def _sure(row: Row, others: Sequence[Row], timed: int, ties: Ties) -> str:
-    if decision.row_key(row) not in ties:
-        return ". How sure that is, is not known: one generation gives no interval."
-    interval = f" (95 % interval, {row['generations']} generations of fresh processes). "
-    if timed == 1:
-        return f"{interval}No other was measured."
-    if not others:
-        of = "the other one" if timed == 2 else f"each of the other {timed - 1:,}"
-        return f"{interval}It is told apart from {of}: no 95 % interval of a ratio to it holds 1."
-    return f"{interval}It cannot be told from {some(others)}: the 95 % interval of their ratio holds 1."
+def _sure(row: Row, peers: Peers) -> str:
+    if row["half_width"] is None:
+        why = "one generation gives no interval" if row["generations"] == 1 else "no two variants met in two sessions"
+        return f". How sure that is, is not known: {why}."
+    interval = f" (95 % interval, {row['generations']} generations of fresh processes)."
+    if not (peers.ties or peers.told or peers.untold):
+        return f"{interval} No other was measured."
+    return f"{interval}{_told(peers)}{_not_compared(peers)}"
+
+
+def _told(peers: Peers) -> str:
+    if peers.ties:
+        return f" It cannot be told from {some(peers.ties)}: the 95 % interval of their ratio holds 1."
+    if not peers.told:
+        return ""
+    if peers.untold:
+        of = f"the {peers.told if peers.told > 1 else 'one'} it was compared with"
+    else:
+        of = "the other one" if peers.told == 1 else f"each of the other {peers.told:,}"
+    return f" It is told apart from {of}: no 95 % interval of a ratio to it holds 1."
+
+
+def _not_compared(peers: Peers) -> str:
+    if not peers.untold:
+        return ""
+    reasons = ", ".join(f"{count:,} ({why})" for why, count in peers.untold.items())
+    return f" Not compared with it: {reasons}."
 
 
 def _cheapest(rows: Sequence[Row], by: Terms) -> Facts:

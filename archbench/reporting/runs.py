@@ -24,6 +24,7 @@ from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
 from archbench.reporting.store import RunFolder, find
 from archbench.reporting.tables import Table, build
+from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
@@ -121,8 +122,8 @@ class Run:
         return self.judgement.view if self.judgement else None
 
     @cached_property
-    def ties(self) -> dict[Key, frozenset[Key]]:
-        """Of each variant those whose latency cannot be told from its own."""
+    def ties(self) -> Ties:
+        """Who was compared with whom, and whose latency cannot be told from whose."""
         return ties(
             self.blocks,
             failed=failed_keys(self.records),

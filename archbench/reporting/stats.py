@@ -11,7 +11,8 @@ Counting semantics
   looks        a run that may stop once its intervals are narrow looks after every generation and stops sooner when they
                are narrow by luck. Its intervals are made at 97 %, which then cover 95 % (`benches/experiments.py`)
   ratio        exp(variant - reference) from the same fit; its variance is the fit's own, s^2 (1/G + 1/G) where balanced
-  tie          rows whose ratio to each other could be 1 by its own interval share a rank
+  tie          rows whose ratio to each other could be 1 by its own interval share a rank; there are no ranks where some
+               of those that have an interval were not compared with each other
 One generation gives no interval, whatever the number of its calls.
 """
 
@@ -28,10 +29,10 @@ from archbench.design.schema import Quantity
 from archbench.reporting.fit import Fit, Reading, cells, counted, fit, reading
 from archbench.reporting.records import Block, Key
 from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.ties import Ties
 from archbench.units import NS_PER_MS
 
 CONFIDENCE = 0.95
-MOST_TIED = 400  # variants: pairs are many
 LOOKING = 0.97  # where a run stops by its own intervals
 
 TWO_WAY = "two-way fit of log block medians on variant and generation, residual pooled, 95 % by Student's t"
@@ -98,24 +99,17 @@ def ties(
     failed: frozenset[Key] = frozenset(),
     quantity: Quantity = "request",
     looked: bool = False,
-) -> dict[Key, frozenset[Key]]:
-    """Of each variant that has an interval the others it cannot be told from; arguments as for `summarise`.
-
-    Pair by pair: the interval of the two's ratio holds 1. Nothing where over MOST_TIED variants have one.
-    """
+) -> Ties:
+    """Who was compared with whom, and who could be as fast as whom; arguments as for `summarise`."""
     taken = _taken(blocks, failed, quantity, _counted_times)
     sure = [key for key, own in taken.items() if _generations(own) > 1]
-    if not 1 < len(sure) <= MOST_TIED:
-        return {}
+    if not sure:
+        return Ties()
     told = counted(each for own in taken.values() for each in own)
     fitted = _fitted(told, looked=looked)
     if fitted.df == 0:
-        return {}
-    close = fitted.indistinct(sure)
-    return {
-        key: frozenset(other for column, other in enumerate(sure) if close[row, column] and other != key)
-        for row, key in enumerate(sure)
-    }
+        return Ties()
+    return Ties({key: fitted.groups[key] for key in sure}, fitted.indistinct(sure))
 
 
 def _fitted(told: Iterable[Reading], *, looked: bool) -> Fit:
@@ -192,15 +186,16 @@ def _ratio(fitted: Fit, key: Key, reference: Key | None, *, known: bool) -> tupl
 def _ranks(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
     """1 for the fastest; a variant that cannot be told from the first of a rank shares it, else it has its own place.
 
-    Of those that have an interval and are linked with the fastest; the others have no rank.
+    Of those that have an interval; the others have no rank. Nobody has one where not all of those are linked: who is
+    first of some would read as first of all.
     """
+    if fitted.df == 0 or len({fitted.groups[key] for key in sure}) != 1:
+        return {}
     effect = {key: float(fitted.effects[fitted.keys[key]]) for key in sure}
     ordered = sorted(effect, key=effect.__getitem__)
     ranks: dict[Key, int] = {}
-    lead = ordered[0] if ordered else None  # the first of the rank that is being filled
+    lead = ordered[0]  # the first of the rank that is being filled
     for place, key in enumerate(ordered, 1):
-        if lead is None or fitted.df == 0 or not fitted.links(key, ordered[0]):
-            continue
         if effect[key] - effect[lead] > math.log1p(fitted.half_width(fitted.ratio_variance(key, lead))):
             lead = key
         ranks[key] = ranks.get(lead, place)

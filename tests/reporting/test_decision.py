@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from runs_on_disk import COUNTS, record, summary, whole_round
 
 from archbench.reporting import decision
 from archbench.reporting.decision import Terms
+from archbench.reporting.records import Block, Key
 from archbench.reporting.stats import summarise, ties
 from archbench.reporting.tables import Row, build
+from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times
 
 
@@ -24,6 +27,17 @@ def rows(**milliseconds: float | None) -> list[Row]:
     first = next(iter(milliseconds.values())) or 1.0
     told = {(name, 0): summary(ms, ratio=ms / first) for name, ms in milliseconds.items() if ms is not None}
     return list(build(records, Times({"request": told}), reference=(records[0].id, 0)).rows)
+
+
+def tying(groups: str, *pairs: set[str]) -> Ties:
+    """A, B, ... in groups divided by blanks, those of a pair tied."""
+    numbers = {(name, 0): number for number, group in enumerate(groups.split()) for name in group}
+    close = [[one == other or {one[0], other[0]} in pairs for other in numbers] for one in numbers]
+    return Ties(numbers, np.array(close))
+
+
+def told_of(found: Ties) -> dict[Key, frozenset[Key]]:
+    return {key: found.of(key) for key in found.groups}
 
 
 def names(found: Any) -> list[str]:
@@ -40,7 +54,7 @@ def test_of_equals_the_first_is_on_the_line() -> None:
 
 
 def test_a_step_says_what_it_costs_and_gives_more_and_whether_the_two_are_told_apart() -> None:
-    close = {("a", 0): frozenset({("b", 0)}), ("b", 0): frozenset({("a", 0)})}
+    close = tying("ab", {"a", "b"})
     first, second, third = decision.steps(rows(a=1.0, b=1.5, c=6.0), Terms("latency_ms", "macs"), close)
     assert (first.cost_more, first.gain_more, first.sure) == (None, None, None)
     assert (second.cost_more, second.gain_more, second.factor, second.sure) == (0.5, 10**10, 1.5, False)
@@ -73,9 +87,8 @@ def test_the_fastest_is_by_the_fits_ratio_as_ranks_are_and_by_latency_where_a_ra
 
 def test_a_ladder_names_the_fastest_within_each_budget_and_joins_rungs_that_say_the_same() -> None:
     """10, 20, 30 G in 5, 3, 4 ms: a within 10 G, then b; c, the largest, is never the fastest."""
-    close = {("b", 0): frozenset({("c", 0)}), ("c", 0): frozenset({("b", 0)})}
-    found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), close)
-    told = [(rung.least / 1e9, rung.most / 1e9, rung.row["name"], names(rung.ties)) for rung in found]
+    found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), tying("abc", {"b", "c"}))
+    told = [(rung.least / 1e9, rung.most / 1e9, rung.row["name"], names(rung.peers.ties)) for rung in found]
     assert told == [(10, 15, "a", []), (20, 25, "b", []), (30, 30, "b", ["c"])]
     assert [rung.among for rung in found] == [(1, 1), (2, 2), (3, 3)]
 
@@ -97,7 +110,7 @@ def test_ties_are_the_pairs_whose_interval_of_the_ratio_holds_one() -> None:
         for each in whole_round("ABCCBA", {"A": a, "B": b, "C": 2.1}, generation=generation)
     ]
     a, b, c = (("A", 0), ("B", 0), ("C", 0))
-    assert ties(blocks) == {a: {b}, b: {a}, c: frozenset()}
+    assert told_of(ties(blocks)) == {a: {b}, b: {a}, c: frozenset()}
     ranks = {key: each.rank for key, each in summarise(blocks, a).items()}
     assert ranks[a] == ranks[b] != ranks[c]
 
@@ -114,21 +127,86 @@ def test_the_border_of_a_tie_is_the_interval_the_table_prints() -> None:
         assert told.ratio is not None
         assert told.ratio_half_width is not None
         tie = abs(math.log(told.ratio)) <= math.log1p(told.ratio_half_width)
-        assert (("B", 0) in ties(blocks)["A", 0]) == tie
+        assert (("B", 0) in ties(blocks).of(("A", 0))) == tie
 
 
-def test_one_generation_ties_nobody() -> None:
-    assert ties(whole_round("ABBA", {"A": 1.0, "B": 1.0})) == {}
+def test_one_generation_compares_nobody() -> None:
+    found = ties(whole_round("ABBA", {"A": 1.0, "B": 1.0}))
+    assert told_of(found) == {}
+    assert found.untold(("A", 0), ("B", 0)) == "no interval"
 
 
-def test_two_that_no_chain_of_sessions_links_are_no_tie_however_alike() -> None:
-    """A and B in one group, C and D in another that shares nobody with it; all but B and D take as long."""
+def test_one_of_a_single_generation_is_compared_with_nobody() -> None:
     blocks = [
         each
         for generation, off in enumerate((0.99, 1.0, 1.02), 1)
-        for group, order in enumerate(("ABBA", "CDDC"))
         for each in whole_round(
-            order, {"A": 1.0, "B": off, "C": 1.0, "D": off}, generation=generation, group=group, round=1
+            "ABCCBA" if generation == 1 else "ACCA", {"A": 1.0, "B": 2.0, "C": 3 * off}, generation=generation
         )
     ]
-    assert ties(blocks) == {("A", 0): {("B", 0)}, ("B", 0): {("A", 0)}, ("C", 0): {("D", 0)}, ("D", 0): {("C", 0)}}
+    found = ties(blocks)
+    assert told_of(found) == {("A", 0): set(), ("C", 0): set()}
+    assert [found.untold(("A", 0), (other, 0)) for other in "BC"] == ["no interval", None]
+
+
+def in_two_groups(*orders: str) -> list[Block]:
+    """Three generations of two groups; whatever is not B or D takes 1 ms, those a hair more or less."""
+    return [
+        each
+        for generation, off in enumerate((0.99, 1.0, 1.02), 1)
+        for group, order in enumerate(orders)
+        for each in whole_round(
+            order, dict.fromkeys(order, 1.0) | {"B": off, "D": off}, generation=generation, group=group, round=1
+        )
+    ]
+
+
+def test_two_that_no_chain_of_sessions_links_are_neither_tied_nor_told_apart_however_alike() -> None:
+    """A and B in one group, C and D in another that shares nobody with it; all but B and D take as long."""
+    found = ties(in_two_groups("ABBA", "CDDC"))
+    assert told_of(found) == {("A", 0): {("B", 0)}, ("B", 0): {("A", 0)}, ("C", 0): {("D", 0)}, ("D", 0): {("C", 0)}}
+    assert [found.untold(("A", 0), (other, 0)) for other in "BCD"] == [None, *2 * ["no session in common"]]
+
+
+def test_two_that_a_third_links_are_compared() -> None:
+    found = ties(in_two_groups("ABBA", "BDDB"))
+    assert found.untold(("A", 0), ("D", 0)) is None
+
+
+def test_nobody_has_a_rank_where_some_were_never_compared_with_others() -> None:
+    """The effects of groups that share nobody have no common zero: an order of all would be made up."""
+    apart, linked = (summarise(in_two_groups("ABBA", order), None) for order in ("CDDC", "BDDB"))
+    assert [each.rank for each in apart.values()] == [None] * 4
+    assert None not in [each.rank for each in linked.values()]
+
+
+def test_very_many_variants_are_compared_like_two() -> None:
+    """Four of five hundred take 1 ms, the others ten times as long; half of all waver by a thousandth."""
+    names = [str(place) for place in range(500)]
+    blocks = [
+        each
+        for generation, off in enumerate((0.999, 1.0, 1.001), 1)
+        for each in whole_round(
+            names,
+            {name: (1 if place < 4 else 10) * (off if place % 2 else 1) for place, name in enumerate(names)},
+            generation=generation,
+        )
+    ]
+    found = ties(blocks)
+    assert len(found.groups) == 500
+    assert found.of(("0", 0)) == {("1", 0), ("2", 0), ("3", 0)}
+
+
+def test_peers_are_tied_told_apart_or_not_compared_for_a_reason() -> None:
+    """Of a: b is a tie, c is told apart, d has no interval, e shares no session, f was not timed."""
+    found = rows(a=1.0, b=1.0, c=3.0, d=1.0, e=1.0, f=None)
+    told = decision.peers(found[0], found, tying("abc e", {"a", "b"}))
+    assert (names(told.ties), told.told) == (["b"], 1)
+    assert told.untold == {"no interval": 1, "no session in common": 1}
+
+
+def test_a_ladder_joins_no_rungs_of_which_one_has_another_that_was_not_compared() -> None:
+    """b of 20 G is the fastest of those within 25 G and of all, but was never compared with c of 30 G."""
+    found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), tying("ab c"))
+    told = [(rung.least / 1e9, rung.row["name"], rung.peers.told, dict(rung.peers.untold)) for rung in found]
+    assert told == [(10, "a", 0, {}), (20, "b", 1, {}), (30, "b", 1, {"no session in common": 1})]

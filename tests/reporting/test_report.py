@@ -12,6 +12,8 @@ import pytest
 from browser import chromium, colors, opened
 from made_runs import compared, evil, two_hundred, unmeasured
 from pages import Page
+from runs_on_disk import COUNTS, record, whole_round
+from stored_runs import rounds, stored
 
 from archbench.reporting import page as pages
 from archbench.reporting.effects import DARK_FROM
@@ -94,12 +96,80 @@ def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, 
         said, names = page.inner_text("#found"), shown(page, "name")
     within = [row for row in run.view.rows if row["macs"] <= 15e9 and row["backbone.depth"] == 50 and row["latency_ms"]]
     best = min(within, key=lambda row: float(row["ratio"]))
-    keys = run.ties[best["id"], 0]
+    keys = run.ties.of((best["id"], 0))
     tied = [row["name"] for row in within if (row["id"], 0) in keys]
     assert len(within) <= len(names) < 40
     assert f"Fastest: {best['name']}, {best['latency_ms']:.3f} ms ±{100 * best['half_width']:.1f}%" in said
     assert all(name in said for name in tied[:4])
     assert ("cannot be told from" in said) == bool(tied)
+
+
+def some_compared(folder: Path, case: str) -> Run:
+    """A, the fastest by far of B, C, D, that was compared with B alone or with nobody."""
+    records = [
+        record(name, axes={"k": place}, exact=COUNTS | {"macs": 10**9 * place}) for place, name in enumerate("ABCD", 1)
+    ]
+    off = (0.999, 1.0, 1.001)
+    blocks = {
+        "one generation of C and D": rounds({"A": off, "B": [2.0, 2.0, 2.0], "C": [3.0], "D": [3.0]}),
+        "one generation": rounds({"A": [1.0], "B": [2.0], "C": [3.0], "D": [3.0]}),
+        "groups": [
+            each
+            for generation, ms in enumerate(off, 1)
+            for group, order in enumerate(("ABBA", "CDDC"))
+            for each in whole_round(
+                order, {"A": ms, "B": 2.0, "C": 3.0, "D": 3.0}, generation=generation, group=group, round=1
+            )
+        ],
+    }
+    return stored(folder, {}, records=records, blocks=blocks[case])
+
+
+APART = "It is told apart from the one it was compared with"
+
+
+@pytest.mark.parametrize(
+    ("case", "said", "rung"),
+    [
+        (
+            "one generation of C and D",
+            [APART, "Not compared with it: 2 (no interval)."],
+            "none; 2 not compared",
+        ),
+        ("groups", [APART, "Not compared with it: 2 (no session in common)."], "none; 2 not compared"),
+        ("one generation", ["How sure that is, is not known"], "not known"),
+    ],
+)
+def test_told_apart_is_said_of_those_compared_and_of_the_others_why_they_were_not(
+    browser: Any, tmp_path: Path, case: str, said: list[str], rung: str
+) -> None:
+    made = some_compared(tmp_path, case)
+    made.write()
+    path = made.folder.path / "report.html"
+    with opened(browser, path) as page:
+        found = page.inner_text("#found")
+        page.select_option("#limited", label="MACs G")
+        page.fill("#limit", "1")
+        alone = page.inner_text("#found")
+    read = Page(path.read_text())
+    for each in said:
+        assert each in read.answers["Fastest"]
+        assert each in found
+    assert "each of the other" not in read.answers["Fastest"]
+    assert "all of them" not in found
+    assert read.tables["Fastest within a limit on MACs"][-1][-1] == rung
+    assert alone.endswith("is not known." if case == "one generation" else "No other was measured.")
+
+
+def test_a_page_of_many_that_cannot_be_told_apart_is_small_and_counts_them(browser: Any, tmp_path: Path) -> None:
+    """Five hundred alike: the pairs would be 250,000."""
+    names = [f"v{place}" for place in range(500)]
+    made = stored(tmp_path, {name: [1.0, 1.01 if place % 2 else 1.02, 1.0] for place, name in enumerate(names)})
+    made.write()
+    path = made.folder.path / "report.html"
+    assert path.stat().st_size < 1.5 * 2**20
+    with opened(browser, path) as page:
+        assert "and 495 more." in page.inner_text("#found")
 
 
 def test_a_click_sorts_a_second_one_turns_it_round_and_nulls_stay_last(browser: Any, path: Path) -> None:

@@ -33,18 +33,37 @@
     return row.values[column] !== null && row.values[column] / data.scales[column] <= most;
   };
 
+  // Whom the fastest is tied with, fastest first: `ties` are runs of places in `order`.
+  const tied = (best) => data.ties[best].flatMap((from, turn, turns) => turn % 2 ? [] : data.order.slice(from, turns[turn + 1]));
+
+  const sure = (best, timed) => {
+    const group = (place) => data.groups[place];
+    if (group(best) === null) return "How sure that is, is not known.";
+    const others = timed.map((row) => row.place).filter((place) => place !== best);
+    if (!others.length) return "No other was measured.";
+    const here = new Set(others);
+    const ties = tied(best).filter((place) => here.has(place));
+    const missing = [
+      others.filter((place) => group(place) === null).length,
+      others.filter((place) => group(place) !== null && group(place) !== group(best)).length,
+    ];
+    const left = missing[0] + missing[1];
+    const told = others.length - left;
+    const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
+    const reasons = data.reasons.map((why, n) => `${missing[n]} (${why})`).filter((_, n) => missing[n]).join(", ");
+    return [
+      ties.length ? `It cannot be told from ${ties.slice(0, 4).map((place) => data.names[place]).join("; ")}${more}.`
+        : !told ? "" : left ? `It is told apart from the ${told > 1 ? told : "one"} it was compared with.` : "It is told apart from all of them.",
+      left ? `Not compared with it: ${reasons}.` : "",
+    ].filter(Boolean).join(" ");
+  };
+
   const tell = (shown) => {
     const timed = shown.filter((row) => data.speed[row.place] !== null);
     found.textContent = `${shown.length} of ${rows.length} variants.`;
     if (!timed.length) return;
     const best = timed.reduce((one, other) => (data.speed[other.place] < data.speed[one.place] ? other : one));
-    const here = new Set(shown.map((row) => row.place));
-    const ties = data.ties[best.place].filter((place) => here.has(place));
-    const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
-    const sure = !data.sure[best.place] ? "How sure that is, is not known."
-      : ties.length ? `It cannot be told from ${ties.slice(0, 4).map((place) => data.names[place]).join("; ")}${more}.`
-      : "It is told apart from all of them.";
-    found.textContent += ` Fastest: ${data.names[best.place]}, ${data.latency[best.place]}. ${sure}`;
+    found.textContent += ` Fastest: ${data.names[best.place]}, ${data.latency[best.place]}. ${sure(best.place, timed)}`;
   };
 
   const update = () => {
