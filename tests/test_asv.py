@@ -341,6 +341,13 @@ def test_what_is_no_grid_goes_by_names():
         assert (grid.names, grid.values) == (("variant",), (tuple(name for name, _ in points),))
 
 
+def test_a_product_beyond_all_memory_goes_by_names():
+    """Sixteen variants that differ in all of forty paths: 16^40 points."""
+    points = [(str(number), {f"axis{path}": number for path in range(40)}) for number in range(16)]
+    grid = asv_grid(points)
+    assert (grid.names, grid.size) == (("variant",), 16)
+
+
 def test_lists_are_values_like_others():
     grid = asv_grid([("a", {"x": [1, 2]}), ("b", {"x": [1, 3]})])
     assert grid.values == (([1, 2], [1, 3]),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ class AsvGrid:
 
     @property
     def size(self) -> int:
-        return len(self.points)
+        return math.prod(map(len, self.values))
 
     @property
     def points(self) -> list[tuple[Any, ...]]:
@@ -39,12 +40,12 @@ def asv_grid(variants: Labelled) -> AsvGrid:
     """The grid that holds every variant: of the axes, where each point is one variant and few are none; else of names."""
     paths = tuple(dict.fromkeys(path for _, axes in variants for path in axes))
     values = tuple(_distinct([axes.get(path) for _, axes in variants]) for path in paths)
-    points = list(itertools.product(*map(range, map(len, values))))
+    sizes = [len(own) for own in values]
     at = [tuple(own.index(axes.get(path)) for path, own in zip(paths, values, strict=True)) for _, axes in variants]
-    if not paths or len(set(at)) < len(at) or len(points) > MOST_BLANKS * len(at):
+    if not paths or len(set(at)) < len(at) or math.prod(sizes) > MOST_BLANKS * len(at):
         names = tuple(name for name, _ in variants)
         return AsvGrid((ALONE,), (names,), tuple(range(len(names))))
-    places = {point: place for place, point in enumerate(points)}
+    places = {point: place for place, point in enumerate(itertools.product(*map(range, sizes)))}
     return AsvGrid(paths, values, tuple(places[point] for point in at))
 
 
