@@ -3,7 +3,8 @@
   parameters   the spec's axes, or its variants' names where they are no grid
   version      the spec's digest, so that a changed spec is never compared with old results
   one run      of the whole spec, in `setup_cache`; each `track_*` looks its number up
-A space of more than MOST variants has none: asv starts a process for each point of each method.
+A space of more than MOST variants has none: asv starts a process for each point of each method. Two specs whose names
+make one class are refused.
 asv keys `setup_cache` by module and line: each class has its own copy of the function, in a module of its own, else all
 would share the first spec's run. Nothing heavy is imported at the top: asv imports this file for every bench.
 """
@@ -80,11 +81,18 @@ def bench(path):
 
 
 def benches(folder):
-    """A class for each spec of a folder that is small enough."""
+    """A class for each spec of a folder that is small enough. Raises SpecError for two whose names make one class."""
     space = import_module("archbench.design.space")
     read = import_module("archbench.design.spec").read_spec
     small = [path for path in sorted(folder.glob("*.yaml")) if space.size(read(path)) <= MOST]
-    return {made.__name__: made for made in map(bench, small)}
+    found = {}
+    for made in map(bench, small):
+        if (other := found.setdefault(made.__name__, made)) is not made:
+            raise import_module("archbench.errors").SpecError(
+                f"{made.path}: its name makes the class {made.__name__}, as that of {other.path} does; "
+                "asv keeps one of a name. Rename one of the two"
+            )
+    return found
 
 
 globals().update(benches(SPECS))

@@ -82,7 +82,20 @@ def benches(tmp_path):
 
 def imported(tmp_path, statement):
     """What a fresh process prints that imports the benches of a folder."""
-    done = subprocess.run(
+    done = fresh(tmp_path, statement)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def complaint(tmp_path):
+    """What a fresh process says that cannot import the benches of a folder."""
+    done = fresh(tmp_path, "")
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+def fresh(tmp_path, statement):
+    return subprocess.run(
         [sys.executable, "-c", f"import sys, json; sys.path.insert(0, '.'); import benches.specs as b; {statement}"],
         check=False,
         capture_output=True,
@@ -90,8 +103,6 @@ def imported(tmp_path, statement):
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_each_spec_is_a_class_with_its_axes_as_parameters_and_its_digest_as_version():
@@ -126,6 +137,15 @@ def test_each_class_has_a_cache_of_its_own(tmp_path):
     key = "__import__('asv_runner.benchmarks._base', fromlist=['x']).get_setup_cache_key"
     one, other = imported(tmp_path, f"print(json.dumps([{key}(c().setup_cache) for c in (b.A, b.B)]))")
     assert one != other
+
+
+def test_two_specs_whose_names_make_one_class_are_refused_by_both_their_files(tmp_path):
+    benches(tmp_path)
+    for file, name in (("one", "fpn_sweep"), ("two", "fpn-sweep")):
+        (tmp_path / "specs" / f"{file}.yaml").write_text(spec(name, 64))
+    (said,) = [line for line in complaint(tmp_path).splitlines() if line.startswith("archbench.errors.SpecError")]
+    assert "one.yaml" in said
+    assert "two.yaml: its name makes the class FpnSweep" in said
 
 
 def test_importing_the_benches_imports_no_torch():
