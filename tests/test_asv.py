@@ -247,6 +247,18 @@ COLUMNS = (
 )
 
 
+def test_the_processors_time_of_a_cpu_has_the_interval_it_has_in_the_table(repository, tmp_path):
+    """A CPU's plan asks for requests alone; its device time is of their blocks, and so is its interval."""
+    times = {"A": STEADY, "B": STEADY[::-1]}
+    run = stored(tmp_path / "results", times, environment={"commit": repository[0]})
+    assert guarded(["export", "asv", str(run.folder.path)]) == 0
+    row = dict(zip(COLUMNS, rows(repository[0])["results"]["sweep.device_ms"], strict=False))
+    width = run.view.rows[0]["device_half_width"]
+    assert width > 1e-4
+    assert row["stats_ci_99_b"][0] / row["result"][0] - 1 > width
+    assert row["result"][0] / row["stats_ci_99_a"][0] - 1 > width
+
+
 def test_gpu_driver_torch_and_precision_are_the_files_parameters(repository, tmp_path):
     exported(tmp_path, repository)
     found = rows(repository[0])

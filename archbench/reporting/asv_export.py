@@ -20,16 +20,16 @@ from typing import Any
 
 from archbench import units
 from archbench.design.document import visible
-from archbench.design.schema import Quantity
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.metrics import EXACT
 from archbench.reporting.asv_grid import AsvGrid, asv_grid, digest
 from archbench.reporting.git import ask_git
 from archbench.reporting.records import Key
-from archbench.reporting.runs import Run, failed_keys, planned_quantity
-from archbench.reporting.stats import CONFIDENCE, LOOKING, Summary, summarise
+from archbench.reporting.runs import Run
+from archbench.reporting.stats import CONFIDENCE, LOOKING, Summary
 from archbench.reporting.store import slug
 from archbench.reporting.student import student_t
+from archbench.reporting.verdicts import METRIC_QUANTITIES
 
 COLUMNS = (
     *("result", "params", "version", "started_at", "duration"),
@@ -172,12 +172,10 @@ def _point(value: float | None, metric: str) -> Point:
 
 def _timed(run: Run, metric: str) -> dict[Key, Point]:
     """The statistics of a time that has an interval."""
-    quantities: dict[str, Quantity] = {"step_ms": "step", "device_ms": "device"}
-    if metric not in ("latency_ms", *quantities):
+    if metric != "latency_ms" and metric not in METRIC_QUANTITIES:
         return {}
-    quantity = quantities.get(metric) or planned_quantity(run.folder)
-    looked, failed = run.folder.header["budget_s"] is not None, failed_keys(run.records)
-    found = summarise(run.blocks, None, failed=failed, quantity=quantity, looked=looked)
+    found = run.times.by_quantity[METRIC_QUANTITIES.get(metric, run.times.quantity)]
+    looked = run.times.looked
     return {key: _stats(each, looked=looked) for key, each in found.items() if each.half_width is not None}
 
 

@@ -82,11 +82,10 @@ class Run:
 
     @cached_property
     def _unmarked(self) -> Table:
-        reference = next((record.key for record in self.records if record.reference), None)
         return build(
             self.records,
-            self._times(reference),
-            reference=reference,
+            self.times,
+            reference=self._reference,
             scores=self.folder.header.get("scores"),
             title=self.folder.header["name"],
             notes=tuple(notes(self.folder)),
@@ -143,10 +142,15 @@ class Run:
             excesses=self.excesses,
         )
 
-    def _times(self, reference: Key | None) -> Times:
+    @property
+    def _reference(self) -> Key | None:
+        return next((record.key for record in self.records if record.reference), None)
+
+    @cached_property
+    def times(self) -> Times:
         """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the plan's have it."""
         looked, synchronous = self.folder.header["budget_s"] is not None, self.synchronous
-        summed = partial(summarise, self.blocks, reference, failed=failed_keys(self.records), looked=looked)
+        summed = partial(summarise, self.blocks, self._reference, failed=failed_keys(self.records), looked=looked)
         found = {quantity: summed(quantity=quantity) for quantity in QUANTITIES}
         if synchronous and not found["device"]:
             found["device"] = summed(quantity=planned_quantity(self.folder), processor_time=True)
