@@ -152,7 +152,7 @@ def wicked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_nothing_of_an_evil_run_formats_or_links_in_the_markdown_report(wicked: Run) -> None:
     text = (wicked.folder.path / "report.md").read_text()
-    assert not re.search(r"(?<!\\)[<>`\[\]&#]", text.replace("## ", "", 1))
+    assert not re.search(r"(?<!\\)[<>`\[\]&#]", text.replace("## ", "", 1).replace("<!-- -->", ""))
     assert not re.search("[\u202e\x1b]", text)
     lines = text.splitlines()
     assert all(re.match(r"## |\| |- |$", line) for line in lines)

@@ -8,7 +8,12 @@ from collections.abc import Iterable, Sequence
 from archbench.design.document import visible
 from archbench.reporting.tables import Column, Table, most_telling, says_something
 
-SPECIAL = re.compile(r"([\\`*\[\]<>|#~&])")  # `_` inside a word is text, as every name of ours has it
+# `_` inside a word is text, as every name of ours has it
+SPECIAL = re.compile(r"([\\`*\[\]<>|#~&$]|(?<![^\W_])_|_(?![^\W_]))")
+BEGINS = re.compile(r"[-+]|\d+(?=[.)])")  # what a line may begin with to become a list, or a rule across the page
+# what GitHub makes of plain text: links, people, issues, pictures. It looks for them in what the escapes came to
+AUTOMATIC = re.compile(r":(?=//)|www(?=\.)|@(?=\w)|#(?=\d)|:(?=[\w+\\-]+:)", re.IGNORECASE)
+APART = "<!-- -->"
 LONGEST = 10_000
 COMMENT = 65_536  # characters GitHub takes in a comment
 BESIDE = 4  # of a comment a table beside the main one takes one part in so many
@@ -42,7 +47,7 @@ def _document(table: Table, columns: Sequence[Column], lines: Sequence[str], mos
     said = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
     title = [f"## {escape(table.title)}", ""] if table.title else []
     grid = [*_head(columns), *kept, ""] if lines else []
-    return "\n".join([*title, *grid, *said, *(f"- {escape(said)}" for said in table.caption)]) + "\n"
+    return "\n".join([*title, *grid, *said, *map(_item, table.caption)]) + "\n"
 
 
 def _head(columns: Sequence[Column]) -> list[str]:
@@ -62,7 +67,19 @@ def _cut(text: str, limit: int) -> str:
 
 def escape(text: str) -> str:
     """Untrusted text as itself: nothing in it formats, links, ends a cell or a line."""
-    return SPECIAL.sub(r"\\\1", visible(text, LONGEST))
+    return AUTOMATIC.sub(rf"\g<0>{APART}", SPECIAL.sub(r"\\\1", visible(text, LONGEST)))
+
+
+def _item(text: str) -> str:
+    """Untrusted text as an item of a list, which holds nothing but a line."""
+    said = escape(text)
+    begun = BEGINS.match(said)
+    return f"- {said}" if begun is None else f"- {_literal(begun[0])}{said[begun.end() :]}"
+
+
+def _literal(beginning: str) -> str:
+    """A sign after a backslash; a number before one, which is then before its dot."""
+    return f"{beginning}\\" if beginning.isdecimal() else f"\\{beginning}"
 
 
 def _line(cells: Iterable[str]) -> str:
