@@ -104,6 +104,38 @@ def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, 
     assert ("cannot be told from" in said) == bool(tied)
 
 
+@pytest.mark.parametrize(
+    ("typed", "most"),
+    [
+        ("15", 15),
+        (" 15.5 ", 15.5),
+        ("15,5", 15.5),
+        ("1,000", 1000),
+        ("1,000,000.5", 1_000_000.5),
+        ("1e3", 1000),
+        ("", 1e99),
+    ],
+)
+def test_a_limit_is_read_as_it_is_written(browser: Any, path: Path, run: Run, typed: str, most: float) -> None:
+    with opened(browser, path) as page:
+        page.select_option("#limited", label="MACs G")
+        page.fill("#limit", typed)
+        said, invalid = page.inner_text("#found"), page.get_attribute("#limit", "aria-invalid")
+    within = sum(row["macs"] <= most * 1e9 for row in run.view.rows if row["macs"] is not None)
+    assert said.startswith(f"{within} of 200 variants. Fastest")
+    assert invalid == "false"
+
+
+@pytest.mark.parametrize("typed", ["fifteen", "15 G", "1,00,000"])
+def test_a_limit_that_is_no_number_is_said_to_be_none(browser: Any, path: Path, typed: str) -> None:
+    with opened(browser, path) as page:
+        page.select_option("#limited", label="MACs G")
+        page.fill("#limit", typed)
+        said, invalid = page.inner_text("#found"), page.get_attribute("#limit", "aria-invalid")
+    assert said.startswith(f"200 of 200 variants. The limit is not a number, so there is none: {typed}.")
+    assert invalid == "true"
+
+
 def some_compared(folder: Path, case: str) -> Run:
     """A, the fastest by far of B, C, D, that was compared with B alone or with nobody."""
     records = [

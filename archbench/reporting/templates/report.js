@@ -26,8 +26,11 @@
     body.append(...[...rows].sort(compare(column, descending ? -1 : 1)).map((row) => row.element));
   }));
 
+  // Of a comma before three digits each it divides thousands; another one is a decimal point.
+  const number = (text) => Number(/^\d{1,3}(,\d{3})+(\.\d*)?$/.test(text) ? text.replaceAll(",", "") : text.replace(",", "."));
+
   const within = (row) => {
-    const most = Number(limit.value.replace(",", "."));
+    const most = number(limit.value.trim());
     if (limited.value === "" || limit.value.trim() === "" || Number.isNaN(most)) return true;
     const column = Number(limited.value);
     return row.values[column] !== null && row.values[column] / data.scales[column] <= most;
@@ -60,7 +63,10 @@
 
   const tell = (shown) => {
     const timed = shown.filter((row) => data.speed[row.place] !== null);
-    found.textContent = `${shown.length} of ${rows.length} variants.`;
+    const wrong = Number.isNaN(number(limit.value.trim()));
+    limit.setAttribute("aria-invalid", String(wrong));
+    found.textContent = `${shown.length} of ${rows.length} variants.`
+      + (wrong ? ` The limit is not a number, so there is none: ${limit.value}.` : "");
     if (!timed.length) return;
     const best = timed.reduce((one, other) => (data.speed[other.place] < data.speed[one.place] ? other : one));
     found.textContent += ` Fastest: ${data.names[best.place]}, ${data.latency[best.place]}. ${sure(best.place, timed)}`;
