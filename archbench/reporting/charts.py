@@ -5,6 +5,7 @@ Data carry names of our own (`x`, `y`, `color`, ...): Vega-Lite reads dots and b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,7 +127,15 @@ def choices(column: Column, rows: Iterable[Row]) -> list[str]:
 
 
 def word(column: Column, row: Row) -> str:
-    return visible(column.text(row), LONGEST)
+    return short(column.text(row))
+
+
+def short(text: str) -> str:
+    """A text as a chart has room for it; of two that differ far behind, not the same one."""
+    if len(text) <= LONGEST:
+        return visible(text, LONGEST)
+    told = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{visible(text, LONGEST - len(told) - 1)} {told}"
 
 
 def told(table: Table, row: Row) -> str:

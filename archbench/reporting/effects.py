@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from archbench import units
-from archbench.design.document import visible
 from archbench.metrics import METRICS
 from archbench.reporting.charts import (
     HEIGHT,
-    LONGEST,
     Chart,
     Layer,
     choices,
     compose,
     interval,
     scale,
+    short,
     told,
     word,
 )
@@ -51,7 +50,7 @@ def _each_once(rows: Sequence[Row], axes: Sequence[Column]) -> bool:
 
 
 def _label(column: Column) -> str:
-    return visible(column.label, LONGEST)
+    return short(column.label)
 
 
 def _along(table: Table, rows: Sequence[Row], axis: Column, cost: str) -> Chart:

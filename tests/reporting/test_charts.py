@@ -17,7 +17,7 @@ from archbench.design.space import preset
 from archbench.errors import CannotMeasure
 from archbench.pricing.constraints import Priced
 from archbench.pricing.price import price
-from archbench.reporting import effects, where
+from archbench.reporting import charts, effects, where
 from archbench.reporting.charts import Chart, drawn, scatter
 from archbench.reporting.drawing import inline, svg
 from archbench.reporting.figures import draw
@@ -112,13 +112,30 @@ def test_effects_of_a_product_of_factors_are_those_factors_though_the_grid_has_h
     assert "all else equal" in str(chart.spec)
 
 
+def test_values_and_axes_that_differ_far_behind_are_not_one() -> None:
+    """Sixty letters alike, then another: in a scatter's colours, along a line, and among the effects of two axes."""
+    far = ["v" * 60 + end for end in "xyz"]
+    one = table([{"a.x": value} for value in far], [1.0, 2.0, 4.0])
+    (column,) = [column for column in one.columns if column.axis]
+    names = charts.choices(column, one.rows)
+    assert len(set(names)) == 3
+    assert max(map(len, names)) <= charts.LONGEST
+    line = effects.chart(one, "latency_ms")
+    assert line is not None
+    assert {each["x"] for each in data(line.spec["layer"][-1])} == set(names)
+    two = table([dict.fromkeys(("p" * 60 + ".a", "p" * 60 + ".b"), n) for n in (1, 2, 1)], [1.0, 2.0, 3.0])
+    found = effects.chart(two, "latency_ms")
+    assert found is not None
+    assert len({each["y"] for each in data(found.spec["layer"][-1])}) == 4
+
+
 def test_two_axes_are_a_heatmap_one_is_a_line_and_none_is_nothing() -> None:
     two = table([{"a.x": x, "b.y": y} for x in (1, 2, 3) for y in (1, 2)], [1.0, 2, 3, 4, 5, 6])
     one = table([{"a.x": x} for x in (1, 2, 3)], [1.0, 2, 3])
-    charts = [effects.chart(made, "latency_ms") for made in (two, one)]
-    assert [chart.spec["layer"][0]["mark"]["type"] for chart in charts if chart] == ["rect", "line"]
-    assert charts[0] is not None
-    assert [each["text"] for each in data(charts[0].spec["layer"][0])] == [f"{n}.000" for n in range(1, 7)]
+    drawings = [effects.chart(made, "latency_ms") for made in (two, one)]
+    assert [chart.spec["layer"][0]["mark"]["type"] for chart in drawings if chart] == ["rect", "line"]
+    assert drawings[0] is not None
+    assert [each["text"] for each in data(drawings[0].spec["layer"][0])] == [f"{n}.000" for n in range(1, 7)]
     assert effects.chart(table([{}, {}], [1.0, 2.0]), "latency_ms") is None
 
 
