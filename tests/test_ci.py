@@ -104,6 +104,19 @@ def test_the_publisher_downloads_what_the_gpu_job_uploads():
     assert "-o build/results" in " ".join(commands())
 
 
+def test_what_a_gate_refuses_reaches_the_history_all_the_same():
+    """The run that is kept is made before the comparison, whatever failed before it; a red job is published too."""
+    gpu = [step for name, step in steps() if name == "gpu.yml"]
+    runs = [step.get("run", "") for step in gpu]
+    (keeps,) = [place for place, command in enumerate(runs) if command.endswith("-o build/results")]
+    (compares,) = [place for place, command in enumerate(runs) if "--against" in command]
+    assert keeps < compares
+    assert gpu[keeps]["if"] == gpu[compares]["if"] == "${{ !cancelled() }}"
+    assert gpu[-1]["if"] == "always()"
+    (publish,) = yaml.load(WORKFLOWS["publish.yml"], yaml.BaseLoader)["jobs"].values()
+    assert publish["if"] == """contains(fromJSON('["success", "failure"]'), github.event.workflow_run.conclusion)"""
+
+
 @pytest.mark.parametrize("command", LINT)
 def test_the_linters_are_content(command):
     tool, *arguments = shlex.split(command)
