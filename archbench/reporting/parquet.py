@@ -26,6 +26,7 @@ from archbench.metrics import EXACT
 from archbench.pricing.judging import PricedChunk
 from archbench.pricing.picked import Places
 from archbench.pricing.priced_space import Asked, PricedSpace, Shown, paths, price_space, shown
+from archbench.reporting import sql
 
 MEMORY = "512MB"  # of DuckDB's; a million rows take 100
 # Version 2 writes a count as its difference from the one before: of 3.4 million rows 5 MB, where version 1 takes 53, and a
@@ -65,7 +66,7 @@ class ParquetFile:
         self._writing: Future[None] | None = None
         self._spill = tempfile.TemporaryDirectory(prefix="archbench-")
         self._table = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": self._spill.name})
-        columns = [*(f"{_quoted(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
+        columns = [*(f"{sql.name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
         self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused TINYINT'])})")
 
     def __enter__(self) -> ParquetFile:
@@ -85,7 +86,7 @@ class ParquetFile:
         self._finish()
         with _written_by_us(self.path) as unfinished:
             self._mark(front_at, shown)
-            self._table.execute(f"COPY ({self._query()}) TO {_text(str(unfinished))} ({FORMAT})")
+            self._table.execute(f"COPY ({self._query()}) TO {sql.text(str(unfinished))} ({FORMAT})")
 
     def _finish(self) -> None:
         with _disk_of(self.path):
@@ -113,7 +114,7 @@ class ParquetFile:
     def _query(self) -> str:
         """Every row with its values in place of their numbers, lists being counted from 1."""
         axes = [
-            f"getvariable('axis{number}')[priced.{_quoted(axis)} + 1] AS {_quoted(axis)}"
+            f"getvariable('axis{number}')[priced.{sql.name(axis)} + 1] AS {sql.name(axis)}"
             for number, axis in enumerate(self._axes)
         ]
         marks = [
@@ -162,15 +163,6 @@ def _of_one_kind(values: Sequence[Any]) -> list[Any]:
     kinds = {type(value) for value in values if value is not None}
     alike = len(kinds) <= 1 or kinds == {int, float}
     return list(values) if alike else [None if value is None else units.plain(value) for value in values]
-
-
-def _text(value: str) -> str:
-    """A text as SQL has it."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _shown(path: Path) -> str:

@@ -13,11 +13,10 @@ import duckdb
 
 from archbench import units
 from archbench.errors import SpecError
+from archbench.reporting import sql
 from archbench.reporting.tables import Column, Holds, Row, Table
 
 TYPES: dict[Holds, str] = {"integer": "BIGINT", "number": "DOUBLE", "flag": "BOOLEAN", "text": "VARCHAR"}
-
-SINGLE, DOUBLE = "'", '"'
 
 
 def render(table: Table, **extra: object) -> bytes:
@@ -57,15 +56,10 @@ def _value(column: Column, row: Row) -> Any:
 def _query(table: Table, rows: Path, written: Path) -> str:
     types = {f"c{place}": TYPES[column.holds] for place, column in enumerate(table.columns)} | {"kind": "VARCHAR"}
     typed = ", ".join(f"{name}: '{kind}'" for name, kind in types.items())
-    named = [f"c{place} AS {_quoted(column.name, DOUBLE)}" for place, column in enumerate(table.columns)]
+    named = [f"c{place} AS {sql.name(column.name)}" for place, column in enumerate(table.columns)]
     metadata = json.dumps({"title": table.title, "caption": table.caption})
     return (
-        f"COPY (SELECT {', '.join([*named, 'kind'])} FROM read_json({_quoted(str(rows), SINGLE)}, "
-        f"format = 'newline_delimited', columns = {{{typed}}})) TO {_quoted(str(written), SINGLE)} "
-        f"(FORMAT parquet, KV_METADATA {{archbench: {_quoted(metadata, SINGLE)}}})"
+        f"COPY (SELECT {', '.join([*named, 'kind'])} FROM read_json({sql.text(str(rows))}, "
+        f"format = 'newline_delimited', columns = {{{typed}}})) TO {sql.text(str(written))} "
+        f"(FORMAT parquet, KV_METADATA {{archbench: {sql.text(metadata)}}})"
     )
-
-
-def _quoted(text: str, quote: str) -> str:
-    clean = text.encode(errors="backslashreplace").decode()
-    return quote + clean.replace(quote, 2 * quote) + quote
