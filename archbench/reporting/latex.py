@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 
 from archbench.design.document import visible
-from archbench.reporting.tables import Column, Table, says_something
+from archbench.reporting.tables import MAIN, MARKS, Column, Table, says_something
 
 LONGEST = 10_000
-PRIORITY = 31  # up to which a column is worth its width on paper
 SPECIAL = {
     "\\": r"\textbackslash{}",
     **{character: rf"\{character}" for character in "&%$#_{}"},
@@ -52,7 +51,7 @@ def escape(text: str) -> str:
 
 
 def _on_paper(column: Column) -> bool:
-    return column.priority <= PRIORITY or column.name in ("reference", "pareto", "reason")
+    return column.priority <= MAIN or column.name in (*MARKS, "reason")
 
 
 def _line(cells: Iterable[str]) -> str:

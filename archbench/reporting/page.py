@@ -27,14 +27,12 @@ from archbench.reporting.decision import row_key, speeds
 from archbench.reporting.drawing import inline
 from archbench.reporting.palette import DARK, LIGHT
 from archbench.reporting.review import Review
-from archbench.reporting.tables import Column, Row, most_telling, says_something
+from archbench.reporting.tables import MAIN, MARKS, Column, Row, most_telling, says_something
 from archbench.reporting.ties import NO_INTERVAL, NO_SESSION, Ties
 from archbench.reporting.wording import full_name, latency
 
 MOST_ROWS = 1000  # of the table on a page
-MAIN = 31  # the priority up to which a column stands there before it is asked for
 MOST_MAIN = 14  # of them all, at the width of a page
-MARKS = ("reference", "pareto")
 LONGEST = 10_000
 
 

@@ -1,6 +1,6 @@
 """The comparison table: one row a record, every number in base units with its kind, and the caption of the whole.
 
-Formats (`terminal`, `markdown`, `csv_file`, `json_file`, `frame`) write this table; none of them computes anything.
+Formats (those of `formats`, `parquet_file`, `page`, `frame`) write this table; none of them computes anything.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from archbench.reporting.rows import add_macs_ratios, memory_name, row_of
 from archbench.reporting.times import Times
 
 Holds = Literal["integer", "number", "flag", "text"]
+
+MARKS = ("reference", "pareto")  # flags that a format may show as a mark of the row
+MAIN = 31  # the priority up to which a column is worth its width on a page or on paper
 
 
 @dataclass(frozen=True)

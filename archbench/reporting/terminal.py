@@ -13,14 +13,13 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from archbench.design.document import visible
-from archbench.reporting.tables import Column, Row, Table
+from archbench.reporting.tables import MARKS, Column, Row, Table
 
 MARK = 2
 PADDING = 2  # between two columns: one of the cell's, one of the divider's
 LONGEST_NAME = 48  # a longer one is folded, after a comma where it has one
 MOST_ROWS = 500  # nobody reads more; the files have them all
 LONGEST_LINE = 2000
-IN_THE_MARK = ("reference", "pareto")  # shown as R and * before the name
 
 
 def console() -> Console:
@@ -59,7 +58,7 @@ def fitting(candidates: Sequence[Column], rows: Sequence[Row], width: int) -> li
 
 def _tells(column: Column, rows: Sequence[Row]) -> bool:
     """Whether a column has something to tell here that stands nowhere else."""
-    if column.name in IN_THE_MARK or column.name == "reason" or column.detail:
+    if column.name in MARKS or column.name == "reason" or column.detail:
         return False
     if column.holds == "flag":
         return any(row.get(column.name) for row in rows)
