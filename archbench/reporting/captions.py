@@ -90,6 +90,14 @@ def rank_line(rows: Rows) -> list[str]:
     return ["rank: = is a tie, the interval of its ratio to the first of its rank holds 1"] if tied else []
 
 
+def unranked_line(rows: Rows) -> list[str]:
+    """Why there are no ranks though there are intervals."""
+    sure = [row for row in rows if row["half_width"] is not None]
+    if not sure or any(row["rank"] is not None for row in sure):
+        return []
+    return ["no ranks: some variants share no session with the others, by no chain, and were not compared with them"]
+
+
 def host_bound_line(rows: Rows) -> list[str]:
     if not any(row["host_bound"] for row in rows):
         return []

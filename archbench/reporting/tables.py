@@ -108,6 +108,7 @@ def build(
         *captions.latency_lines(times),
         *captions.disturbed_line(times),
         *captions.rank_line(rows),
+        *captions.unranked_line(rows),
         *captions.beside_lines(times),
         *captions.host_bound_line(rows),
         *captions.memory_line(records),
@@ -125,6 +126,7 @@ def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tu
     """The lines of the caption that warn."""
     return (
         *captions.disturbed_line(times),
+        *captions.unranked_line(rows),
         *captions.host_bound_line(rows),
         *captions.status_lines(records),
         *captions.warning_lines(records),

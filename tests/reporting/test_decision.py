@@ -180,6 +180,17 @@ def test_nobody_has_a_rank_where_some_were_never_compared_with_others() -> None:
     assert None not in [each.rank for each in linked.values()]
 
 
+def test_a_table_without_ranks_says_why_and_one_with_them_does_not() -> None:
+    said = {}
+    for order in ("CDDC", "BDDB"):
+        told = summarise(in_two_groups("ABBA", order), ("A", 0))
+        made = build([record(name) for name, _ in told], Times({"request": told}), reference=("A", 0))
+        said[order] = [line for line in made.caption if line.startswith("no ranks")]
+        assert said[order] == [line for line in made.distrust if line.startswith("no ranks")]
+    assert len(said["CDDC"]) == 1
+    assert said["BDDB"] == []
+
+
 def test_very_many_variants_are_compared_like_two() -> None:
     """Four of five hundred take 1 ms, the others ten times as long; half of all waver by a thousandth."""
     names = [str(place) for place in range(500)]
