@@ -201,7 +201,7 @@ def test_a_run_of_one_spec_has_no_verdicts(tmp_path):
 def test_a_failed_side_leaves_its_pair_untold(tmp_path):
     run = compared(tmp_path, 1.0, base={"status": "failed", "reason": "died"})
     assert (run.verdicts["x"].word, run.verdicts["x"].latency.why) == ("inconclusive", "base failed: died")
-    assert "inconclusive: x: latency" in "; ".join(run.verdict_view.caption)
+    assert "inconclusive: x: base failed: died" in run.verdict_view.caption
 
 
 def test_the_verdicts_caption_counts_them_and_names_the_limits():

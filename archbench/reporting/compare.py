@@ -83,7 +83,7 @@ def _by_id(records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
 
 def check_kind(base: Run, new: Run, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
     """What differs between the environments of two measured runs. Raises ResultsError where that was not asked for."""
-    if all(limit.metric in EXACT for limit in limits) or not (_is_measured(base) and _is_measured(new)):
+    if all(limit.metric in EXACT for limit in limits) or not (is_measured(base) and is_measured(new)):
         return ()
     one, other = planned_quantity(base.folder), planned_quantity(new.folder)
     if one != other:
@@ -97,8 +97,9 @@ def check_kind(base: Run, new: Run, limits: Iterable[Limit], *, across: bool) ->
     return found
 
 
-def _is_measured(run: Run) -> bool:
-    return any(record.status == "measured" for record in run.records)
+def is_measured(run: Run) -> bool:
+    """Whether a run has anything of its machine: blocks too, of which one that was killed has more than records."""
+    return any(record.status == "measured" for record in run.records) or bool(run.blocks)
 
 
 def _timings(base: Run, new: Run, metric: str, pairs: Iterable[Pair]) -> list[Timing]:

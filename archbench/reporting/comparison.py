@@ -112,7 +112,7 @@ def asked(limits: Sequence[Limit]) -> list[str]:
 def reasons(judged: Iterable[Judged]) -> list[str]:
     """A line a finding that keeps the gate from passing, the regressions first."""
     words: tuple[Word, ...] = ("regressed", "inconclusive")
-    found = [(word, each.name, finding.said()) for word in words for each in judged for finding in each.of(word)]
+    found = [(word, each.name, said) for word in words for each in judged for said in each.said(word)]
     more = [f"and {len(found) - MOST_REASONS} more"] if len(found) > MOST_REASONS else []
     return [f"{word}: {name}: {said}" for word, name, said in found[:MOST_REASONS]] + more
 
@@ -136,7 +136,7 @@ def names(records: Sequence[Record]) -> str:
 def _judged_row(judged: Judged) -> Row:
     counts = [each for each in judged.findings if not each.limit.timed]
     latency = judged.latency
-    whys = dict.fromkeys(finding.why for finding in judged.of("inconclusive") if finding.why)
+    whys = dict.fromkeys(filter(None, (judged.unfinished, *(finding.why for finding in judged.findings))))
     return {
         **(_row(judged.name, latency) if latency else _blank(judged.name)),
         "verdict": judged.word,

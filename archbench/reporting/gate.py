@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archbench import units
 from archbench.design.document import visible
@@ -44,6 +44,7 @@ class Limit:
 
 
 EVERY_COUNT = tuple(Limit(metric, 0.0, False, f"{metric} > 0") for metric in EXACT)
+NOTHING = "nothing to judge it by"
 LATENCY = Limit("latency_ms", MARGIN, True, f"latency_ms > {MARGIN:.0%}")
 
 
@@ -75,12 +76,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judged:
-    """One network and its base, with the worst of what its limits say; `beside` is its latency where none names that."""
+    """One network and its base, with the worst of what its limits say; `beside` is its latency where none names that.
+
+    `unfinished` says that a side failed or was not reached.
+    """
 
     id: str
     name: str
     findings: tuple[Finding, ...]
     beside: Verdict | None = None
+    unfinished: str = ""
 
     @property
     def word(self) -> Word:
@@ -99,6 +104,13 @@ class Judged:
 
     def of(self, word: Word) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.word == word)
+
+    def said(self, word: Word) -> tuple[str, ...]:
+        """A line a finding of this word; what a side that is not all there keeps from being told is one line together."""
+        told = tuple(each.said() for each in self.of(word) if not self.unfinished or each.why != self.unfinished)
+        if word != "inconclusive":
+            return told
+        return (*told, *([self.unfinished] if self.unfinished else [])) or (NOTHING,) * (not self.findings)
 
 
 def worst(words: Sequence[Word]) -> Word:
@@ -153,6 +165,14 @@ def _scale(name: str, metric: str, unit: str | None, scale: float, at: int) -> f
 
 def _stumble(at: int, message: str) -> SpecError:
     return SpecError(message, f"--fail-on:{at + 1}")
+
+
+def withheld(finding: Finding, why: str) -> Finding:
+    """What does not pass for this reason: anything but a regression is not told."""
+    if finding.word == "regressed":
+        return finding
+    verdict = finding.verdict and replace(finding.verdict, word="inconclusive", why=why)
+    return replace(finding, word="inconclusive", verdict=verdict, why=why)
 
 
 def judge_exact(limit: Limit, base: float | None, new: float | None, why: str) -> Finding:

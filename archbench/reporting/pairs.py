@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from archbench.design.document import visible
-from archbench.reporting.gate import Finding, Judged, Limit, judge_exact
+from archbench.reporting.gate import Finding, Judged, Limit, judge_exact, withheld
 from archbench.reporting.records import Record
 from archbench.reporting.verdicts import Contrast, judge
 
@@ -19,6 +19,34 @@ class Pair:
     name: str
     base: tuple[Record, ...]
     new: tuple[Record, ...]
+
+    @property
+    def unfinished(self) -> str:
+        """Why a side is not all there, one that failed or was not reached; empty where both are."""
+        return next((_said(side, each) for side, each in self._sides if each.status in ("failed", "not reached")), "")
+
+    @property
+    def missing(self) -> str:
+        """Why there are no times to compare."""
+        return self._unmeasured("base", "new") or "no times of it are kept"
+
+    def lacking(self, *, base: bool, new: bool) -> str:
+        """Why a number is not known on the sides that lack it; empty where none does."""
+        sides = ["base"] * base + ["new"] * new
+        where = " or ".join(sides)
+        return self._unmeasured(*sides) or (f"not known of {where}" if where else "")
+
+    def _unmeasured(self, *sides: str) -> str:
+        return next((_said(s, each) for s, each in self._sides if s in sides and each.status != "measured"), "")
+
+    @property
+    def _sides(self) -> Iterator[tuple[str, Record]]:
+        return ((side, each) for side, own in (("base", self.base), ("new", self.new)) for each in own)
+
+
+def _said(side: str, record: Record) -> str:
+    word = "not measured" if record.status == "priced" else record.status
+    return f"{side} {word}" + (f": {visible(record.reason, 200)}" if record.reason else "")
 
 
 @dataclass(frozen=True)
@@ -34,20 +62,32 @@ Timings = Callable[[str, Sequence[Pair]], Sequence[Timing]]  # by a metric's nam
 
 
 def judge_all(pairs: Sequence[Pair], limits: Iterable[Limit], timings: Timings, *, every: bool) -> tuple[Judged, ...]:
-    """Each pair under each limit. With `every`, a metric that neither side has is passed over, not held against it."""
+    """Each pair under each limit. With `every`, a metric that neither side has is passed over, not held against it.
+
+    A side that failed or was not reached passes no limit, whatever is known of it; what got worse did so all the same.
+    """
     found: list[list[Finding]] = [[] for _ in pairs]
     for limit in limits:
         own = judge_timed(limit, pairs, timings(limit.metric, pairs)) if limit.timed else judge_counts(limit, pairs)
         for findings, finding in zip(found, own, strict=True):
             if not (every and not limit.timed and finding.base is None and finding.new is None):
                 findings.append(finding)
-    return tuple(Judged(pair.id, pair.name, tuple(own)) for pair, own in zip(pairs, found, strict=True))
+    return tuple(_judged(pair, findings) for pair, findings in zip(pairs, found, strict=True))
+
+
+def _judged(pair: Pair, findings: Iterable[Finding]) -> Judged:
+    why = pair.unfinished
+    held = (withheld(each, why) if why else each for each in findings)
+    return Judged(pair.id, pair.name, tuple(held), unfinished=why)
 
 
 def judge_counts(limit: Limit, pairs: Iterable[Pair]) -> list[Finding]:
     """Numbers of which a side has one: counts, and the memory a device told of."""
-    metric = limit.metric
-    return [judge_exact(limit, _number(metric, each.base), _number(metric, each.new), missing(each)) for each in pairs]
+    found = []
+    for pair in pairs:
+        base, new = (_number(limit.metric, side) for side in (pair.base, pair.new))
+        found.append(judge_exact(limit, base, new, pair.lacking(base=base is None, new=new is None)))
+    return found
 
 
 def _number(metric: str, records: Iterable[Record]) -> int | None:
@@ -66,7 +106,7 @@ def judge_timed(limit: Limit, pairs: Sequence[Pair], timings: Sequence[Timing]) 
     verdicts = judge({place: timing.contrast for place, timing in numbered.items()}, margin=margins)
     found = []
     for pair, timing, verdict in zip(pairs, timings, verdicts.values(), strict=True):
-        why = verdict.why if verdict.generations else missing(pair)
+        why = verdict.why if verdict.generations else pair.missing
         known = replace(verdict, why=why)
         found.append(Finding(limit, verdict.word, timing.base_ms, timing.new_ms, known, why))
     return found
@@ -77,13 +117,3 @@ def _margin(limit: Limit, base_ms: float | None) -> float:
     if limit.relative or base_ms is None:
         return limit.amount
     return limit.allowed(base_ms) / base_ms
-
-
-def missing(pair: Pair) -> str:
-    """Why a side has nothing to compare."""
-    for side, records in (("base", pair.base), ("new", pair.new)):
-        for record in records:
-            if record.status != "measured":
-                word = "not measured" if record.status == "priced" else record.status
-                return f"{side} {word}" + (f": {visible(record.reason, 200)}" if record.reason else "")
-    return "not known on both sides"

@@ -14,6 +14,7 @@ from archbench.errors import ResultsError
 from archbench.reporting.compare import Comparison, compare
 from archbench.reporting.environments import differences
 from archbench.reporting.gate import parse_limits
+from archbench.reporting.records import as_json
 from archbench.reporting.runs import Run
 
 
@@ -162,6 +163,54 @@ def test_a_network_that_failed_or_was_not_reached_is_not_passed_and_says_why(tmp
     found = compare(stored(tmp_path, {"A": STEADY, "B": STEADY}), new)
     assert words(found) == {"A": "equivalent", "B": "inconclusive"}
     assert status in of(found, "B", "latency_ms").why
+
+
+@pytest.mark.parametrize("status", ["failed", "not reached"])
+@pytest.mark.parametrize("fail_on", ["params > 0", "memory_bytes > 0", "latency_ms > 3%"])
+def test_a_side_that_failed_or_was_not_reached_passes_no_limit_though_its_numbers_are_known(
+    tmp_path: Path, status: Any, fail_on: str
+) -> None:
+    """Counts, memory and whole generations of blocks on both sides, all alike."""
+    whole, ended = record("A", memory_bytes=5), record("A", memory_bytes=5, status=status, reason="killed")
+    good = stored(tmp_path, {"A": STEADY}, records=[whole])
+    bad = stored(tmp_path, {"A": STEADY[::-1]}, records=[ended], planned=[as_json(ended)])
+    for base, new, side in ((good, bad, "new"), (bad, good, "base")):
+        found = compare(base, new, limits=parse_limits(fail_on))
+        assert (found.word, of(found, "A", fail_on.split()[0]).word) == ("inconclusive", "inconclusive")
+        assert f"inconclusive: A: {side} {status}: killed" in found.judgement.view.caption
+        assert [row["why"] for row in found.judgement.view.rows] == [f"{side} {status}: killed"]
+
+
+def test_what_failed_and_has_a_count_that_rose_regressed(tmp_path: Path) -> None:
+    new = record("A", status="failed", reason="killed", exact=COUNTS | {"params": 10**9})
+    found = compare(stored(tmp_path, {"A": STEADY}), stored(tmp_path, {}, records=[new]))
+    assert found.word == "regressed"
+
+
+@pytest.mark.parametrize(
+    ("environment", "plan", "said"),
+    [
+        ({"host": "other"}, {"quantity": "request"}, "host lab, then other"),
+        ({}, {"quantity": "step"}, "of a request, the new one's of a step"),
+    ],
+)
+def test_a_run_killed_before_its_records_is_of_its_machine_all_the_same(
+    tmp_path: Path, environment: dict[str, str], plan: dict[str, str], said: str
+) -> None:
+    killed = [record("A", status="not reached")]
+    new = stored(tmp_path, {"A": STEADY}, records=killed, environment=environment, plan=plan)
+    for base, other in ((stored(tmp_path, {"A": STEADY}), new), (new, stored(tmp_path, {"A": STEADY}))):
+        with pytest.raises(ResultsError, match="measure both"):
+            compare(base, other)
+    with pytest.raises(ResultsError, match=said):
+        compare(stored(tmp_path, {"A": STEADY}), new)
+
+
+def test_what_one_side_lacks_is_said_of_that_side(tmp_path: Path) -> None:
+    full, none = (stored(tmp_path, {"A": STEADY}, records=[record("A", memory_bytes=b)]) for b in (5, None))
+    for base, new, side in ((full, none, "new"), (none, full, "base"), (none, none, "base or new")):
+        found = compare(base, new, limits=parse_limits("memory_bytes > 0"))
+        assert of(found, "A", "memory_bytes").why == f"not known of {side}"
 
 
 def test_replicas_are_pooled_so_that_a_generation_is_one_observation(tmp_path: Path) -> None:
