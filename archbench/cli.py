@@ -39,8 +39,17 @@ results_option = click.option(
 fail_on_option = click.option(
     "--fail-on", metavar="LIMITS", help='What may not get worse, by how much: "latency_ms > 3%, params > 0".'
 )
+
+
+def _not_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A path that is given names something."""
+    if value == "":
+        raise click.BadParameter("is empty; name a file or folder")
+    return value
+
+
 junit_option = click.option(
-    "--junit", metavar="FILE", help="Write the verdicts as JUnit XML too: a test case a network."
+    "--junit", metavar="FILE", callback=_not_empty, help="Write the verdicts as JUnit XML too: a test case a network."
 )
 github_option = click.option(
     "--github", is_flag=True, help="Annotations and the step's summary of GitHub Actions; tables in markdown."
@@ -101,7 +110,10 @@ def run(
     """Price all variants of SPEC, measure them, store, print the table, write the report.
 
     With --against BASE the exit code is the gate's: 3 where a variant is worse than its base by more than --fail-on allows
-    (without it: slower by 3 %), 4 where one cannot be told. Other limits judge what is measured already.
+    (without it: slower by 3 %), 4 where one cannot be told or only the base has it. Other limits judge what is measured
+    already. The budgets of a spec end a run with 3 and 4 likewise; --junit and --github tell of either.
+
+    --format csv is the one table of all variants, as table.csv has it; verdicts and budgets are in markdown and JSON.
     """
     from archbench.design.named import specs
     from archbench.measure.interruption import Stop
@@ -112,9 +124,10 @@ def run(
     from archbench.run import run as run_spec
 
     form = _printed(form, as_json=as_json, github=github)
-    limits = _limits(against, fail_on, junit=junit, github=github)
+    limits = _limits(fail_on, against)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
     asked, base = specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
+    _check_told(asked, base, junit=junit, github=github)
     announce_on = sys.stderr if as_json else sys.stdout
     with Stop(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
         heard = Listener(progress.step, progress.say, progress.done)
@@ -126,17 +139,26 @@ def run(
     return exits.code(outcome(finished))
 
 
-def _limits(against: str | None, fail_on: str | None, *, junit: str | None, github: bool) -> tuple[Limit, ...]:
+def _limits(fail_on: str | None, against: str | None) -> tuple[Limit, ...]:
     """What new networks may have more of than their bases. Raises SpecError where there is no base to judge them by."""
     from archbench.reporting.gate import parse_limits
 
-    judging = {"--fail-on": fail_on is not None, "--junit": junit is not None, "--github": github}
-    if against is None and any(judging.values()):
+    if fail_on is not None and against is None:
         raise SpecError(
-            f"{next(name for name, given in judging.items() if given)} tells of networks against their base; add --against BASE, "
-            "or hold a run alone to `budgets: {latency_ms: 30}` in its spec"
+            "--fail-on tells of networks against their base; add --against BASE, or hold a run alone to "
+            "`budgets: {latency_ms: 30}` in its spec"
         )
     return () if fail_on is None else parse_limits(fail_on)
+
+
+def _check_told(spec: Spec, against: Spec | None, *, junit: str | None, github: bool) -> None:
+    """Refuse to tell CI of a run that is held to nothing."""
+    judging = {"--junit": junit is not None, "--github": github}
+    if any(judging.values()) and against is None and not spec.budgets:
+        raise SpecError(
+            f"{next(name for name, given in judging.items() if given)} tells of networks against their base or over "
+            "their budget; add --against BASE, or `budgets: {latency_ms: 30}` to the spec"
+        )
 
 
 @archbench.command()
@@ -145,7 +167,13 @@ def _limits(against: str | None, fail_on: str | None, *, junit: str | None, gith
 @click.option("--where", metavar="EXPR", help="Only variants for which this holds: 'gmacs < 60 and params < 40e6'.")
 @click.option("--by", metavar="EXPR", help="Show those with the least of this: macs, or -macs for the most.")
 @click.option("--top", type=click.IntRange(1, 10_000), metavar="N", help="Show so many: by --by, else of the front.")
-@click.option("--parquet", "-o", metavar="FILE", help="Write every variant to this Parquet file, whatever is shown.")
+@click.option(
+    "--parquet",
+    "-o",
+    metavar="FILE",
+    callback=_not_empty,
+    help="Write every variant to this Parquet file, whatever is shown.",
+)
 @format_option
 @quiet_option
 @json_option
@@ -271,6 +299,7 @@ def compare(
     Without --fail-on no count may rise and latency may by 3 %. Exits 3 where one is worse, 4 where one cannot be told,
     has vanished, or nothing is in both; 2 where times of different environments would be compared.
     """
+    from archbench.reporting.cases import of_judgement
     from archbench.reporting.compare import compare as compare_runs
     from archbench.reporting.gate import parse_limits
     from archbench.reporting.printing import show_comparison, tell_ci
@@ -278,8 +307,8 @@ def compare(
     form = _printed(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
     found = compare_runs(base, new, results=results, limits=limits, across=across)
-    tell_ci(found.judgement, junit=junit, on_github=github, aside=form == "json")
-    show_comparison(found, form)
+    tell_ci([of_judgement(found.judgement)], junit=junit, on_github=github, aside=form == "json")
+    show_comparison(found, form, whole=github)
     return exits.code(found.word)
 
 
@@ -308,13 +337,16 @@ def list_(what: str, results: str, as_json: bool) -> None:
 @archbench.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @results_option
-@click.option("--figures", metavar="DIR", help="Draw the charts into DIR too, each as SVG and PNG.")
+@click.option(
+    "--figures", metavar="DIR", callback=_not_empty, help="Draw the charts into DIR too, each as SVG and PNG."
+)
 @click.option("--format", "form", type=click.Choice(REPORT_FORMATS), default="terminal", help="How to print it.")
 @json_option
 def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, as_json: bool) -> int:
     """The table of a stored RUN again (a folder, SPEC/@latest, or an id); its files are rebuilt.
 
-    Several RUNs are one table, with a column for each device. --format parquet and html write a file to stdout.
+    Several RUNs are one table, with a column for each device. --format parquet and html write a file to stdout; csv is
+    the table alone, verdicts and budgets are in markdown and JSON.
     """
     from archbench.reporting.outcome import worst
     from archbench.reporting.printing import review_of, show_runs, table_of

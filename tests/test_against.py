@@ -19,6 +19,7 @@ from archbench.errors import ResultsError, SpecError
 from archbench.measure.interruption import Interrupted, Stop
 from archbench.measure.plan import plan_all
 from archbench.pricing.constraints import keep, price_all
+from archbench.reporting.cases import of_judgement
 from archbench.reporting.comparison import Judgement
 from archbench.reporting.gate import LATENCY, Finding, Judged, parse_limits
 from archbench.reporting.outcome import outcome
@@ -98,10 +99,10 @@ def test_specs_without_a_name_in_common_are_refused(tmp_path):
         plan_all(kept(one), 1, kept(other))
 
 
-def compared(tmp_path, ratio, *, generations=3, new=None, base=None, **given):
+def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new", **given):
     """A stored comparison in which the new variant takes `ratio` times its base's time, give or take a thousandth.
 
-    `new` and `base` are what their records say beside, `given` what run.json does.
+    `new` and `base` are what their records say beside, `given` what run.json does; a third, C, has no partner.
     """
     header = {
         "against": {"name": "base"},
@@ -114,7 +115,7 @@ def compared(tmp_path, ratio, *, generations=3, new=None, base=None, **given):
     sides = [
         record("N", side="new", pair="x", reference=True, **(new or {})),
         record("B", side="base", pair="x", **(base or {})),
-        record("C", side="base"),
+        record("C", side=alone),
     ]
     planned = [{**each.__dict__, "status": "not reached"} for each in sides]
     folder = RunFolder.create(tmp_path, "new against base", header | {"planned": planned} | given)
@@ -166,7 +167,7 @@ def test_limits_judge_counts_to_the_digit_and_times_pair_by_pair(tmp_path, fail_
 
 def test_a_latency_that_no_limit_names_is_told_and_decides_nothing(tmp_path):
     run = compared(tmp_path, 1.1, fail_on="params > 0")
-    (row,) = run.verdict_view.rows
+    row = run.verdict_view.rows[0]
     assert (row["verdict"], row["ratio"], row["paired"]) == ("equivalent", pytest.approx(1.1, rel=0.001), True)
     assert exits.code(outcome(run)) == 0
 
@@ -185,12 +186,27 @@ def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, caps
     run = compared(tmp_path, 1.1)
     assert guarded(["report", str(run.folder.path), "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
-    assert [(row["name"], row["verdict"], row["paired"]) for row in told["verdicts"]] == [("x", "regressed", True)]
+    assert [(row["name"], row["verdict"], row["paired"]) for row in told["verdicts"]] == [
+        ("x", "regressed", True),
+        ("C", "added", False),
+    ]
     assert told["verdicts"][0]["ratio"] == pytest.approx(1.1, rel=0.001)
     assert [row["name"] for row in told["variants"]] == ["N", "B", "C"]
     report = (run.folder.path / "report.md").read_text()
     assert "1 regressed" in report
-    assert "only in the base: C" in report
+    assert "only in the new spec: C" in report
+
+
+def test_a_network_that_only_the_base_has_cannot_be_told_and_a_new_one_has_nothing_to_be_held_against(tmp_path, capsys):
+    """Who drops the variant that got slower does not get past the gate: as in `compare`, that is 4."""
+    assert exits.code(outcome(compared(tmp_path, 1.0, alone="new"))) == 0
+    run = compared(tmp_path, 1.0, alone="base")
+    assert exits.code(outcome(run)) == 4
+    assert exits.code(outcome(compared(tmp_path, 1.1, alone="base"))) == 3
+    assert [(row["name"], row["verdict"]) for row in run.verdict_view.rows] == [("C", "removed"), ("x", "equivalent")]
+    assert "only in the base, so it cannot be told: C" in run.verdict_view.caption
+    cases = [(case.name, case.word, case.said) for case in of_judgement(run.judgement).cases]
+    assert cases[0] == ("C", "removed", ("only in the base, so it cannot be told",))
 
 
 def test_a_run_of_one_spec_has_no_verdicts(tmp_path):
@@ -209,13 +225,13 @@ def test_the_verdicts_caption_counts_them_and_names_the_limits():
     judged = tuple(
         Judged(name, name, (Finding(LATENCY, told.word, 1.0, 1.0, told),)) for name, told in judge(contrasts).items()
     )
-    caption = Judgement("sweep", (LATENCY,), judged, paired=True, alone=("only in the base: d",)).view.caption
+    caption = Judgement("sweep", (LATENCY,), judged, (record("d"),), paired=True).view.caption
     assert caption[:2] == (
-        "new against base: 1 regressed, 2 equivalent",
+        "new against base: 1 regressed, 2 equivalent, 1 added",
         "limits: latency_ms > 3%; equivalent is within them either way",
     )
     assert caption[2].startswith("paired: both took turns in one experiment")
-    assert caption[-1] == "only in the base: d"
+    assert caption[-1] == "only in the new spec: d"
 
 
 @pytest.mark.slow
@@ -312,11 +328,28 @@ def test_the_verdicts_of_a_run_are_told_to_junit_and_to_github_with_the_worse_ne
     assert priced("--fail-on", "params > 0", "--github", "--junit", "j.xml", code=3)["verdicts"]
 
 
+def test_a_format_for_programs_is_one_document_with_all_that_it_can_hold(tmp_path, capsys):
+    """Markdown is the very report.md, its tables apart; csv is the very table.csv, and what it lacks is told beside it."""
+    run = compared(tmp_path, 1.1, spec={"budgets": {"macs": 50}})
+    for form, name in (("markdown", "report.md"), ("csv", "table.csv")):
+        assert guarded(["report", str(run.folder.path), "--format", form]) == 3
+        printed = capsys.readouterr()
+        assert printed.out == (run.folder.path / name).read_text()
+    assert printed.err.splitlines() == [
+        "new against base: 1 regressed, 1 added; csv has one table, --format json all",
+        "budgets (MACs G 0.000): all are within; csv has one table, --format json all",
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         (["--fail-on", "params > 0"], "archbench: --fail-on tells of networks against their base; add --against BASE"),
-        (["--junit", "j.xml"], "archbench: --junit tells of"),
+        (
+            ["--junit", "j.xml"],
+            "archbench: --junit tells of networks against their base or over their budget; add --against",
+        ),
+        (["--against", "base.yaml", "--junit", ""], "'--junit': is empty"),
         (["--github"], "archbench: --github tells of"),
         (["--against", "base.yaml", "--fail-on", "latency > 3%"], "--fail-on:1: latency: is no metric"),
         (["--against", "base.yaml", "--github", "--format", "csv"], "--github prints markdown or JSON, not csv"),

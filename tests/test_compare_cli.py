@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from stored_runs import STEADY, slower, stored
 import archbench
 from archbench.cli import guarded
 from archbench.reporting import github
+from archbench.reporting.cases import of_judgement
 from archbench.reporting.compare import compare
 
 WILD = "x\n::error::y\r\n##[error]z<&>\"'|`\x1b[31m\u202e%0A\ud800"
@@ -64,6 +66,7 @@ def test_what_cannot_be_told_is_exit_4_an_error_in_junit_and_a_warning(folder, c
     base, new = stored(folder, {"A": STEADY, "B": STEADY}), stored(folder, {"A": [9.0], "C": STEADY})
     printed = said(capsys, *paths(base, new), "--github", "--junit", "j.xml", code=4)
     warnings = [line for line in printed.out.splitlines() if line.startswith("::warning")]
+    assert len(warnings) == 2
     assert warnings[0].startswith("::warning title=inconclusive::A: ")
     assert warnings[1] == "::warning title=removed::B: only in the base, so it cannot be told"
     assert "no summary is written" in printed.err
@@ -94,7 +97,7 @@ def test_added_and_removed_networks_are_named_and_one_under_another_name_is_poin
         for sides in ((("A", "kept"), ("B", "gone"), ("C", "same")), (("A", "kept"), ("D", "fresh"), ("E", "same")))
     )
     out = said(capsys, *paths(base, new), code=4).out
-    assert "new against base: 1 equivalent, 2 added, 2 removed" in out
+    assert "new against base: 2 removed, 1 equivalent, 2 added" in out
     assert "only in the base, so it cannot be told: gone, same" in out
     assert "only in the new run: fresh, same" in out
     assert "another network now, under the same name: same\n" in out
@@ -104,7 +107,7 @@ def test_added_and_removed_networks_are_named_and_one_under_another_name_is_poin
 def test_nothing_in_common_is_exit_4_everywhere(folder, capsys):
     runs = paths(stored(folder, {"A": STEADY}), stored(folder, {"B": STEADY}))
     out = said(capsys, *runs, "--github", "--junit", "j.xml", code=4).out
-    assert "::warning title=inconclusive::no network is in both runs" in out
+    assert "::warning title=inconclusive::the comparison: no network is in both" in out
     assert {case.get("name"): case[0].tag for case in ET.parse("j.xml").iter("testcase")} == {
         "A": "error",
         "B": "skipped",
@@ -168,13 +171,68 @@ def test_no_line_for_github_begins_with_a_name_and_none_can_steer_it(folder, cap
     assert "##[" not in (folder / "summary.md").read_text()
 
 
+def rising(folder, count, worse, *, name="v{}"):
+    """Two priced runs of so many networks, the last so many of which have more parameters in the second."""
+    names = [name.format(number) for number in range(count)]
+    counts = [COUNTS | {"params": 10**9} if number >= count - worse else COUNTS for number in range(count)]
+    return [
+        stored(
+            folder,
+            {},
+            records=[record(each, status="priced", exact=own) for each, own in zip(names, side, strict=True)],
+            environment={"device": "none"},
+        )
+        for side in ([COUNTS] * count, counts)
+    ]
+
+
 def test_annotations_are_as_many_as_github_shows(folder):
-    records = [record(f"v{number}", status="priced") for number in range(30)]
-    worse = [record(each.id, status="priced", exact=COUNTS | {"params": 10**9}) for each in records]
-    base, new = (stored(folder, {}, records=each, environment={"device": "none"}) for each in (records, worse))
-    errors = [line for line in github.commands(compare(base, new).judgement) if line.startswith("::error")]
+    suite = of_judgement(compare(*rising(folder, 30, 30)).judgement)
+    errors = [line for line in github.commands([suite]) if line.startswith("::error")]
     assert len(errors) == 10
-    assert errors[-1].endswith("and 21 more; the summary has all")
+    assert errors[-1].endswith("and 21 more; the output names each")
+    exactly = of_judgement(compare(*rising(folder, 10, 10)).judgement)
+    assert [line.split("::")[2][:2] for line in github.commands([exactly])[:10]] == [f"v{n}" for n in range(0, 10)]
+
+
+@pytest.mark.parametrize(
+    ("form", "count", "worse"), [("terminal", 900, 100), ("terminal", 700, 600), ("csv", 900, 100)]
+)
+def test_of_very_many_each_that_regressed_is_named_on_stdout_and_before_all_others(folder, capsys, form, count, worse):
+    out = said(capsys, *paths(*rising(folder, count, worse)), "--format", form, code=3).out
+    named = set(re.findall(r"\bv\d+\b", out))
+    assert {f"v{number}" for number in range(count - worse, count)} <= named
+    if form == "csv":
+        words = [line.split(",")[1] for line in out.splitlines()[1:]]
+        assert words == ["regressed"] * worse + ["equivalent"] * (count - worse)
+
+
+def test_what_the_annotation_leaves_out_the_log_and_the_summary_name_though_a_comment_would_not_take_it(
+    folder, capsys, monkeypatch
+):
+    """Names of 200 characters: 900 rows are 200 kB, three comments."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    runs = paths(*rising(folder, 900, 100, name="v{:03} " + "w" * 200))
+    out = said(capsys, *runs, "--github", code=3).out
+    assert "and 91 more; the output names each" in out
+    for text in (out, Path("summary.md").read_text()):
+        rows = [line for line in text.splitlines() if line.startswith("| v")]
+        assert [row[2:6] for row in rows[:100]] == [f"v{number}" for number in range(800, 900)]
+        assert len(rows) == 900
+    short = said(capsys, *runs, "--format", "markdown", code=3).out
+    assert len(short) <= 65_536
+    assert [line[2:6] for line in short.splitlines() if line.startswith("| v")][:100] == [
+        f"v{n}" for n in range(800, 900)
+    ]
+
+
+def test_a_summary_is_never_more_bytes_than_github_takes(folder, monkeypatch):
+    """A name of 300 characters of three bytes each, two thousand times: 1.8 MB."""
+    suite = of_judgement(compare(*rising(folder, 2000, 5, name="v{:04} " + "網" * 300)).judgement)
+    assert github.summarise([suite], {"GITHUB_STEP_SUMMARY": "summary.md"})
+    text = Path("summary.md").read_bytes()
+    assert 500_000 < len(text) < 1 << 20
+    assert all(f"| v{number} " in text.decode() for number in range(1995, 2000))
 
 
 def test_a_summary_or_junit_file_that_cannot_be_written_is_exit_4(folder, capsys, monkeypatch):

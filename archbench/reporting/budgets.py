@@ -47,6 +47,16 @@ class Excess:
     word: Word
     why: str
 
+    def said(self) -> str:
+        """`latency ms 10.50 (10.40 to 10.60), budget 10.00`, for a line about what is wrong."""
+        metric = METRICS[self.metric]
+        value = units.MISSING if self.value is None else metric.write(self.value)
+        ends = [] if None in (self.low, self.high) or self.low == self.high else [self.low or 0.0, self.high or 0.0]
+        span = f" ({' to '.join(map(metric.write, ends))})" if ends else ""
+        return f"{metric.label} {value}{span}, budget {metric.write(self.budget)}" + (
+            f": {self.why}" if self.why else ""
+        )
+
 
 def excesses(
     records: Sequence[Record], rows: Sequence[Row], budgets: Mapping[str, float]

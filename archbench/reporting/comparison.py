@@ -16,6 +16,7 @@ from archbench.reporting.verdicts import Verdict, Word
 
 MOST_REASONS = 40  # lines under a table; the rows have them all
 MOST_NAMES = 12
+ONLY_BASE = "only in the base, so it cannot be told"
 NOTHING_IN_BOTH = "no network is in both"
 PAIRED = "paired: both took turns in one experiment; t over its generations, each test at 1 % over all together"
 UNPAIRED = (
@@ -26,7 +27,14 @@ COULD_SEE = (
     "needed: generations to find one as large as the limit"
 )
 
-ORDER = ("regressed", "improved", "inconclusive", "equivalent")
+ORDER = (
+    "regressed",
+    "inconclusive",
+    "removed",
+    "improved",
+    "equivalent",
+    "added",
+)  # of the rows: what is cut comes last
 
 COLUMNS = (
     Column("name", "name", "text", 0),
@@ -48,8 +56,7 @@ STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), *COLUMNS[2:])
 class Judgement:
     """Each network that has a base, under each limit. `paired`: both took turns in one experiment.
 
-    Of two stored runs `added` and `removed` are in one only, and `across` is what differs around them; `alone` are lines on
-    what had no partner in one experiment, where two specs may differ.
+    `added` and `removed` are on one side only; `across` is what differs around two stored runs.
     """
 
     name: str  # of the new spec
@@ -59,12 +66,16 @@ class Judgement:
     removed: tuple[Record, ...] = ()
     across: tuple[str, ...] = ()
     paired: bool = False
-    alone: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
         """What it is called where another program shows it."""
         return "archbench run --against" if self.paired else "archbench compare"
+
+    @property
+    def only_new(self) -> str:
+        """What is said of what has no base."""
+        return f"only in the new {'spec' if self.paired else 'run'}"
 
     @property
     def verdicts(self) -> dict[str, Judged]:
@@ -84,21 +95,21 @@ class Judgement:
 
 
 def verdict_table(found: Judgement) -> Table:
-    """One row a network of either side; the caption says what each limit has against whom."""
+    """One row a network of either side, the worst first; the caption says what each limit has against whom."""
     rows = [*map(_judged_row, found.judged), *(_lone_row(each, "added") for each in found.added)]
     rows += [_lone_row(each, "removed") for each in found.removed]
+    rows.sort(key=lambda row: ORDER.index(row["verdict"]))
     counts = Counter(row["verdict"] for row in rows)
-    said = ", ".join(f"{counts[word]} {word}" for word in (*ORDER, "added", "removed") if counts[word])
+    said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
     caption = [
         f"new against base: {said or 'nothing to compare'}" + ("" if found.judged else f"; {NOTHING_IN_BOTH}"),
         f"limits: {', '.join(asked(found.limits))}; equivalent is within them either way",
         *([f"{PAIRED if found.paired else UNPAIRED}; {COULD_SEE}"] if any(each.timed for each in found.judged) else []),
         *([f"across environments: {'; '.join(found.across)}"] if found.across else []),
         *reasons(found.judged),
-        *([f"only in the base, so it cannot be told: {names(found.removed)}"] if found.removed else []),
-        *([f"only in the new run: {names(found.added)}"] if found.added else []),
+        *([f"{ONLY_BASE}: {names(found.removed)}"] if found.removed else []),
+        *([f"{found.only_new}: {names(found.added)}"] if found.added else []),
         *renamed(found.added, found.removed),
-        *found.alone,
     ]
     return Table("", COLUMNS if found.paired else STORED, tuple(rows), tuple(caption))
 

@@ -1,78 +1,60 @@
-"""A comparison as JUnit XML: one test case a network; a regression is a failure, what cannot be told an error."""
+"""Cases as JUnit XML: one test case a network; what fails is a failure, what cannot be told an error."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from archbench.design.document import visible
 from archbench.errors import CannotMeasure
-from archbench.reporting.comparison import Judgement
-from archbench.reporting.gate import Judged
+from archbench.reporting.cases import Case, Ends, Suite
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-ALL = "the comparison"  # what stands for it where no network is in both
+TAGS: dict[Ends, str] = {"fails": "failure", "untold": "error", "skipped": "skipped"}
+COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def write(judgement: Judgement, path: Path) -> None:
+def write(suites: Sequence[Suite], path: Path) -> None:
     """The XML into a file. Raises CannotMeasure where it cannot be written."""
     try:
-        path.write_text(render(judgement), encoding="utf-8")
+        path.write_text(render(suites), encoding="utf-8")
     except OSError as error:
         raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
 
 
-def render(judgement: Judgement) -> str:
-    """The XML, indented. A network only in the new run is skipped: there is nothing to hold it against."""
-    name = _clean(judgement.name)
-    cases = list(_cases(judgement, name))
-    counts = {kind: str(sum(case.find(tag) is not None for case in cases)) for kind, tag in KINDS.items()}
-    suite = ET.Element("testsuite", {"name": name, "tests": str(len(cases)), **counts})
-    suite.extend(cases)
-    root = ET.Element("testsuites", {"name": judgement.command, "tests": str(len(cases)), **counts})
-    root.append(suite)
+def render(suites: Sequence[Suite]) -> str:
+    """The XML, indented. A network only on the new side is skipped: there is nothing to hold it against."""
+    children = [_suite(each) for each in suites]
+    root = ET.Element("testsuites", {"name": suites[0].command, **_counts(children)})
+    root.extend(children)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-KINDS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+def _suite(suite: Suite) -> ET.Element:
+    name = _clean(suite.name)
+    cases = [_case(name, case) for case in suite.cases]
+    element = ET.Element("testsuite", {"name": name, **_counts(cases)})
+    element.extend(cases)
+    return element
 
 
-def _cases(judgement: Judgement, suite: str) -> Iterator[ET.Element]:
-    for judged in judgement.judged:
-        case = _case(suite, judged.name)
-        _add_findings(case, judged)
-        yield case
-    for record in judgement.removed:
-        case = _case(suite, record.name)
-        _add(case, "error", "only in the base: it cannot be told")
-        yield case
-    for record in judgement.added:
-        case = _case(suite, record.name)
-        _add(case, "skipped", "only in the new run")
-        yield case
-    if not judgement.judged:
-        case = _case(suite, ALL)
-        _add(case, "error", "no network is in both runs")
-        yield case
+def _counts(elements: Sequence[ET.Element]) -> dict[str, str]:
+    """How many cases there are in all of them, and of each kind."""
+    every = [case for element in elements for case in element.iter("testcase")]
+    return {"tests": str(len(every))} | {
+        kind: str(sum(case.find(tag) is not None for case in every)) for kind, tag in COUNTED.items()
+    }
 
 
-def _case(suite: str, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": suite, "name": _clean(name), "time": "0"})
-
-
-def _add_findings(case: ET.Element, judged: Judged) -> None:
-    if judged.word == "regressed":
-        _add(case, "failure", *(finding.said() for finding in judged.of("regressed")))
-    elif judged.word == "inconclusive":
-        _add(case, "error", *([finding.said() for finding in judged.of("inconclusive")] or ["nothing to judge it by"]))
-
-
-def _add(case: ET.Element, tag: str, *said: str) -> None:
-    child = ET.SubElement(case, tag, {"message": _clean(said[0])})
-    child.text = _clean("\n".join(said))
+def _case(suite: str, case: Case) -> ET.Element:
+    element = ET.Element("testcase", {"classname": suite, "name": _clean(case.name), "time": "0"})
+    if tag := TAGS.get(case.ends):
+        child = ET.SubElement(element, tag, {"message": _clean(case.said[0])})
+        child.text = _clean("\n".join(case.said))
+    return element
 
 
 def _clean(text: str) -> str:

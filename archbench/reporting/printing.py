@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from archbench.reporting import formats, github, page
+from archbench.design.document import visible
+from archbench.reporting import formats, github, markdown, page, terminal
+from archbench.reporting.cases import ENDS, Suite, suites_of
 from archbench.reporting.compare import Comparison
-from archbench.reporting.comparison import Judgement
 from archbench.reporting.junit import write as write_junit
 from archbench.reporting.review import Review
 from archbench.reporting.runs import Run
 from archbench.reporting.tables import Table
 from archbench.reporting.together import review_together, together
+
+EVERYTHING = sys.maxsize  # of a log nothing need be left out
 
 
 def show_runs(runs: Sequence[Run], form: str) -> None:
@@ -39,56 +43,70 @@ def review_of(runs: Sequence[Run]) -> Review:
 
 
 def tell_run(run: Run, form: str, *, junit: str | None, on_github: bool) -> None:
-    """Say what a run that ended came to: to CI, where it is a comparison, on stdout, and where it is kept."""
-    if run.judgement:
-        tell_ci(run.judgement, junit=junit, on_github=on_github, aside=form == "json")
-    show_run(run, form)
+    """Say what a run that ended came to: to CI what it is held to, on stdout all of it, and where it is kept."""
+    tell_ci(suites_of(run), junit=junit, on_github=on_github, aside=form == "json")
+    show_run(run, form, whole=on_github)
     click.echo(f"kept in {run.folder.path}", err=True)
 
 
-def show_run(run: Run, form: str, **extra: Any) -> None:
-    """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object."""
-    verdicts, budgets = run.verdict_view, run.budget_view
+def show_run(run: Run, form: str, *, whole: bool = False, **extra: Any) -> None:
+    """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object.
+
+    Markdown is one document, short enough for a comment if it is not to be `whole`; CSV is the run's table alone.
+    """
+    beside = {name: table for name, table in (("verdicts", run.verdict_view), ("budgets", run.budget_view)) if table}
     if form == "json":
-        beside = {"verdicts": verdicts, "budgets": budgets}
-        extra |= {name: list(table.rows) for name, table in beside.items() if table}
+        extra |= {name: list(table.rows) for name, table in beside.items()}
         formats.show(run.view, form, run=str(run.folder.path), **extra)
-        return
-    formats.show(run.view, form)
-    if verdicts:
-        formats.show(verdicts, form)
-    if budgets:
-        _show_budgets(budgets, form)
+    elif form == "markdown":
+        limit = EVERYTHING if whole else markdown.COMMENT
+        click.echo(markdown.render_all(run.view, list(beside.values()), limit=limit), nl=False)
+    else:
+        formats.show(run.view, form)
+        for table in beside.values():
+            _show_beside(table, form)
 
 
-def tell_ci(judgement: Judgement, *, junit: str | None, on_github: bool, aside: bool) -> None:
+def tell_ci(suites: Sequence[Suite], *, junit: str | None, on_github: bool, aside: bool) -> None:
     """A file of JUnit XML where one is asked for; GitHub's annotations and its summary, `aside` on stderr."""
     if junit:
-        write_junit(judgement, Path(junit))
+        write_junit(suites, Path(junit))
     if not on_github:
         return
-    for line in github.commands(judgement):
+    for line in github.commands(suites):
         click.echo(line, err=aside)
-    if not github.summarise(judgement):
+    if not github.summarise(suites):
         click.echo("GITHUB_STEP_SUMMARY is not set: no summary is written", err=True)
 
 
-def _show_budgets(table: Table, form: str) -> None:
-    """Print what is over budget, or that nothing is; beside a table for programs only that, on stderr."""
-    for_people = form in ("terminal", "markdown")
-    if table.rows and for_people:
+def _show_beside(table: Table, form: str) -> None:
+    """Print a smaller table after the run's. No program reads two CSVs in one: of that there is a line on stderr."""
+    if form == "csv":
+        click.echo(f"{table.caption[0]}; csv has one table, --format json all", err=True)
+    elif table.rows:
         formats.show(table, form)
+        _name_the_rest(table, form)
     else:
-        click.echo(table.caption[0], err=not for_people)
+        click.echo(table.caption[0], err=form != "terminal")
 
 
-def show_comparison(found: Comparison, form: str) -> None:
+def _name_the_rest(table: Table, form: str) -> None:
+    """On a terminal that cuts a long table, a line for what fails all the same."""
+    for row in table.rows[terminal.MOST_ROWS :] if form == "terminal" else ():
+        word = row.get("verdict") or row.get("word")
+        if ENDS[str(word)] == "fails":
+            click.echo(f"{word}: {visible(row['name'])}")
+
+
+def show_comparison(found: Comparison, form: str, *, whole: bool) -> None:
     """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
     verdicts = found.judgement.view
-    if form != "json":
+    if form == "json":
+        sides = {"base": str(found.base.folder.path), "new": str(found.new.folder.path)}
+        beside = {"verdict": found.word, "verdicts": list(verdicts.rows), "said": list(verdicts.caption)}
+        formats.show(found.new.view, form, **sides, **beside)
+    elif form == "markdown" and whole:
+        click.echo(markdown.render(verdicts, limit=EVERYTHING), nl=False)
+    else:
         formats.show(verdicts, form)
-        return
-    sides = {"base": str(found.base.folder.path), "new": str(found.new.folder.path)}
-    formats.show(
-        found.new.view, form, **sides, verdict=found.word, verdicts=list(verdicts.rows), said=list(verdicts.caption)
-    )
+        _name_the_rest(verdicts, form)

@@ -23,7 +23,7 @@ from archbench.reporting.review import Review, review
 from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
 from archbench.reporting.store import RunFolder, find
-from archbench.reporting.tables import Table, build
+from archbench.reporting.tables import Row, Table, build
 from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times
 
@@ -70,6 +70,13 @@ class Run:
     def excesses(self) -> tuple[Excess, ...]:
         """What the run has against its budgets."""
         return tuple(excess for each in self._excesses for excess in each or ())
+
+    @property
+    def held(self) -> tuple[tuple[Row, tuple[Excess, ...]], ...]:
+        """Each row that is held to the budgets, with what it has against them."""
+        return tuple(
+            (row, own) for row, own in zip(self._unmarked.rows, self._excesses, strict=True) if own is not None
+        )
 
     @property
     def budget_view(self) -> Table | None:

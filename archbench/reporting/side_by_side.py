@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,8 +51,8 @@ def limits_text(limits: Iterable[Limit]) -> str | None:
 def judge_pairs(taken: Taken, limits: Sequence[Limit] = ()) -> Judgement:
     """Each pair under each limit; without any, latency may rise by the margin of `verdicts.py` and counts are no matter.
 
-    What has no partner is measured alone, and named: two specs may differ. The latency of a pair is told where no limit
-    names it too.
+    What has no partner was measured alone: new ones are named, and what only the base has cannot be told, as in two stored
+    runs. The latency of a pair is told where no limit names it too.
     """
     asked = tuple(limits) or (LATENCY,)
     pairs = pairs_of(taken.records)
@@ -64,7 +64,8 @@ def judge_pairs(taken: Taken, limits: Sequence[Limit] = ()) -> Judgement:
     if taken.measured and all(limit.metric != "latency_ms" for limit in asked):
         told = judge_timed(LATENCY, pairs, timings("latency_ms", pairs))
         judged = tuple(replace(each, beside=own.verdict) for each, own in zip(judged, told, strict=True))
-    return Judgement(taken.name, asked, judged, paired=True, alone=tuple(_alone(taken.records)))
+    added, removed = (_alone(taken.records, side) for side in ("new", "base"))
+    return Judgement(taken.name, asked, judged, added, removed, paired=True)
 
 
 def pairs_of(records: Iterable[Record]) -> tuple[Pair, ...]:
@@ -85,8 +86,7 @@ def _timings(taken: Taken, metric: str, pairs: Sequence[Pair]) -> list[Timing]:
     return [Timing(contrast(blocks, base, new), times.get(base), times.get(new)) for base, new in keys]
 
 
-def _alone(records: Sequence[Record]) -> Iterator[str]:
-    for side, words in (("new", "only in the new spec"), ("base", "only in the base")):
-        names = [record.name for record in records if record.side == side and not record.pair]
-        if names:
-            yield f"{words}: {', '.join(names)}"
+def _alone(records: Iterable[Record], side: str) -> tuple[Record, ...]:
+    """What has no partner, one of its replicas."""
+    found = {record.id: record for record in records if record.side == side and not record.pair}
+    return tuple(found.values())

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from pages import Page
@@ -20,6 +21,7 @@ from archbench.design.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting import markdown
 from archbench.reporting.budgets import budget_table, excesses_of
+from archbench.reporting.cases import suites_of
 from archbench.reporting.outcome import outcome
 from archbench.reporting.runs import Run
 from archbench.units import size
@@ -187,6 +189,47 @@ def test_where_all_are_within_a_line_says_so_and_a_table_for_programs_stays_one(
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3
     assert "1 over" in printed.err
+
+
+def test_budgets_reach_ci_what_is_over_fails_and_what_cannot_be_told_does_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 13.77 M and 11.6 M parameters only the first is over 13 M; nobody measured a latency."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    command = ["run", "spec.yaml", "--device", "none", "--quiet", "--github", "--junit", "j.xml"]
+    for budgets, code, kinds, notes in (
+        (
+            "{mparams: 13}",
+            3,
+            {"channels=64": [], "channels=256": ["failure"]},
+            ["error title=over::channels=256: params"],
+        ),
+        ("{latency_ms: 30}", 4, {key: ["error"] for key in BOTH[4]}, ["warning title=cannot be told::channels="] * 2),
+        ("{mparams: 14}", 0, {key: [] for key in BOTH[4]}, []),
+    ):
+        Path("spec.yaml").write_text(SPEC.replace("BUDGETS", budgets))
+        assert guarded(command) == code
+        out = capsys.readouterr().out
+        found = [line for line in out.splitlines() if line.startswith("::")]
+        assert len(found) == len(notes) + 1
+        assert all(line.startswith(f"::{note}") for line, note in zip(found, notes, strict=False))
+        assert found[-1].startswith("::notice title=archbench run::budgets (")
+        cases = {case.get("name"): [child.tag for child in case] for case in ET.parse("j.xml").iter("testcase")}
+        assert cases == kinds
+        suites = ET.parse("j.xml").getroot()
+        assert [suites.get(name) for name in ("tests", "failures")] == ["2", str(int(code == 3))]
+    assert "## archbench run\n\n| name | metric | budget | verdict |" in Path("summary.md").read_text()
+
+
+def test_a_variant_that_failed_is_no_passed_case_though_its_counts_are_within(tmp_path: Path) -> None:
+    records = [record("A"), record("B", status="failed", reason="killed")]
+    run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"macs": 50}})
+    (suite,) = suites_of(run)
+    assert [(case.name, case.ends, case.said) for case in suite.cases] == [
+        ("B", "untold", ("killed",)),
+        ("A", "passes", ()),
+    ]
 
 
 BOTH = {3: ["channels=256"], 4: ["channels=64", "channels=256"]}
