@@ -22,7 +22,7 @@ from typing import Any
 from archbench.design.named import GATE_GENERATIONS
 from archbench.design.schema import MeasurePlan
 from archbench.reporting.stats import summarise
-from archbench.reporting.verdicts import judge, paired
+from archbench.reporting.verdicts import behind, contrast, judge
 from benches import peers
 from benches.noise import NOISES
 from benches.peers import CALL_S, PEERS, kendall
@@ -77,7 +77,8 @@ def gate(change: float, noise: str, seed: int) -> tuple[str, float]:
         measuring_s=GATE_S,
         pairs={0: "same", 1: "same"},
     )
-    verdict = judge(paired(laboratory.blocks, {"same": (base.key, new.key)}))["same"]
+    blocks = behind("latency_ms", laboratory.blocks, failed=frozenset(), latency="request", synchronous=False)
+    verdict = judge({"same": contrast(blocks, base.key, new.key)})["same"]
     return verdict.word, laboratory.kept_s
 
 

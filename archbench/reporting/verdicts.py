@@ -4,7 +4,7 @@
             ratios of their cells are the sample; t with generations - 1
   unpaired  stored runs never share a round: Welch's t on the log cells of either; its degrees of freedom rounded down
 Verdicts
-  equivalent    both one-sided tests put the ratio inside the margin
+  equivalent    both one-sided tests put the ratio inside the margin; or both sides are the very same blocks
   regressed     slower, and not shown to be within the margin
   improved      faster, and not shown to be within the margin
   inconclusive  none of these; or too little to tell: under two generations a side, or three tenths of the blocks disturbed
@@ -30,6 +30,7 @@ LEVEL = 0.01
 POWER = 0.90  # with which a difference is found that is called the smallest to be seen
 DISTURBED = 0.3
 LEAST_GENERATIONS = 2
+SAME = "the same blocks"
 MOST_GENERATIONS = 1000  # a plan asks for no more
 
 # of a metric other than `latency_ms`, whose quantity the plan chose
@@ -48,6 +49,7 @@ class Contrast:
     generations: int  # of the side that has fewer
     disturbed: float  # share of the counted blocks
     paired: bool
+    same: bool = False  # the very same blocks on both sides, which are no sample of a difference: there is none
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,8 @@ class Verdict:
     why: str
 
 
-def paired(
-    blocks: Iterable[Block],
-    pairs: Mapping[str, tuple[Key, Key]],
-    *,
-    quantity: Quantity = "request",
-    failed: frozenset[Key] = frozenset(),
-) -> dict[str, Contrast]:
-    """The contrast of each (base, new) pair of one experiment, over the sessions both were in.
-
-    `failed` variants spoil no round for the others.
-    """
-    counted = [block for block in whole_rounds(blocks, failed) if block.quantity == quantity]
-    return {name: contrast(counted, base, new) for name, (base, new) in pairs.items()}
-
-
 def contrast(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
-    """The contrast of two that took turns in one experiment, from its counted blocks."""
+    """The contrast of two that took turns in one experiment, from its counted blocks, over the sessions both were in."""
     own = [block for block in counted if block.key in (base, new)]
     found = _cells(own)
     both = [session for key, session in found if key == base and (new, session) in found]
@@ -109,23 +96,16 @@ def behind(
     return [block for block in own if min(block.counted_ns, default=0) > 0]
 
 
-def unpaired(base: Iterable[Block], new: Iterable[Block], key: Key, *, quantity: Quantity = "request") -> Contrast:
-    """The contrast of one variant between two stored runs, by Welch's t over their generations."""
-    sides = [[b for b in whole_rounds(blocks) if b.key == key and b.quantity == quantity] for blocks in (base, new)]
-    return welch(*sides)
-
-
 def welch(base: Sequence[Block], new: Sequence[Block]) -> Contrast:
     """The contrast of one network's counted blocks in two runs that shared no rounds.
 
-    Replicas of one session met the same machine, so their mean is one observation. The very same blocks on both sides
-    are no sample of a difference: there is none.
+    Replicas of one session met the same machine, so their mean is one observation.
     """
     before, after = _observations(base), _observations(new)
     fewer = min(len(before), len(after))
-    if fewer and list(base) == list(new):
-        return Contrast(0.0, 0.0, max(1, 2 * fewer - 2), fewer, 0.0, False)
     disturbed = max(_disturbed(base), _disturbed(new))
+    if fewer and list(base) == list(new):
+        return Contrast(0.0, None, 0, fewer, disturbed, False, same=True)
     ratio = fmean(after) - fmean(before) if fewer else None
     if fewer < LEAST_GENERATIONS:
         return Contrast(ratio, None, 0, fewer, disturbed, False)
@@ -191,6 +171,8 @@ def _verdict(contrast: Contrast, margin: float, *, different: bool) -> Verdict:
         disturbed=contrast.disturbed,
         paired=contrast.paired,
     )
+    if contrast.same:
+        return replace(blank, word="equivalent", why=SAME)
     if contrast.log_ratio is None or contrast.error is None:
         return replace(blank, why=f"measured in {contrast.generations} generations; an interval needs two a side")
     width = student_t(contrast.df) * contrast.error

@@ -237,12 +237,17 @@ def test_a_verdict_needs_generations_calm_blocks_and_more_than_chance(verdicts):
     ]
     assert word(0.025, 0.01) == "inconclusive"  # p is .04: chance, one time in twenty-five
     assert word(0.05, 0.01, disturbed=0.3) == "inconclusive"
-    assert verdicts.judge(verdicts.paired(three_generations()[:4], {"x": (A, B)}))["x"].word == "inconclusive"
+    assert verdicts.judge({"x": paired(verdicts, three_generations()[:4])})["x"].word == "inconclusive"
+
+
+def paired(verdicts, blocks):
+    counted = verdicts.behind("latency_ms", blocks, failed=frozenset(), latency="request", synchronous=False)
+    return verdicts.contrast(counted, A, B)
 
 
 def test_a_pair_is_compared_generation_by_generation(verdicts):
     """Both drift by a tenth and more between generations; their ratio does not."""
     drifting = [each for g in (1, 2, 3) for each in whole_round("ABBA", {"A": 10 * g, "B": 10.5 * g}, generation=g)]
-    found = verdicts.paired(drifting, {"x": (A, B)})["x"]
+    found = paired(verdicts, drifting)
     assert found.error == pytest.approx(0, abs=1e-9)
     assert found.log_ratio == pytest.approx(math.log(1.05), rel=1e-6)

@@ -40,6 +40,13 @@ def test_a_run_with_itself_is_equivalent_throughout_however_short_or_noisy(
     run = stored(tmp_path, {"A": ms, "B": ms})
     found = compare(run.folder.path, run.folder.path)
     assert (words(found), found.word) == ({"A": "equivalent", "B": "equivalent"}, "equivalent")
+    for row in found.judgement.view.rows:
+        assert (row["low"], row["smallest"], row["generations"], row["why"]) == (
+            None,
+            None,
+            generations,
+            "the same blocks",
+        )
 
 
 def test_a_network_that_is_slower_than_its_interval_allows_is_the_one_that_regressed(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 from runs_on_disk import block, warm_up, whole_round
 
+from archbench.reporting.records import Block, Key
 from archbench.reporting.student import student_t, tail
-from archbench.reporting.verdicts import Contrast, judge, paired, unpaired
+from archbench.reporting.verdicts import Contrast, behind, judge, welch
+from archbench.reporting.verdicts import contrast as contrast_of
 
 A, B = ("A", 0), ("B", 0)
 
@@ -29,11 +31,19 @@ def generations(ratios: list[float], *, base_ms: float = 10.0) -> list:
     ]
 
 
+def counted(blocks: list[Block], failed: frozenset[Key] = frozenset()) -> list[Block]:
+    return behind("latency_ms", blocks, failed=failed, latency="request", synchronous=False)
+
+
+def paired(blocks: list[Block], failed: frozenset[Key] = frozenset()) -> Contrast:
+    return contrast_of(counted(blocks, failed), A, B)
+
+
 def test_a_paired_contrast_is_the_mean_of_log_ratios_over_generations() -> None:
     """ln 1.02, ln 1.03, ln 1.07: their mean, and s / sqrt 3 with s^2 = sum (x - m)^2 / 2. What both share is gone."""
     logs = [math.log(1.02), math.log(1.03), math.log(1.07)]
     mean = sum(logs) / 3
-    found = paired(generations([1.02, 1.03, 1.07]), {"b": (A, B)})["b"]
+    found = paired(generations([1.02, 1.03, 1.07]))
     assert found.log_ratio == pytest.approx(mean, rel=1e-6)
     assert found.error == pytest.approx(math.sqrt(sum((x - mean) ** 2 for x in logs) / 2 / 3), rel=1e-5)
     assert (found.df, found.generations, found.paired, found.disturbed) == (2, 3, True, 0.0)
@@ -47,7 +57,7 @@ def test_an_unpaired_contrast_is_welchs() -> None:
     one = (before[0] - before[1]) ** 2 / 2 / 2
     mean = sum(after) / 3
     other = sum((x - mean) ** 2 for x in after) / 2 / 3
-    found = unpaired(base, new, A)
+    found = welch(counted(base), counted(new))
     assert found.log_ratio == pytest.approx(mean - sum(before) / 2)
     assert found.error == pytest.approx(math.sqrt(one + other))
     assert found.df == math.floor((one + other) ** 2 / (one**2 / 1 + other**2 / 2))
@@ -114,14 +124,14 @@ def test_holm_asks_more_of_each_the_more_there_are() -> None:
 
 
 def test_one_generation_is_never_a_verdict() -> None:
-    found = judge(paired(generations([2.0]), {"b": (A, B)}))["b"]
+    found = judge({"b": paired(generations([2.0]))})["b"]
     assert (found.word, found.ratio, found.low) == ("inconclusive", pytest.approx(2.0), None)
     assert "two a side" in found.why
 
 
 def test_nothing_in_common_is_never_a_verdict() -> None:
     alone = [each for g in (1, 2) for each in whole_round("AA", {"A": 10}, generation=g)]
-    found = judge(paired(alone, {"b": (A, B)}))["b"]
+    found = judge({"b": paired(alone)})["b"]
     assert (found.word, found.ratio) == ("inconclusive", None)
 
 
@@ -134,21 +144,30 @@ def test_three_tenths_disturbed_are_never_a_verdict(disturbed: float, word: str)
 
 def test_blocks_that_stayed_disturbed_are_what_is_counted_not_repeats_that_were_calm() -> None:
     calm = generations([1.5, 1.5, 1.6])
-    assert paired(calm, {"b": (A, B)})["b"].disturbed == 0.0
+    assert paired(calm).disturbed == 0.0
     repeated = [replace(each, disturbed=("throttled",)) for each in calm] + [replace(each, attempt=1) for each in calm]
-    assert paired(repeated, {"b": (A, B)})["b"].disturbed == 0.0
+    assert paired(repeated).disturbed == 0.0
     stayed = [replace(each, disturbed=("throttled",)) for each in calm]
-    assert paired(stayed, {"b": (A, B)})["b"].disturbed == 1.0
+    assert paired(stayed).disturbed == 1.0
 
 
 def test_runs_that_agree_to_the_digit_are_equivalent_and_those_that_differ_are_not() -> None:
-    assert judge(paired(generations([1.0, 1.0, 1.0]), {"b": (A, B)}))["b"].word == "equivalent"
+    assert judge({"b": paired(generations([1.0, 1.0, 1.0]))})["b"].word == "equivalent"
     assert judge({"x": contrast(0.5, 0.0)})["x"].word == "regressed"
 
 
-def test_a_stored_run_compared_with_itself_is_equivalent() -> None:
-    run = [block("A", [10, 10, 10], generation=g, order=o, size=2) for g in (1, 2, 3) for o in (0, 1)]
-    assert judge({"a": unpaired(run, run, A)})["a"].word == "equivalent"
+@pytest.mark.parametrize("generations", [1, 2, 3])
+def test_the_same_blocks_on_both_sides_are_equivalent_and_no_interval_is_made_up_for_them(generations: int) -> None:
+    """One block of each round stayed disturbed: half of them, which is told and keeps nothing from being so."""
+    run = [
+        block("A", [10, 10 + g, 10], generation=g, order=o, size=2, disturbed=("throttled",) * o)
+        for g in range(1, generations + 1)
+        for o in (0, 1)
+    ]
+    found = judge({"a": welch(counted(run), counted(run))})["a"]
+    assert (found.word, found.ratio, found.why) == ("equivalent", 1.0, "the same blocks")
+    assert (found.low, found.high, found.smallest, found.generations_needed) == (None, None, None, None)
+    assert (found.generations, found.disturbed) == (generations, 0.5)
 
 
 def test_the_gate_does_not_cry_wolf_and_finds_what_it_should() -> None:
@@ -170,5 +189,5 @@ def test_a_variant_that_failed_beside_a_pair_costs_it_no_generation() -> None:
     second = whole_round("BAAB", {"A": 10, "B": 12}, generation=2)
     third = whole_round("ABBA", {"A": 10, "B": 12}, generation=3)
     blocks = [*warm_up("ABC"), *first, *warm_up("AB", generation=2), *second, *warm_up("AB", generation=3), *third]
-    assert paired(blocks, {"b": (A, B)}, failed=frozenset({("C", 0)}))["b"].generations == 3
-    assert paired(blocks, {"b": (A, B)})["b"].generations == 2
+    assert paired(blocks, failed=frozenset({("C", 0)})).generations == 3
+    assert paired(blocks).generations == 2
