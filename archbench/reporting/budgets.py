@@ -18,17 +18,19 @@ from archbench.reporting.tables import Column, Row, Table
 
 HALF_WIDTHS = {"latency_ms": "half_width", "step_ms": "step_half_width", "device_ms": "device_half_width"}
 
-Word = Literal["over", "untold"]
+Word = Literal["over", "untold"]  # the worse is the first in the alphabet too
 WITHIN = "within"
 WRITTEN: dict[Word, str] = {"over": "over", "untold": "cannot be told"}
 
 COLUMNS = (
     Column("name", "name", "text", 0),
-    Column("metric", "metric", "text", 1),
-    Column("budget", "budget", "text", 2),
+    Column("metric", "metric", "text", 1, lambda name: METRICS[name].label),
+    Column("budget", "budget", "number", 2, of="metric"),
     Column("word", "verdict", "text", 3),
-    Column("value", "value", "text", 4),
-    Column("why", "why", "text", 5),
+    Column("value", "value", "number", 4, of="metric"),
+    Column("low", "95% from", "number", 5, of="metric"),
+    Column("high", "to", "number", 6, of="metric"),
+    Column("why", "why", "text", 7),
 )
 STANDING = Column("budgets", "budgets", "text", 3)  # of the comparison table
 
@@ -126,7 +128,8 @@ def asked(budgets: Mapping[str, float]) -> str:
 
 
 def budget_table(found: Sequence[Excess], budgets: Mapping[str, float]) -> Table:
-    """One row an excess. The caption says what was asked and how many fail it."""
+    """One row an excess, what is over first. The caption says what was asked and how many fail it."""
+    found = sorted(found, key=lambda each: each.word)
     counts = Counter(each.word for each in found)
     said = [f"{counts['over']} over"] * bool(counts["over"])
     said += [f"{counts['untold']} not shown to be within"] * bool(counts["untold"])
@@ -136,16 +139,17 @@ def budget_table(found: Sequence[Excess], budgets: Mapping[str, float]) -> Table
 
 
 def _row(found: Excess) -> Row:
-    metric = METRICS[found.metric]
-    spread = found.low is not None and found.high is not None and found.low != found.high
-    span = f" ({metric.write(found.low or 0)} to {metric.write(found.high or 0)})" if spread else ""
+    """In base units; an exact number has no ends but itself."""
+    ends = (None, None) if found.low == found.high else (found.low, found.high)
     return {
         "name": found.name,
         "id": found.id,
-        "metric": metric.label,
-        "budget": metric.write(found.budget),
+        "metric": found.metric,
+        "budget": found.budget,
         "word": WRITTEN[found.word],
-        "value": units.MISSING if found.value is None else metric.write(found.value) + span,
+        "value": found.value,
+        "low": ends[0],
+        "high": ends[1],
         "why": found.why or None,
         **MARKS,
     }

@@ -137,13 +137,13 @@ def excess_grid(excesses: Sequence[Excess]) -> Grid | None:
     """Each excess with its budget and value, what is over first; null where there are none."""
     if not excesses:
         return None
-    table = budget_table(sorted(excesses, key=lambda excess: excess.word), {})
+    table = budget_table(excesses, {})
     left_out = len(table.rows) - MOST_EXCESSES
     cells = tuple(tuple(column.text(row) for column in table.columns) for row in table.rows[:MOST_EXCESSES])
     more = f"; {left_out:,} more are not shown" if left_out > 0 else ""
     said = (
-        "in brackets the 95 % interval; over: all of it is over the budget; cannot be told: the budget is inside it"
+        "from and to: the 95 % interval; over: all of it is over the budget; cannot be told: the budget is inside it"
         + more
     )
-    headings, numeric = zip(*((column.label, False) for column in table.columns), strict=True)
+    headings, numeric = zip(*((column.label, column.numeric) for column in table.columns), strict=True)
     return Grid("Over a budget, or cannot be told", said, headings, numeric, cells)

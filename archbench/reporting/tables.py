@@ -41,6 +41,7 @@ class Column:
     kind: Kind | None = None
     detail: bool = False
     axis: bool = False
+    of: str = ""  # where each row's number is of a metric of its own, the column that names it, to be written as that
 
     @property
     def numeric(self) -> bool:
@@ -49,7 +50,8 @@ class Column:
     def text(self, row: Row) -> str:
         """What a person reads in this row; `-` where there is nothing. Not escaped."""
         value = row.get(self.name)
-        return units.MISSING if value is None else self.write(value)
+        write = METRICS[row[self.of]].write if self.of else self.write
+        return units.MISSING if value is None else write(value)
 
 
 @dataclass(frozen=True)

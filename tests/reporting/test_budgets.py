@@ -148,8 +148,11 @@ def test_the_base_of_a_comparison_is_not_held_to_the_new_specs_budgets(tmp_path:
 def test_the_table_names_value_budget_and_how_many(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"latency_ms": 9, "macs": 9}})
     table = budget_table(run.excesses, {"latency_ms": 9, "macs": 9})
-    assert [(each["metric"], each["word"]) for each in table.rows] == [("latency ms", "over"), ("MACs G", "over")]
-    assert table.rows[0]["value"].startswith("10.00 (9.")
+    assert [(each["metric"], each["word"]) for each in table.rows] == [("latency_ms", "over"), ("macs", "over")]
+    texts = [[column.text(each) for column in table.columns] for each in table.rows]
+    assert texts[0][:5] == ["A", "latency ms", "9.000", "over", "10.00"]
+    assert 9.9 < float(texts[0][5]) < 10.0 < float(texts[0][6]) < 10.1
+    assert texts[1] == ["A", "MACs G", "0.000", "over", "0.000", "-", "-", "-"]
     assert table.caption[0].endswith("2 over")
 
 
@@ -173,6 +176,25 @@ def test_run_and_report_end_with_3_over_a_budget_and_4_where_latency_was_not_mea
         assert [each["name"] for each in found["budgets"]] == ([] if code == 0 else [*BOTH[code]])
     assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 4
     assert "2 not shown to be within" in capsys.readouterr().out
+
+
+def test_json_has_excesses_in_base_units_under_the_names_of_metrics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [record("A"), record("B", status="failed", reason="killed")]
+    run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"latency_ms": 9, "macs": 9}})
+    assert guarded(["report", str(run.folder.path), "--json"]) == 3
+    told = [
+        tuple(each[name] for name in ("name", "metric", "budget", "value", "low", "high", "word", "why"))
+        for each in json.loads(capsys.readouterr().out)["budgets"]
+    ]
+    assert told[0][:4] == ("A", "latency_ms", 9, pytest.approx(10.0))
+    assert 9.9 < told[0][4] < 10 < told[0][5] < 10.1
+    assert told[1:] == [
+        ("A", "macs", 9, 10, None, None, "over", None),
+        ("B", "macs", 9, 10, None, None, "over", None),
+        ("B", "latency_ms", 9, None, None, None, "cannot be told", "killed"),
+    ]
 
 
 def test_where_all_are_within_a_line_says_so_and_a_table_for_programs_stays_one(
@@ -288,16 +310,16 @@ def test_the_page_says_at_its_top_which_budgets_there_are_who_keeps_them_and_whi
 def test_the_page_says_of_each_that_is_not_within_which_budget_by_how_much_and_why(tmp_path: Path) -> None:
     page = Page((reviewed(tmp_path, BUDGETS).folder.path / "report.html").read_text())
     heading, *rows = page.tables["Over a budget, or cannot be told"]
-    assert heading == ["name", "metric", "budget", "verdict", "value", "why"]
-    assert [(row[0], row[1], row[2], row[3], row[5]) for row in rows] == [
+    assert heading == ["name", "metric", "budget", "verdict", "value", "95% from", "to", "why"]
+    assert [(row[0], row[1], row[2], row[3], row[7]) for row in rows] == [
         ("wide", "MACs G", "50.000", "over", "-"),
         ("slow", "latency ms", "12.00", "over", "-"),
         ("edge", "latency ms", "12.00", "cannot be told", "its interval holds it"),
         ("broken", "latency ms", "12.00", "cannot be told", "killed"),
     ]
     assert rows[0][4] == "99.000"
-    low, high = map(float, re.fullmatch(r"15\.00 \(([\d.]+) to ([\d.]+)\)", rows[1][4]).groups())  # type: ignore[union-attr]
-    assert 12 < low < 15 < high
+    assert rows[1][4] == "15.00"
+    assert 12 < float(rows[1][5]) < 15 < float(rows[1][6])
 
 
 def test_every_table_of_the_run_says_how_each_row_stands(tmp_path: Path) -> None:
@@ -315,8 +337,8 @@ def test_the_markdown_report_has_the_budgets_as_a_table_of_their_own(tmp_path: P
     lines = [line for line in after.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[:4] for line in lines[1:]] == [
         ["| wide", "MACs G", "50.000", "over"],
-        ["| edge", "latency ms", "12.00", "cannot be told"],
         ["| slow", "latency ms", "12.00", "over"],
+        ["| edge", "latency ms", "12.00", "cannot be told"],
         ["| broken", "latency ms", "12.00", "cannot be told"],
     ]
     assert after.endswith("- budgets (latency ms 12.00, MACs G 50.000): 2 over, 2 not shown to be within\n")
