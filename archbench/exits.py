@@ -25,12 +25,17 @@ import click
 from archbench.errors import ArchbenchError
 
 DONE, FAILED, WRONG, GATE, UNTOLD, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
-CODES = {"failed": FAILED, "inconclusive": UNTOLD, "regressed": GATE}
+CODES = {
+    **dict.fromkeys(("done", "equivalent", "improved"), DONE),
+    "failed": FAILED,
+    "inconclusive": UNTOLD,
+    "regressed": GATE,
+}
 
 
 def code(word: str) -> int:
-    """What a run or a comparison that came to this word exits with: any other word is well."""
-    return CODES.get(word, DONE)
+    """What a run or a comparison that came to this word exits with. Another word is a bug of ours, and no success."""
+    return CODES[word]
 
 
 def leave(command: click.Command) -> NoReturn:

@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import archbench
+from archbench import exits
 from archbench.cli import guarded
 from archbench.metrics import EXACT
+from archbench.reporting.outcome import Outcome
+from archbench.reporting.verdicts import Word
 
 ROOT = Path(archbench.__file__).parent.parent
 SPEC = """\
@@ -224,6 +228,35 @@ def test_a_bug_of_ours_is_exit_70_with_its_traceback_in_a_file(folder, capsys, m
     log = Path(err.strip().rsplit(" ", 1)[1])
     assert "ZeroDivisionError" in log.read_text()
     log.unlink()
+
+
+def test_every_word_a_gate_or_a_run_comes_to_has_its_code_and_another_is_no_success():
+    words = {*get_args(Word), *get_args(Outcome)}
+    assert {word: exits.code(word) for word in words} == {
+        "done": 0,
+        "equivalent": 0,
+        "improved": 0,
+        "failed": 1,
+        "regressed": 3,
+        "inconclusive": 4,
+    }
+    with pytest.raises(KeyError):
+        exits.code("unheard of")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["report", "@latest", "--figures", ""],
+        ["compare", "@latest", "@latest", "--junit", ""],
+        ["price", "spec.yaml", "--parquet", ""],
+    ],
+)
+def test_an_empty_name_of_a_file_or_folder_is_refused(folder, capsys, arguments):
+    said(capsys, "run", "spec.yaml", "--device", "none", "--quiet")
+    before = sorted(folder.iterdir())
+    assert "is empty; name a file or folder" in said(capsys, *arguments, code=2).err
+    assert sorted(folder.iterdir()) == before
 
 
 def test_a_closed_stdout_is_no_traceback(folder):

@@ -79,8 +79,9 @@ class Judgement:
 
     @property
     def verdicts(self) -> dict[str, Judged]:
-        """By the network's name on the new side."""
-        return {each.name: each for each in self.judged}
+        """By the network's name on the new side, with its id where others have that name too."""
+        counts = Counter(each.name for each in self.judged)
+        return {each.name if counts[each.name] == 1 else f"{each.name} ({each.id})": each for each in self.judged}
 
     @property
     def word(self) -> Word:

@@ -143,7 +143,9 @@ def _limit(term: str, at: int) -> Limit:
     except SpecError as error:
         raise _stumble(at + found.start(1), error.message) from None
     amount = float(digits) * _scale(name, metric, unit, scale, at + found.start(2))
-    if not math.isfinite(amount) or (metric in TIMED and not amount):
+    if not math.isfinite(amount):
+        raise _stumble(at + found.start(2), f"{digits}: more than a number can hold; {EXAMPLE}")
+    if metric in TIMED and not amount:
         raise _stumble(
             at + found.start(2), f"{digits}: a measured metric scatters; allow it something, like {metric} > 3%"
         )

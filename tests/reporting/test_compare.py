@@ -157,6 +157,13 @@ def test_a_renamed_network_is_the_same_and_a_name_may_be_of_another(tmp_path: Pa
     assert "another network now, under the same name: wide" in other.judgement.view.caption
 
 
+def test_two_networks_of_one_name_are_two_verdicts(tmp_path: Path) -> None:
+    """Names are one run's own; stored records are data, and may agree in them."""
+    records = [record(each, name="wide", status="priced") for each in "AB"]
+    run = stored(tmp_path, {}, records=[*records, record("C", status="priced")], environment={"device": "none"})
+    assert words(compare(run, run)) == dict.fromkeys(("wide (A)", "wide (B)", "C"), "equivalent")
+
+
 def test_nothing_in_common_is_not_passed(tmp_path: Path) -> None:
     found = compare(stored(tmp_path, {"A": STEADY}), stored(tmp_path, {"B": STEADY}))
     assert (found.word, found.judgement.judged) == ("inconclusive", ())
