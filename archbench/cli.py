@@ -110,10 +110,8 @@ def run(
     """Price all variants of SPEC, measure them, store, print the table, write the report.
 
     With --against BASE the exit code is the gate's: 3 where a variant is worse than its base by more than --fail-on allows
-    (without it: slower by 3 %), 4 where one cannot be told or only the base has it. Other limits judge what is measured
-    already. The budgets of a spec end a run with 3 and 4 likewise; --junit and --github tell of either.
-
-    --format csv is the one table of all variants, as table.csv has it; verdicts and budgets are in markdown and JSON.
+    (without it: slower by 3 %), 4 where one cannot be told or only the base has it; other limits judge what is measured.
+    The spec's budgets are a gate likewise. --format csv is the table alone: verdicts and budgets are in markdown and JSON.
     """
     from archbench.design.named import specs
     from archbench.measure.interruption import Stop
@@ -124,10 +122,9 @@ def run(
     from archbench.run import run as run_spec
 
     form = _printed(form, as_json=as_json, github=github)
-    limits = _limits(fail_on, against)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
     asked, base = specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
-    _check_told(asked, base, junit=junit, github=github)
+    limits = _limits(asked, base, fail_on, junit=junit, github=github)
     announce_on = sys.stderr if as_json else sys.stdout
     with Stop(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
         heard = Listener(progress.step, progress.say, progress.done)
@@ -139,26 +136,20 @@ def run(
     return exits.code(outcome(finished))
 
 
-def _limits(fail_on: str | None, against: str | None) -> tuple[Limit, ...]:
-    """What new networks may have more of than their bases. Raises SpecError where there is no base to judge them by."""
+def _limits(
+    spec: Spec, against: Spec | None, fail_on: str | None, *, junit: str | None, github: bool
+) -> tuple[Limit, ...]:
+    """What new networks may have more of than their bases. Raises SpecError where a run is held to nothing one could tell."""
     from archbench.reporting.gate import parse_limits
 
-    if fail_on is not None and against is None:
+    told = {"--fail-on": fail_on is not None, "--junit": junit is not None, "--github": github}
+    asked = [name for name, given in told.items() if given and not (spec.budgets and name != "--fail-on")]
+    if against is None and asked:
         raise SpecError(
-            "--fail-on tells of networks against their base; add --against BASE, or hold a run alone to "
+            f"{asked[0]} tells of networks against their base; add --against BASE, or hold a run alone to "
             "`budgets: {latency_ms: 30}` in its spec"
         )
     return () if fail_on is None else parse_limits(fail_on)
-
-
-def _check_told(spec: Spec, against: Spec | None, *, junit: str | None, github: bool) -> None:
-    """Refuse to tell CI of a run that is held to nothing."""
-    judging = {"--junit": junit is not None, "--github": github}
-    if any(judging.values()) and against is None and not spec.budgets:
-        raise SpecError(
-            f"{next(name for name, given in judging.items() if given)} tells of networks against their base or over "
-            "their budget; add --against BASE, or `budgets: {latency_ms: 30}` to the spec"
-        )
 
 
 @archbench.command()
@@ -297,7 +288,8 @@ def compare(
     results folder as committed at REV) or git:REV:RUN (that run there: git:main:fpn_sweep/@latest).
 
     Without --fail-on no count may rise and latency may by 3 %. Exits 3 where one is worse, 4 where one cannot be told,
-    has vanished, or nothing is in both; 2 where times of different environments would be compared.
+    has vanished, or nothing is in both; 2 where times of different environments would be compared. Tables are of the
+    verdicts, the worst first; JSON has the rows of NEW beside them.
     """
     from archbench.reporting.cases import of_judgement
     from archbench.reporting.compare import compare as compare_runs

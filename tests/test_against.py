@@ -347,7 +347,7 @@ def test_a_format_for_programs_is_one_document_with_all_that_it_can_hold(tmp_pat
         (["--fail-on", "params > 0"], "archbench: --fail-on tells of networks against their base; add --against BASE"),
         (
             ["--junit", "j.xml"],
-            "archbench: --junit tells of networks against their base or over their budget; add --against",
+            "archbench: --junit tells of networks against their base; add --against BASE, or hold",
         ),
         (["--against", "base.yaml", "--junit", ""], "'--junit': is empty"),
         (["--github"], "archbench: --github tells of"),
