@@ -99,10 +99,10 @@ def test_specs_without_a_name_in_common_are_refused(tmp_path):
         plan_all(kept(one), 1, kept(other))
 
 
-def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new", **given):
+def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new", third=None, **given):
     """A stored comparison in which the new variant takes `ratio` times its base's time, give or take a thousandth.
 
-    `new` and `base` are what their records say beside, `given` what run.json does; a third, C, has no partner.
+    `new`, `base` and `third` are what their records say beside, `given` what run.json does; the third, C, has no partner.
     """
     header = {
         "against": {"name": "base"},
@@ -115,7 +115,7 @@ def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new"
     sides = [
         record("N", side="new", pair="x", reference=True, **(new or {})),
         record("B", side="base", pair="x", **(base or {})),
-        record("C", side=alone),
+        record("C", side=alone, **(third or {})),
     ]
     planned = [{**each.__dict__, "status": "not reached"} for each in sides]
     folder = RunFolder.create(tmp_path, "new against base", header | {"planned": planned} | given)
@@ -207,6 +207,12 @@ def test_a_network_that_only_the_base_has_cannot_be_told_and_a_new_one_has_nothi
     assert "only in the base, so it cannot be told: C" in run.verdict_view.caption
     cases = [(case.name, case.word, case.said) for case in of_judgement(run.judgement).cases]
     assert cases[0] == ("C", "removed", ("only in the base, so it cannot be told",))
+    died = compared(tmp_path, 1.0, alone="new", third={"status": "failed", "reason": "died"})
+    assert exits.code(outcome(died)) == 1
+    assert [(case.name, case.ends, case.said) for case in of_judgement(died.judgement).cases] == [
+        ("C", "untold", ("died",)),
+        ("x", "passes", ()),
+    ]
 
 
 def test_a_run_of_one_spec_has_no_verdicts(tmp_path):

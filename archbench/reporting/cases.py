@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archbench.reporting.budgets import WITHIN, WRITTEN, Excess, standing
-from archbench.reporting.comparison import NOTHING_IN_BOTH, ONLY_BASE, ORDER, Judgement
+from archbench.reporting.comparison import NOTHING_IN_BOTH, ONLY_BASE, Judgement
 from archbench.reporting.gate import Judged
+from archbench.reporting.pairs import UNFINISHED
+from archbench.reporting.records import Record
 from archbench.reporting.runs import Run
 from archbench.reporting.tables import Row, Table
 
@@ -21,7 +23,7 @@ Ends = Literal["fails", "untold", "skipped", "passes"]
 
 ENDS: dict[str, Ends] = {
     **dict.fromkeys(("regressed", WRITTEN["over"]), "fails"),
-    **dict.fromkeys(("inconclusive", "removed", WRITTEN["untold"], "failed", "not reached"), "untold"),
+    **dict.fromkeys(("inconclusive", "removed", WRITTEN["untold"], *UNFINISHED), "untold"),
     "added": "skipped",
     **dict.fromkeys(("improved", "equivalent", WITHIN), "passes"),
 }
@@ -65,8 +67,8 @@ def suites_of(run: Run) -> tuple[Suite, ...]:
 def of_judgement(judgement: Judgement) -> Suite:
     """New networks against their bases."""
     cases = [*map(_judged, judgement.judged), *(Case(each.name, "removed", (ONLY_BASE,)) for each in judgement.removed)]
-    cases += [Case(each.name, "added", (judgement.only_new,)) for each in judgement.added]
-    cases.sort(key=lambda case: ORDER.index(case.word))
+    cases += [_added(each, judgement) for each in judgement.added]
+    cases.sort(key=lambda case: WORST_FIRST.index(case.ends))
     if not judgement.judged:
         cases.append(Case(ALL, "inconclusive", (NOTHING_IN_BOTH,)))
     return Suite(judgement.name, judgement.command, tuple(cases), judgement.view)
@@ -77,6 +79,13 @@ def _judged(judged: Judged) -> Case:
     return Case(judged.name, judged.word, judged.said(judged.word) if fails else ())
 
 
+def _added(record: Record, judgement: Judgement) -> Case:
+    """Nothing to hold it against; but where it failed in the very run that is told of, that is."""
+    if judgement.paired and record.status in UNFINISHED:
+        return Case(record.name, record.status, (record.reason or record.status,))
+    return Case(record.name, "added", (judgement.only_new,))
+
+
 def _of_budgets(run: Run, view: Table) -> Suite:
     cases = sorted((_held(row, own) for row, own in run.held), key=lambda case: WORST_FIRST.index(case.ends))
     return Suite(f"{run.folder.header['name']} budgets", "archbench run", tuple(cases), view)
@@ -85,6 +94,6 @@ def _of_budgets(run: Run, view: Table) -> Suite:
 def _held(row: Row, own: Sequence[Excess]) -> Case:
     """A variant that ended before it was all there is not within its budgets, whatever is known of it."""
     word = standing(own)
-    if word == WITHIN and row["status"] in ("failed", "not reached"):
+    if word == WITHIN and row["status"] in UNFINISHED:
         return Case(row["name"], row["status"], (row["reason"] or row["status"],))
     return Case(row["name"], word, tuple(each.said() for each in own))

@@ -10,6 +10,8 @@ from archbench.reporting.gate import Finding, Judged, Limit, judge_exact, withhe
 from archbench.reporting.records import Record
 from archbench.reporting.verdicts import Contrast, judge
 
+UNFINISHED = ("failed", "not reached")  # statuses of what is not all there
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -23,7 +25,7 @@ class Pair:
     @property
     def unfinished(self) -> str:
         """Why a side is not all there, one that failed or was not reached; empty where both are."""
-        return next((_said(side, each) for side, each in self._sides if each.status in ("failed", "not reached")), "")
+        return next((_said(side, each) for side, each in self._sides if each.status in UNFINISHED), "")
 
     @property
     def missing(self) -> str:
