@@ -324,6 +324,8 @@ def list_(what: str, results: str, as_json: bool) -> None:
         click.echo(json.dumps({what: found}))
     else:
         listings.show(what, found, terminal.console())
+    if what == "runs":
+        listings.check_runs(found)
 
 
 @archbench.command()

@@ -127,6 +127,35 @@ def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
     assert not any("(base)" in text for text in page.answers.values())
 
 
+@pytest.mark.parametrize("name", ["run.json", "records.jsonl"])
+def test_a_damaged_run_is_listed_as_that_among_the_others(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    damaged = made(tmp_path).folder.path
+    (damaged / name).write_text("<<<<<<< HEAD\n")
+    assert guarded(["list", "runs", "--json"]) == 2
+    told = capsys.readouterr()
+    good, bad = json.loads(told.out)["runs"]
+    assert (good["run"], len(good["records"]), good["damage"]) == (str(run.folder.path.relative_to(tmp_path)), 3, None)
+    assert (bad["run"], bad["records"]) == (str(damaged.relative_to(tmp_path)), None)
+    assert f"{bad['run']}/{name}" in bad["damage"]
+    assert "1 of 2 runs is damaged" in told.err
+    assert guarded(["list", "runs"]) == 2
+    assert "damaged" in capsys.readouterr().out
+
+
+def test_the_newest_run_that_does_not_open_is_never_reported_as_an_older_one(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = made(tmp_path).folder.path
+    (damaged / "run.json").write_text((damaged / "run.json").read_text().replace('"schema":1', '"schema":2'))
+    for command in (["report", "@latest"], ["compare", str(run.folder.path), "sweep/@latest"]):
+        assert guarded(command) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert re.search(rf"{damaged.name}.*schema 2 is newer.*no older run stands in for it", told.err)
+
+
 EVIL = [
     "<script>alert(1)</script>",
     "`rm -rf`",

@@ -14,11 +14,12 @@ from rich.table import Table as Grid
 from archbench import units
 from archbench.design.document import visible
 from archbench.design.space import preset
+from archbench.errors import ResultsError
 from archbench.models.detector import FAMILIES
 from archbench.models.presets import FROZEN_NOTE, PRESETS
 from archbench.pricing.price import price
 from archbench.reporting.records import as_json
-from archbench.reporting.store import runs as stored_runs
+from archbench.reporting.store import Found, stored
 
 # The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
 AS_CLASSIFIER = {
@@ -77,16 +78,25 @@ def presets() -> list[dict[str, Any]]:
 
 
 def runs(results: Path) -> list[dict[str, Any]]:
-    """Every stored run with all its records, newest last."""
-    return [
-        {
-            "run": str(folder.path),
-            "name": folder.header.get("name"),
-            "planned": len(folder.header.get("planned", [])),
-            "records": [as_json(record) for record in folder.records()],
-        }
-        for folder in stored_runs(results)
-    ]
+    """Every stored run with all its records, newest last; of one that is damaged why, and null for what it hides."""
+    return [_listed(found) for found in stored(results)]
+
+
+def _listed(found: Found) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": str(found.path), "name": None, "planned": None, "records": None, "damage": None}
+    try:
+        folder = found.opened()
+        row |= {"name": folder.header.get("name"), "planned": len(folder.header.get("planned", []))}
+        return row | {"records": [as_json(record) for record in folder.records()]}
+    except ResultsError as error:
+        return row | {"damage": str(found.damage or error)}
+
+
+def check_runs(found: list[dict[str, Any]]) -> None:
+    """Raise ResultsError where a listed run is damaged: the listing has the others, and is not all there is."""
+    if damage := [row["damage"] for row in found if row["damage"]]:
+        count = f"{len(damage)} of {len(found)} runs {'is' if len(damage) == 1 else 'are'} damaged"
+        raise ResultsError(f"{count}: {damage[0]}" + ("; and others" if len(damage) > 1 else ""))
 
 
 def show(what: str, found: list[dict[str, Any]], console: Console) -> None:
@@ -94,7 +104,7 @@ def show(what: str, found: list[dict[str, Any]], console: Console) -> None:
     if not found:
         console.print(f"no {what} here")
         return
-    keys = [key for key in found[0] if key not in SECTIONS]
+    keys = [key for key in found[0] if key not in SECTIONS and (key != "damage" or any(row[key] for row in found))]
     grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for key in keys:
         justify: JustifyMethod = "right" if key in COUNTS else "left"
@@ -116,6 +126,6 @@ def _written(key: str, value: Any) -> str:
         return COUNTS[key](value)
     if key == "knobs":
         return ", ".join(f"{name}: {units.plain(default)}" for name, default in value.items()) or units.MISSING
-    if key == "records":
+    if key == "records" and value is not None:
         return units.count(len(value))
     return units.MISSING if value is None else visible(units.plain(value), 200)

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from typing import Any
 from archbench.design.document import visible
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.reporting.records import SCHEMA, Block, Record, as_json, from_json
+from archbench.units import NS_PER_S
 
 RUN, RECORDS, SAMPLES = "run.json", "records.jsonl", "samples.jsonl"
 LATEST = "@latest"
@@ -134,16 +135,39 @@ class RunFolder:
             _replace(self.path / name, text)
 
 
-def runs(results: Path) -> tuple[RunFolder, ...]:
-    """Every stored run, newest last. Folders without a readable run.json are no runs."""
-    found = [run for path in results.glob("*/*") if (run := _opened(path))]
-    return tuple(sorted(found, key=_age))
+@dataclass(frozen=True)
+class Found:
+    """A folder with a run.json: the run, or why it does not open."""
+
+    path: Path
+    run: RunFolder | None
+    damage: ResultsError | None = None
+
+    @property
+    def age(self) -> tuple[float, str]:
+        """When it began, then its name. What does not open has the end of its id's second, or where that tells none, no end:
+        it may be the newest, and then nothing older is taken for it."""
+        began = self.run.header["created_ns"] if self.run else _end_of_second(self.path.name)
+        return began, self.path.name
+
+    def opened(self) -> RunFolder:
+        """The run. Raises ResultsError where it does not open."""
+        if self.run is None:
+            raise ResultsError(
+                f"{self.damage}; no older run stands in for it: name one, or move {_shown(self.path)} away"
+            )
+        return self.run
+
+
+def stored(results: Path) -> tuple[Found, ...]:
+    """Every folder where a run is stored, newest last, those that do not open too."""
+    return _sorted(results.glob("*/*"))
 
 
 def newest(results: Path, name: str) -> RunFolder | None:
-    """The newest run of the spec called `name`; null where there is none."""
-    found = [run for path in (results / slug(name)).glob("*") if (run := _opened(path)) and run.header["name"] == name]
-    return max(found, key=_age, default=None)
+    """The newest run of the spec called `name` that opens, to go on with; null where there is none."""
+    runs = [each.run for each in _sorted((results / slug(name)).glob("*")) if each.run]
+    return next((run for run in reversed(runs) if run.header["name"] == name), None)
 
 
 def find(results: Path, text: str) -> RunFolder:
@@ -167,20 +191,28 @@ def slug(name: str) -> str:
 
 def run_id(now_ns: int) -> str:
     """UTC to the second, and four random digits for those who begin in the same one: 20260131-142500-9f3a."""
-    return f"{datetime.fromtimestamp(now_ns // 10**9, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _latest(results: Path, text: str) -> RunFolder | None:
+    """The newest of all, of a folder, or of a spec by its name or the folder for it."""
     name = text.removesuffix(LATEST).rstrip("/")
     if not name:
-        return max(runs(results), key=_age, default=None)
-    return _newest_in(Path(name)) or newest(results, name) or _newest_in(results / name)  # a name, or the folder for it
+        return _last(stored(results))
+    of_spec = [each for each in _inside(results / slug(name)) if each.run is None or each.run.header["name"] == name]
+    return _last(_inside(Path(name))) or _last(of_spec) or _last(_inside(results / name))
 
 
-def _newest_in(folder: Path) -> RunFolder | None:
-    inside = folder.glob("*") if os.path.isdir(folder) else ()  # results/fpn_sweep/@latest
-    found = [run for path in inside if (run := _opened(path))]
-    return max(found, key=_age, default=None)
+def _last(found: Sequence[Found]) -> RunFolder | None:
+    return found[-1].opened() if found else None
+
+
+def _inside(folder: Path) -> tuple[Found, ...]:
+    return _sorted(folder.glob("*")) if os.path.isdir(folder) else ()  # results/fpn_sweep/@latest
+
+
+def _sorted(folders: Iterable[Path]) -> tuple[Found, ...]:
+    return tuple(sorted((_opened(path) for path in folders if os.path.exists(path / RUN)), key=lambda each: each.age))
 
 
 def _named(results: Path, text: str) -> RunFolder | None:
@@ -190,15 +222,20 @@ def _named(results: Path, text: str) -> RunFolder | None:
     return next((RunFolder.open(path) for path in candidates if os.path.exists(path / RUN)), None)
 
 
-def _opened(path: Path) -> RunFolder | None:
+def _opened(path: Path) -> Found:
     try:
-        return RunFolder.open(path)
-    except ResultsError:
-        return None
+        return Found(path, RunFolder.open(path))
+    except ResultsError as error:
+        return Found(path, None, error)
 
 
-def _age(run: RunFolder) -> tuple[int, str]:
-    return run.header["created_ns"], run.path.name
+def _end_of_second(identifier: str) -> float:
+    """The last moment at which a run of this id can have begun; infinite where it is not one of ours."""
+    try:
+        began = datetime.strptime(identifier[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return math.inf
+    return (began.timestamp() + 1) * NS_PER_S - 1
 
 
 def _check_header(header: Any, where: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from runs_on_disk import block, record
 
 from archbench.errors import CannotMeasure, ResultsError
-from archbench.reporting.store import Busy, RunFolder, find, newest, runs, slug
+from archbench.reporting.store import Busy, RunFolder, find, newest, slug, stored
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ def test_runs_are_found_in_every_way_a_person_names_them(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     results = Path("results")
     first, second, other = (RunFolder.create(results, name, {}) for name in ("sweep", "sweep", "other"))
-    assert runs(results) == (first, second, other)
+    assert [each.run for each in stored(results)] == [first, second, other]
     assert find(results, "@latest") == other
     assert find(results, "sweep/@latest") == find(results, "results/sweep/@latest") == second
     assert find(results, str(first.path)) == first
@@ -293,17 +293,58 @@ def test_a_run_that_is_not_there_is_an_error_with_the_way_out(tmp_path: Path, te
     assert str(caught.value).isprintable()
 
 
-def test_folders_without_a_readable_header_are_no_runs(tmp_path: Path) -> None:
+UNREADABLE = {
+    "empty": "",
+    "torn": '{"schema":1',
+    "foreign": "[]",
+    "old": "{}",
+    "newer": '{"schema":2,"name":"sweep","created_ns":1}',
+}
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("asked", ["@latest", "sweep/@latest", "results/sweep/@latest"])
+def test_no_older_run_is_taken_for_the_newest_where_that_does_not_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, asked: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = Path("results")
+    good = RunFolder.create(results, "sweep", {})
+    for identifier in ("99990101-000000-0000", "renamed"):
+        later = good.path.with_name(identifier)
+        later.mkdir()
+        (later / "run.json").write_text(text)
+        with pytest.raises(ResultsError, match=rf"{identifier}.*no older run stands in for it"):
+            find(results, asked)
+        assert [each.run for each in stored(results)] == [good, None]
+        assert newest(results, "sweep") == good  # to go on with
+        later.rename(tmp_path / identifier)
+
+
+def test_an_older_run_that_does_not_open_is_in_nobodys_way(tmp_path: Path) -> None:
+    older = tmp_path / "sweep" / "20200101-000000-0000"
+    older.mkdir(parents=True)
+    (older / "run.json").write_text("{")
     good = RunFolder.create(tmp_path, "sweep", {})
-    newer = '{"schema":2,"name":"sweep","created_ns":1}'
-    for name, text in {"empty": "", "torn": '{"schema":1', "foreign": "[]", "old": "{}", "newer": newer}.items():
-        (tmp_path / "sweep" / name).mkdir()
-        (tmp_path / "sweep" / name / "run.json").write_text(text)
+    assert find(tmp_path, "@latest") == find(tmp_path, "sweep/@latest") == good
+
+
+def test_of_one_second_the_run_that_does_not_open_may_be_the_newest(tmp_path: Path) -> None:
+    good = RunFolder.create(tmp_path, "sweep", {})
+    beside = good.path.with_name(good.path.name[:15] + "-")  # before all other ids of that second
+    beside.mkdir()
+    (beside / "run.json").write_text("{")
+    with pytest.raises(ResultsError, match="damaged"):
+        find(tmp_path, "@latest")
+
+
+def test_a_folder_without_a_header_is_no_run(tmp_path: Path) -> None:
+    good = RunFolder.create(tmp_path, "sweep", {})
     (tmp_path / "sweep" / "bare").mkdir()
     (tmp_path / "file").write_text("")
-    assert runs(tmp_path) == (good,)
-    assert newest(tmp_path, "sweep") == good
-    assert runs(tmp_path / "missing") == ()
+    assert [each.run for each in stored(tmp_path)] == [good]
+    assert find(tmp_path, "@latest") == good
+    assert stored(tmp_path / "missing") == ()
 
 
 @pytest.mark.parametrize(
