@@ -5,14 +5,29 @@ Schema 1. Statistics are never stored: they are derived from blocks (`stats.py`)
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Literal, get_args
 
 from archbench.design.schema import Quantity
 from archbench.errors import ResultsError
 from archbench.metrics import Kind
+from archbench.reporting.fields import (
+    COUNT,
+    COUNTS,
+    MAPPING,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Expected,
+    all_are,
+    is_amount,
+    is_count,
+    is_number,
+    is_text,
+    maps_to,
+    or_null,
+)
 
 SCHEMA = 1
 
@@ -20,8 +35,6 @@ Status = Literal["priced", "measured", "failed", "not reached"]
 Phase = Literal["warm-up", "steady"]
 Side = Literal["", "base", "new"]
 Key = tuple[str, int]  # (id, replica): what a row, a record and a summary are of
-Check = Callable[[Any], bool]
-Expected = tuple[str, Check]  # what is accepted, in words and as a test
 
 
 @dataclass(frozen=True)
@@ -120,41 +133,6 @@ def _check_fields(item: Any) -> None:
         raise ResultsError(f"a Block drops {item.dropped} of its {len(item.wall_ns)} calls: none is left to count")
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0  # True is no count
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_amount(value: object) -> bool:
-    return _is_number(value) and value >= 0
-
-
-def _maps_to(holds: Check) -> Check:
-    return lambda value: isinstance(value, dict) and all(holds(item) for item in value.values())
-
-
-def _all(holds: Check) -> Check:
-    return lambda value: isinstance(value, tuple) and all(holds(item) for item in value)
-
-
-def _or_null(holds: Check) -> Check:
-    return lambda value: value is None or holds(value)
-
-
-TEXT: Expected = ("text", _is_text)
-COUNT: Expected = ("a count", _is_count)
-MAPPING: Expected = ("a mapping", lambda value: isinstance(value, dict))
-COUNTS: Expected = ("counts by name", _or_null(_maps_to(_is_count)))
-WHOLE: Expected = ("whole numbers by name", _maps_to(_or_null(lambda value: type(value) is int)))
-TEXTS: Expected = ("a list of texts", _all(_is_text))
-
 # What each field holds when it is read back: a file is data, not to be trusted.
 FIELDS: dict[type, dict[str, Expected]] = {
     Record: {
@@ -166,12 +144,12 @@ FIELDS: dict[type, dict[str, Expected]] = {
         "workload": MAPPING,
         "exact": COUNTS,
         "traced": COUNTS,
-        "memory_bytes": ("a count", _or_null(_is_count)),
-        "memory_kind": (f"one of {', '.join(get_args(Kind))}", _or_null(lambda value: value in get_args(Kind))),
+        "memory_bytes": ("a count", or_null(is_count)),
+        "memory_kind": (f"one of {', '.join(get_args(Kind))}", or_null(lambda value: value in get_args(Kind))),
         "memory": WHOLE,
-        "cold_ms": ("milliseconds by name", _maps_to(_is_amount)),
-        "energy_mj": ("millijoules", _or_null(_is_amount)),
-        "reason": ("text", _or_null(_is_text)),
+        "cold_ms": ("milliseconds by name", maps_to(is_amount)),
+        "energy_mj": ("millijoules", or_null(is_amount)),
+        "reason": ("text", or_null(is_text)),
         "warnings": TEXTS,
         "reference": ("true or false", lambda value: isinstance(value, bool)),
         "replica": COUNT,
@@ -183,14 +161,14 @@ FIELDS: dict[type, dict[str, Expected]] = {
         **dict.fromkeys(("replica", "generation", "round", "order", "group", "size", "attempt", "dropped"), COUNT),
         "wall_ns": (
             "positive nanoseconds",
-            lambda value: bool(value) and _all(lambda ns: _is_count(ns) and ns > 0)(value),
+            lambda value: bool(value) and all_are(lambda ns: is_count(ns) and ns > 0)(value),
         ),
-        "device_ns": ("nanoseconds", _all(_is_count)),
+        "device_ns": ("nanoseconds", all_are(is_count)),
         "quantity": (f"one of {', '.join(get_args(Quantity))}", lambda value: value in get_args(Quantity)),
         "phase": (f"one of {', '.join(get_args(Phase))}", lambda value: value in get_args(Phase)),
         "disturbed": TEXTS,
-        "started": ("seconds", _is_number),
-        "telemetry": ("numbers by name", _maps_to(_or_null(_is_number))),
+        "started": ("seconds", is_number),
+        "telemetry": ("numbers by name", maps_to(or_null(is_number))),
         "start": MAPPING,
     },
 }
