@@ -20,6 +20,16 @@ COUNTS = {
 }
 
 
+HEADER: dict[str, Any] = {  # the least that run.json holds
+    "spec": {},
+    "plan": {},
+    "budget_s": None,
+    "environment": {"device": "cpu", "cpu": None, "cores": None, "versions": {"torch": None}},
+    "space": {"raw": 1, "excluded": 0, "duplicates": 0, "refused": {}},
+    "planned": [],
+}
+
+
 def record(identifier: str = "a", **given: Any) -> Record:
     """A measured record, named as its id."""
     fields: dict[str, Any] = {

@@ -106,6 +106,7 @@ def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new"
     """
     header = {
         "against": {"name": "base"},
+        "spec": {},
         "plan": {"quantity": "request"},
         "budget_s": None,
         "scores": None,

@@ -18,7 +18,7 @@ from archbench.pricing.funnel import Funnel
 from archbench.reporting.environments import fingerprint
 from archbench.reporting.gate import Limit
 from archbench.reporting.records import Block, Key, Record, as_json
-from archbench.reporting.runs import failed_keys, planned_quantity, planned_records
+from archbench.reporting.runs import failed_keys, planned_quantity
 from archbench.reporting.scores import read_scores
 from archbench.reporting.side_by_side import limits_text
 from archbench.reporting.stats import summarise
@@ -91,7 +91,7 @@ class Ledger:
 
     def __init__(self, folder: RunFolder, listener: Listener) -> None:
         self.folder, self.listener = folder, listener
-        self._open: dict[Key, Record] = {record.key: record for record in planned_records(folder)}
+        self._open: dict[Key, Record] = {record.key: record for record in folder.planned()}
         self._failed = failed_keys(folder.records())
         for record in folder.records():
             self._open.pop(record.key, None)

@@ -26,6 +26,7 @@ from archbench.reporting.fields import (
     is_number,
     is_text,
     maps_to,
+    one_of,
     or_null,
 )
 
@@ -138,7 +139,7 @@ FIELDS: dict[type, dict[str, Expected]] = {
     Record: {
         "id": TEXT,
         "name": TEXT,
-        "status": (f"one of {', '.join(get_args(Status))}", lambda value: value in get_args(Status)),
+        "status": one_of(get_args(Status)),
         "axes": MAPPING,
         "architecture": MAPPING,
         "workload": MAPPING,
@@ -153,7 +154,7 @@ FIELDS: dict[type, dict[str, Expected]] = {
         "warnings": TEXTS,
         "reference": ("true or false", lambda value: isinstance(value, bool)),
         "replica": COUNT,
-        "side": (f"one of {', '.join(get_args(Side))}", lambda value: value in get_args(Side)),
+        "side": one_of(get_args(Side)),
         "pair": TEXT,
     },
     Block: {
@@ -164,8 +165,8 @@ FIELDS: dict[type, dict[str, Expected]] = {
             lambda value: bool(value) and all_are(lambda ns: is_count(ns) and ns > 0)(value),
         ),
         "device_ns": ("nanoseconds", all_are(is_count)),
-        "quantity": (f"one of {', '.join(get_args(Quantity))}", lambda value: value in get_args(Quantity)),
-        "phase": (f"one of {', '.join(get_args(Phase))}", lambda value: value in get_args(Phase)),
+        "quantity": one_of(get_args(Quantity)),
+        "phase": one_of(get_args(Phase)),
         "disturbed": TEXTS,
         "started": ("seconds", is_number),
         "telemetry": ("numbers by name", maps_to(or_null(is_number))),

@@ -18,7 +18,7 @@ from archbench.reporting.captions import funnel_lines
 from archbench.reporting.comparison import Judgement
 from archbench.reporting.frame import frame
 from archbench.reporting.gate import Judged
-from archbench.reporting.records import Block, Key, Record, as_json, from_json
+from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.review import Review, review
 from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
@@ -40,7 +40,7 @@ class Run:
     def records(self) -> tuple[Record, ...]:
         """One a (variant, replica), in the spec's order."""
         finished = {record.key: record for record in self.folder.records()}
-        return tuple(finished.get(record.key, record) for record in planned_records(self.folder))
+        return tuple(finished.get(record.key, record) for record in self.folder.planned())
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -178,11 +178,6 @@ class Run:
 def read_run(run: str | Path, results: str | Path = "results") -> Run:
     """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
     return Run(find(Path(results), str(run)))
-
-
-def planned_records(folder: RunFolder) -> tuple[Record, ...]:
-    """The variants a run set out to measure, as they stood before."""
-    return tuple(from_json(Record, data) for data in folder.header["planned"])
 
 
 def planned_quantity(folder: RunFolder) -> Quantity:

@@ -13,9 +13,7 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from archbench.design.document import visible
 from archbench.errors import ResultsError
@@ -26,7 +24,6 @@ from archbench.reporting.store import LATEST, find, slug
 GIT = "git:"
 REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
 FILES = ("run.json", "records.jsonl", "samples.jsonl", "table.csv", "report.md", "report.html")
-HOLDS = {"environment": dict, "plan": dict, "planned": list, "spec": dict, "space": dict}
 
 
 def open_side(text: str, results: Path) -> Run:
@@ -39,18 +36,9 @@ def open_side(text: str, results: Path) -> Run:
 
 def _read(text: str, results: Path) -> Run:
     run = Run(find(results, text))
-    _check_header(run.folder.header, text)
     assert run.records is not None  # read now: a folder may be gone later
     assert run.blocks is not None
     return run
-
-
-def _check_header(header: Mapping[str, Any], text: str) -> None:
-    for name, kind in HOLDS.items():
-        if not isinstance(header.get(name), kind):
-            raise ResultsError(f"{visible(text, 200)}: run.json is damaged: it has no {name} of a run")
-    if "device" not in header["environment"]:
-        raise ResultsError(f"{visible(text, 200)}: run.json is damaged: its environment names no device")
 
 
 def _committed(text: str, results: Path) -> Run:

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from archbench.design.document import visible
 from archbench.errors import CannotMeasure, ResultsError
+from archbench.reporting.header import check_header
 from archbench.reporting.records import SCHEMA, Block, Record, as_json, from_json
 from archbench.units import NS_PER_S
 
@@ -69,8 +71,14 @@ class RunFolder:
             header = _parse(data)
         except ValueError as error:
             raise ResultsError(f"{_shown(where)}: damaged ({error}); it is left as it is") from error
-        _check_header(header, where)
+        check_header(header, _shown(where))
         return cls(path, header)
+
+    def planned(self) -> tuple[Record, ...]:
+        """The variants the run set out to measure, as they stood before. Raises ResultsError like `records`."""
+        place = f"{_shown(self.path / RUN)}: planned"
+        read = ((f"{place}[{number}]", lambda data=data: data) for number, data in enumerate(self.header["planned"]))
+        return tuple(_items(read, Record, lambda record: record.key))
 
     def records(self) -> tuple[Record, ...]:
         """Every record, in the order written. Raises ResultsError naming the line that is damaged or doubled."""
@@ -87,10 +95,6 @@ class RunFolder:
     def append_block(self, block: Block) -> None:
         """Add a block; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
         _append(self.path / SAMPLES, block)
-
-    def torn(self) -> tuple[str, ...]:
-        """The files whose last line is torn, for a warning: they are read without it."""
-        return tuple(name for name in (RECORDS, SAMPLES) if _torn_from(_read(self.path / name)) is not None)
 
     def repair(self) -> None:
         """Cut off torn last lines and remove unfinished files. Only for who holds the lock."""
@@ -238,40 +242,30 @@ def _end_of_second(identifier: str) -> float:
     return (began.timestamp() + 1) * NS_PER_S - 1
 
 
-def _check_header(header: Any, where: Path) -> None:
-    """Refuse what another program, or a newer one of ours, wrote."""
-    schema = header.get("schema") if isinstance(header, dict) else None
-    if type(schema) is not int or schema < 1:
-        raise ResultsError(f"{_shown(where)}: not a run of archbench; it has no schema number")
-    if schema > SCHEMA:
-        raise ResultsError(
-            f"{_shown(where)}: schema {schema} is newer than this archbench, which reads up to {SCHEMA}; "
-            f"upgrade archbench to read it"
-        )
-    if not isinstance(header.get("name"), str) or type(header.get("created_ns")) is not int:
-        raise ResultsError(f"{_shown(where)}: damaged: it lacks the spec's name or the time it began")
-
-
 def _lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
-    seen: dict[object, int] = {}
     data = _read(path)
     lines = data[: _torn_from(data)].removesuffix(b"\n").split(b"\n") if data else []
-    for number, line in enumerate(lines, 1):
-        item = _item(line, kind, f"{_shown(path)}:{number}")
-        if (first := seen.setdefault(key_of(item), number)) != number:
-            raise ResultsError(
-                f"{_shown(path)}:{number}: the same {kind.__name__} is on line {first} already; one must go"
-            )
+    read = ((f"{_shown(path)}:{number}", partial(_parse, line)) for number, line in enumerate(lines, 1))
+    return _items(read, kind, key_of)
+
+
+def _items(read: Iterable[tuple[str, Callable[[], Any]]], kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
+    """Each place's Record or Block; none stands twice."""
+    seen: dict[object, str] = {}
+    for place, parse in read:
+        item = _item(parse, kind, place)
+        if (first := seen.setdefault(key_of(item), place)) != place:
+            raise ResultsError(f"{place}: the same {kind.__name__} is at {first} already; one must go")
         yield item
 
 
-def _item(line: bytes, kind: type, place: str) -> Any:
+def _item(parse: Callable[[], Any], kind: type, place: str) -> Any:
     try:
-        return from_json(kind, _parse(line))
+        return from_json(kind, parse())
     except ValueError as error:
         raise ResultsError(f"{place}: damaged ({error}); the file is left as it is") from error
     except ResultsError as error:
-        raise ResultsError(f"{place}: {error}; the file is left as it is") from error
+        raise ResultsError(f"{place}: damaged: {error}; the file is left as it is") from error
 
 
 def _torn_from(data: bytes) -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs_on_disk import block, record, whole_round
+from runs_on_disk import HEADER, block, record, whole_round
 
 from archbench.measure.ledger import SILENT, Ledger
 from archbench.reporting.records import Block, Record, as_json
@@ -26,7 +26,7 @@ START = {
 def finished(tmp_path: Path, blocks: list[Block], **plan: Any) -> dict[str, Record]:
     """The records of a run of A and B whose experiment left these blocks."""
     planned = [as_json(record(each, status="not reached")) for each in "AB"]
-    folder = RunFolder.create(tmp_path, "sweep", {"planned": planned, "plan": plan})
+    folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned, "plan": plan})
     ledger = Ledger(folder, SILENT)
     for each in blocks:
         ledger.block(each)

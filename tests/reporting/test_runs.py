@@ -8,24 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs_on_disk import record, whole_round
+from runs_on_disk import HEADER, record, whole_round
 
 from archbench.reporting.records import Block, as_json
 from archbench.reporting.runs import Run
 from archbench.reporting.store import RunFolder
-
-SPACE = {"raw": 2, "excluded": 0, "duplicates": 0, "refused": {}}
 
 
 def stored(tmp_path: Path, blocks: list[Block], *, device: str = "cuda:0", **header: Any) -> Run:
     """A run of A, the reference, and B that ended with these blocks."""
     records = [record(each, reference=each == "A", workload={"batch": 2}) for each in "AB"]
     environment = {"device": device, "gpus": [], "cpu": "a cpu", "cores": 2, "versions": {"torch": "2"}}
-    given = {"plan": {"quantity": "request"}, "budget_s": None, "scores": None} | header
+    given = {"plan": {"quantity": "request"}, "environment": environment} | header
     planned = [as_json(replace(each, status="not reached")) for each in records]
-    folder = RunFolder.create(
-        tmp_path, "sweep", {"planned": planned, "space": SPACE, "environment": environment} | given
-    )
+    folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned} | given)
     for each in records:
         folder.append_record(each)
     for each in blocks:

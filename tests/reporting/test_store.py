@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from runs_on_disk import block, record
+from runs_on_disk import HEADER, block, record
 
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.reporting.store import Busy, RunFolder, find, newest, slug, stored
@@ -17,7 +17,7 @@ from archbench.reporting.store import Busy, RunFolder, find, newest, slug, store
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "results", "fpn_sweep", {"seed": 3})
+    return RunFolder.create(tmp_path / "results", "fpn_sweep", HEADER | {"seed": 3})
 
 
 def test_a_run_is_read_back_as_it_was_written(run: RunFolder) -> None:
@@ -56,7 +56,6 @@ def test_a_line_cut_at_any_byte_is_ignored_repaired_and_written_again(run: RunFo
     for size in range(len(before), len(whole)):
         path.write_bytes(whole[:size])
         assert [each.id for each in run.records()] == ["a", "b"]
-        assert run.torn() == (("records.jsonl",) if size > len(before) else ())
         run.repair()
         assert path.read_bytes() == before
     run.append_record(last)  # type: ignore[arg-type]
@@ -159,11 +158,11 @@ def test_a_number_that_is_none_is_never_written(run: RunFolder) -> None:
 def test_a_record_or_block_that_stands_twice_is_named_with_both_lines(run: RunFolder) -> None:
     for each in (record("a"), record("a", replica=1), record("a")):
         run.append_record(each)
-    with pytest.raises(ResultsError, match=r"records\.jsonl:3: the same Record is on line 1"):
+    with pytest.raises(ResultsError, match=r"records\.jsonl:3: the same Record is at .*records\.jsonl:1 already"):
         run.records()
     for each in (block("a", attempt=0), block("a", attempt=1), block("a", attempt=1)):
         run.append_block(each)
-    with pytest.raises(ResultsError, match=r"samples\.jsonl:3: the same Block is on line 2"):
+    with pytest.raises(ResultsError, match=r"samples\.jsonl:3: the same Block is at .*samples\.jsonl:2 already"):
         run.blocks()
 
 
@@ -248,7 +247,7 @@ LABELS = ["../../x", "/etc/x", "..", ".", "", "\n", "a/b", "$(x)", "x" * 70_000,
 
 @pytest.mark.parametrize("name", LABELS)
 def test_a_name_is_a_label_and_never_a_path(tmp_path: Path, name: str) -> None:
-    run = RunFolder.create(tmp_path / "results", name, {})
+    run = RunFolder.create(tmp_path / "results", name, HEADER)
     assert run.path.parent.parent == tmp_path / "results"
     assert run.path.resolve().is_relative_to(tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
@@ -260,7 +259,7 @@ def test_a_name_is_a_label_and_never_a_path(tmp_path: Path, name: str) -> None:
 
 
 def test_two_names_that_share_a_folder_are_told_apart(tmp_path: Path) -> None:
-    one, other = RunFolder.create(tmp_path, "a b", {}), RunFolder.create(tmp_path, "a/b", {})
+    one, other = RunFolder.create(tmp_path, "a b", HEADER), RunFolder.create(tmp_path, "a/b", HEADER)
     assert one.path.parent == other.path.parent
     assert newest(tmp_path, "a b") == one
     assert newest(tmp_path, "a/b") == other
@@ -269,7 +268,7 @@ def test_two_names_that_share_a_folder_are_told_apart(tmp_path: Path) -> None:
 def test_runs_are_found_in_every_way_a_person_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     results = Path("results")
-    first, second, other = (RunFolder.create(results, name, {}) for name in ("sweep", "sweep", "other"))
+    first, second, other = (RunFolder.create(results, name, HEADER) for name in ("sweep", "sweep", "other"))
     assert [each.run for each in stored(results)] == [first, second, other]
     assert find(results, "@latest") == other
     assert find(results, "sweep/@latest") == find(results, "results/sweep/@latest") == second
@@ -280,7 +279,7 @@ def test_runs_are_found_in_every_way_a_person_names_them(tmp_path: Path, monkeyp
 
 
 def test_the_newest_is_found_by_its_folder_too_where_that_is_not_its_name(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, "new against base", {})
+    run = RunFolder.create(tmp_path, "new against base", HEADER)
     assert find(tmp_path, "new against base/@latest") == find(tmp_path, "new_against_base/@latest") == run
 
 
@@ -309,7 +308,7 @@ def test_no_older_run_is_taken_for_the_newest_where_that_does_not_open(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     results = Path("results")
-    good = RunFolder.create(results, "sweep", {})
+    good = RunFolder.create(results, "sweep", HEADER)
     for identifier in ("99990101-000000-0000", "renamed"):
         later = good.path.with_name(identifier)
         later.mkdir()
@@ -325,12 +324,12 @@ def test_an_older_run_that_does_not_open_is_in_nobodys_way(tmp_path: Path) -> No
     older = tmp_path / "sweep" / "20200101-000000-0000"
     older.mkdir(parents=True)
     (older / "run.json").write_text("{")
-    good = RunFolder.create(tmp_path, "sweep", {})
+    good = RunFolder.create(tmp_path, "sweep", HEADER)
     assert find(tmp_path, "@latest") == find(tmp_path, "sweep/@latest") == good
 
 
 def test_of_one_second_the_run_that_does_not_open_may_be_the_newest(tmp_path: Path) -> None:
-    good = RunFolder.create(tmp_path, "sweep", {})
+    good = RunFolder.create(tmp_path, "sweep", HEADER)
     beside = good.path.with_name(good.path.name[:15] + "-")  # before all other ids of that second
     beside.mkdir()
     (beside / "run.json").write_text("{")
@@ -339,7 +338,7 @@ def test_of_one_second_the_run_that_does_not_open_may_be_the_newest(tmp_path: Pa
 
 
 def test_a_folder_without_a_header_is_no_run(tmp_path: Path) -> None:
-    good = RunFolder.create(tmp_path, "sweep", {})
+    good = RunFolder.create(tmp_path, "sweep", HEADER)
     (tmp_path / "sweep" / "bare").mkdir()
     (tmp_path / "file").write_text("")
     assert [each.run for each in stored(tmp_path)] == [good]
@@ -356,7 +355,7 @@ def test_a_folder_without_a_header_is_no_run(tmp_path: Path) -> None:
         ("[]", "no schema"),
         ('{"schema":1,"schema":1}', "twice"),
         ('{"schema":NaN}', "NaN is no number"),
-        ('{"schema":1}', "lacks"),
+        ('{"schema":1}', "name is missing"),
         ("", "no run is stored"),
     ],
 )
@@ -377,4 +376,4 @@ def test_a_pipe_in_a_files_place_is_not_waited_for(run: RunFolder) -> None:
 def test_a_results_folder_that_cannot_be_written_says_where_to_go(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file in its place")
     with pytest.raises(CannotMeasure, match="-o DIR"):
-        RunFolder.create(tmp_path / "results", "sweep", {})
+        RunFolder.create(tmp_path / "results", "sweep", HEADER)
