@@ -156,6 +156,30 @@ def test_the_newest_run_that_does_not_open_is_never_reported_as_an_older_one(
         assert re.search(rf"{damaged.name}.*schema 2 is newer.*no older run stands in for it", told.err)
 
 
+def test_a_run_whose_samples_are_gone_says_whose_and_exits_with_4(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = run.folder.path / "samples.jsonl"
+    names = ", ".join(each.name for each in run.records)
+    line = f"3 measured without a sample to be found: samples.jsonl was lost or cut ({names})"
+    assert line not in run.view.caption
+    one_turn = samples.read_text().splitlines(keepends=True)[0]  # a round that is not whole tells of nobody
+    for text in (one_turn, None):
+        samples.write_text(text) if text else samples.unlink()
+        assert guarded(["report", str(run.folder.path), "--json"]) == 4
+        told = json.loads(capsys.readouterr().out)
+        assert line in told["caption"]
+        assert line in Run(run.folder).view.distrust
+
+
+def test_a_record_that_was_never_planned_is_damage_and_no_row_that_vanishes(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = run.folder.path / "records.jsonl"
+    records.write_text(records.read_text().replace(run.records[0].id, "f" * 16))
+    for command in (["report", str(run.folder.path)], ["compare", str(run.folder.path), str(run.folder.path)]):
+        assert guarded(command) == 2
+        assert re.search(rf"{records}: damaged: .*{'f' * 16}.* planned", capsys.readouterr().err)
+
+
 EVIL = [
     "<script>alert(1)</script>",
     "`rm -rf`",

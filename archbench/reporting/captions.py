@@ -173,6 +173,14 @@ def status_lines(records: Sequence[Record]) -> list[str]:
     return said
 
 
+def lost_line(rows: Rows) -> list[str]:
+    """Whose samples are gone: a record is `measured` only once they are on disk."""
+    lost = [row["name"] for row in rows if row["status"] == "measured" and row["latency_ms"] is None]
+    if not lost:
+        return []
+    return [f"{len(lost)} measured without a sample to be found: samples.jsonl was lost or cut ({_names(lost)})"]
+
+
 def warning_lines(records: Iterable[Record]) -> list[str]:
     """Each warning once, with whom it is about."""
     about: dict[str, list[str]] = {}

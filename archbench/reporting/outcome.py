@@ -12,12 +12,12 @@ WORSE: tuple[Outcome, ...] = ("done", "failed", "inconclusive", "regressed")
 
 
 def outcome(run: Run) -> Outcome:
-    """A regression or a budget exceeded goes before what could not be told, that before a variant that failed."""
+    """A regression or a budget exceeded goes before what could not be told or was lost, that before a variant that failed."""
     judged = run.judgement.word if run.judgement else None
     budgets = {excess.word for excess in run.excesses}
     if judged == "regressed" or "over" in budgets:
         return "regressed"
-    if judged == "inconclusive" or "untold" in budgets:
+    if judged == "inconclusive" or "untold" in budgets or run.lost:
         return "inconclusive"
     return "done" if run.complete else "failed"
 

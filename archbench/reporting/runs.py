@@ -14,7 +14,7 @@ from archbench import units
 from archbench.design.schema import Quantity
 from archbench.reporting import csv_file, markdown, page
 from archbench.reporting.budgets import Excess, budget_table, excesses, marked, stored_budgets
-from archbench.reporting.captions import funnel_lines
+from archbench.reporting.captions import funnel_lines, lost_line
 from archbench.reporting.comparison import Judgement
 from archbench.reporting.frame import frame
 from archbench.reporting.gate import Judged
@@ -38,9 +38,11 @@ class Run:
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
-        """One a (variant, replica), in the spec's order."""
+        """One a (variant, replica), in the spec's order. Raises ResultsError where one was never planned."""
         finished = {record.key: record for record in self.folder.records()}
-        return tuple(finished.get(record.key, record) for record in self.folder.planned())
+        found = tuple(finished.pop(record.key, record) for record in self.folder.planned())
+        self.folder.refuse_strangers(finished.values())
+        return found
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -97,6 +99,11 @@ class Run:
             title=self.folder.header["name"],
             notes=tuple(notes(self.folder)),
         )
+
+    @property
+    def lost(self) -> bool:
+        """Whether something was measured whose samples are not there."""
+        return bool(lost_line(self._unmarked.rows))
 
     @property
     def compares(self) -> bool:

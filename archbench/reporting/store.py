@@ -88,6 +88,14 @@ class RunFolder:
         """Every block, warm-ups and disturbed ones included. Raises ResultsError like `records`."""
         return tuple(_lines(self.path / SAMPLES, Block, _block_key))
 
+    def refuse_strangers(self, strangers: Iterable[Record]) -> None:
+        """Raise ResultsError where a record is of no variant that was planned: it would have no row."""
+        for record in strangers:
+            raise ResultsError(
+                f"{_shown(self.path / RECORDS)}: damaged: {visible(record.name, 200)} ({visible(record.id)}) "
+                f"is not among those that {RUN} planned; the files are left as they are"
+            )
+
     def append_record(self, record: Record) -> None:
         """Add a record; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
         _append(self.path / RECORDS, record)

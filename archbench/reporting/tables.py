@@ -117,6 +117,7 @@ def build(
         *(captions.front_line(rows, axes) if found is None else captions.found_front_line(rows, found.over)),
         *captions.score_lines(records, scores),
         *captions.status_lines(records),
+        *captions.lost_line(rows),
         *captions.warning_lines(records),
         *notes,
     ]
@@ -131,6 +132,7 @@ def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tu
         *captions.unranked_line(rows),
         *captions.host_bound_line(rows),
         *captions.status_lines(records),
+        *captions.lost_line(rows),
         *captions.warning_lines(records),
     )
 

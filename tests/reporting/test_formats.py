@@ -535,7 +535,7 @@ def test_a_name_wider_than_the_terminal_is_folded_and_still_whole() -> None:
 
 def test_a_long_name_is_folded_after_a_comma() -> None:
     name = ",".join(["backbone.width=1.125", "neck.channels=256", "input.width=1333", "depths=3-4-6-3"])
-    text = printed(build([record("a", name=name)], Times(), reference=None), 80)
+    text = printed(build([record("a", name=name, status="priced")], Times(), reference=None), 80)
     parts = [word for line in text.splitlines() for word in line.split() if "=" in word]
     assert parts == ["backbone.width=1.125,neck.channels=256,", "input.width=1333,depths=3-4-6-3"]
 
