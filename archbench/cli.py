@@ -344,9 +344,9 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
     """
     from archbench.reporting.outcome import worst
     from archbench.reporting.printing import review_of, show_runs, table_of
-    from archbench.reporting.runs import read_run
+    from archbench.reporting.runs import read_runs
 
-    stored = [read_run(run, results) for run in runs]
+    stored = read_runs(runs, results)
     for each in stored:
         each.write()
     if figures is not None:

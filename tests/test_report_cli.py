@@ -106,6 +106,12 @@ def test_several_runs_are_one_table_with_a_column_a_device(
         assert row["latency_ms@EPYC 9654"] == two["latency_ms"]
 
 
+def test_a_run_that_is_named_twice_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    for again in (str(run.folder.path), "sweep/@latest"):
+        assert guarded(["report", str(run.folder.path), again]) == 2
+        assert "are the same run" in capsys.readouterr().err
+
+
 def test_of_several_runs_the_worst_code_is_the_exit_code(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archbench.reporting.stats import Summary
 
 Rows = Sequence[Mapping[str, Any]]
+FRONT = "* is on the Pareto front"
 NAMED = 4  # names a caption spells out before it counts the rest
 
 MEANING: dict[Quantity, str] = {
@@ -118,11 +119,11 @@ def front_line(rows: Rows, axes: Mapping[str, Sequence[Direction]]) -> list[str]
     both = (
         "; MACs being cost and gain, only equal MACs compare" if len(axes["macs"] if most == "macs" else ()) > 1 else ""
     )
-    return [f"* is on the Pareto front: least {' and '.join(least)}, most {gain}{both}"]
+    return [f"{FRONT}: least {' and '.join(least)}, most {gain}{both}"]
 
 
 def found_front_line(rows: Rows, over: str) -> list[str]:
-    return [f"* is on the Pareto front of all that were priced: {over}"] if any(row["pareto"] for row in rows) else []
+    return [f"{FRONT} of all that were priced: {over}"] if any(row["pareto"] for row in rows) else []
 
 
 def funnel_lines(counts: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import get_args
 import pandas as pd
 
 from archbench import units
+from archbench.design.document import visible
 from archbench.design.schema import Quantity
+from archbench.errors import ResultsError
 from archbench.reporting import csv_file, markdown, page
 from archbench.reporting.budgets import Excess, budget_table, excesses, marked, stored_budgets
 from archbench.reporting.captions import funnel_lines, lost_line
@@ -185,6 +187,21 @@ class Run:
 def read_run(run: str | Path, results: str | Path = "results") -> Run:
     """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
     return Run(find(Path(results), str(run)))
+
+
+def read_runs(runs: Sequence[str], results: str | Path) -> list[Run]:
+    """Several stored runs. Raises ResultsError where two are one: its columns would stand twice."""
+    found = [read_run(run, results) for run in runs]
+    seen: dict[Path, str] = {}
+    for text, run in zip(runs, found, strict=True):
+        place = run.folder.path.resolve()
+        if place in seen:
+            raise ResultsError(
+                f"{visible(seen[place], 200)} and {visible(text, 200)} are the same run, {visible(str(place), 1000)}; "
+                "name it once"
+            )
+        seen[place] = text
+    return found
 
 
 def planned_quantity(folder: RunFolder) -> Quantity:

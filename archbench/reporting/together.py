@@ -9,6 +9,7 @@ from typing import Any
 
 from archbench.design.document import visible
 from archbench.metrics import EXACT
+from archbench.reporting.captions import FRONT
 from archbench.reporting.charts import Chart, scatter
 from archbench.reporting.decision import ladder
 from archbench.reporting.grids import Grid, ladder_grid
@@ -21,6 +22,7 @@ from archbench.reporting.wording import Facts
 
 SHARED = ("name", "id", "replica", "reference", *EXACT, "score")  # one for all runs, as the axes are
 WORDY = ("nvidia", "amd", "intel(r)", "geforce", "tesla", "core(tm)", "apple")
+ON_EACH_FRONT = "* in a run's column is on its Pareto front, * before a name on that of each run that has it"
 WORDS = 2  # of a processor's name that tell it from others
 
 
@@ -39,6 +41,8 @@ def together(runs: Sequence[Run]) -> Table:
     for label, run in named.items():
         for row in run.view.rows:
             _merge(found.setdefault((row["id"], row["replica"]), _blank(row)), row, label)
+    for row in found.values():
+        row["pareto"] = _on_every_front(row, named)
     titles = dict.fromkeys(run.view.title for run in runs)
     columns = [*_shared_columns(runs), *own]
     rows = tuple(_filled(row, columns) for row in found.values())
@@ -49,11 +53,17 @@ REASON = Column("reason", "reason", "text", 99)
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A short name a run: its processor's; with the end of its id where two share one."""
+    """A short name a run, no two alike: its processor's, where that is shared with its id's end, its whole id, a number."""
+    ids = [visible(run.folder.path.name) for run in runs]
     short = [_short(run.folder.header["environment"]) for run in runs]
-    counts = Counter(short)
-    ended = [f"{name} ({run.folder.path.name[-4:]})" for name, run in zip(short, runs, strict=True)]
-    return [one if counts[one] == 1 else other for one, other in zip(short, ended, strict=True)]
+    ended = [f"{name} ({each[-4:]})" for name, each in zip(short, ids, strict=True)]
+    whole = [f"{name} ({each})" for name, each in zip(short, ids, strict=True)]
+    counted = [f"{name} {number}" for number, name in enumerate(whole, 1)]
+    found = short
+    for longer in (ended, whole, counted):
+        counts = Counter(found)
+        found = [one if counts[one] == 1 else other for one, other in zip(found, longer, strict=True)]
+    return found
 
 
 def _short(environment: Mapping[str, Any]) -> str:
@@ -101,6 +111,13 @@ def _merge(whole: Row, row: Row, label: str) -> None:
         whole["reason"] = "; ".join(filter(None, [whole["reason"], f"{label}: {row['reason']}"]))
 
 
+def _on_every_front(row: Row, labels: Iterable[str]) -> bool | None:
+    """Whether it is on the front of each run that has it; null where no run can say."""
+    told = [row.get(f"pareto@{label}") for label in labels]
+    known = [each for each in told if each is not None]
+    return all(known) if known else None
+
+
 def _filled(row: Row, columns: Sequence[Column]) -> Row:
     """The row with every column's value or null and nothing else beside its marks."""
     marks = ("pareto", "status", "reason", "warnings", "kind", "replica", "reference")
@@ -114,7 +131,7 @@ def _caption(named: Mapping[str, Run]) -> list[str]:
     said += [line for line, count in counts.items() if count == len(named)]
     for label, run in named.items():
         said += [f"{label}: {line}" for line in run.view.caption if counts[line] < len(named)]
-    return said + _unequal(named.values())
+    return [line.replace(FRONT, ON_EACH_FRONT) for line in said] + _unequal(named.values())
 
 
 def _unequal(runs: Iterable[Run]) -> list[str]:

@@ -66,6 +66,34 @@ def test_runs_on_one_kind_of_device_are_told_apart_by_their_ids(tmp_path: Path, 
     assert labels(runs) == [f"H100 80GB ({each.folder.path.name[-4:]})" for each in runs]
 
 
+def test_no_two_labels_are_alike_and_no_run_is_lost_by_its_label(tmp_path: Path, records: list[Record]) -> None:
+    made = [run(tmp_path, records, [1.0 + place, 2.0, 3.0]) for place in range(3)]
+    ids = ["20260101-000000-aaaa", "20260102-000000-aaaa", "20260103-000000-bbbb"]
+    moved = [
+        Run(replace(each.folder, path=each.folder.path.rename(tmp_path / new)))
+        for each, new in zip(made, ids, strict=True)
+    ]
+    assert labels(moved) == [*(f"H100 80GB ({each})" for each in ids[:2]), "H100 80GB (bbbb)"]
+    assert labels([moved[0], moved[0]]) == [f"H100 80GB ({ids[0]}) {number}" for number in (1, 2)]
+    latencies = [column.name for column in together(moved).columns if column.name.startswith("latency_ms@")]
+    assert [together(moved).rows[0][name] for name in latencies] == [each.view.rows[0]["latency_ms"] for each in moved]
+
+
+def test_a_star_before_a_name_is_on_the_front_of_each_run_that_has_it(tmp_path: Path, records: list[Record]) -> None:
+    """The first beats the second in latency, memory and score; the second run lacks the first."""
+    scores = {each.name: score for each, score in zip(records, [5.0, 1.0, 9.0], strict=True)}
+    runs = [
+        run(tmp_path, records, [1.0, 2.0, 3.0], scores=scores),
+        run(tmp_path, records[1:], [2.0, 3.0], environment=CPU, scores=scores),
+    ]
+    table = together(runs)
+    assert [row["pareto"] for row in table.rows] == [True, False, True]
+    assert [row["pareto@EPYC 9654"] for row in table.rows] == [None, True, True]
+    starred = [line for line in table.caption if "*" in line]
+    assert len(starred) == 1
+    assert starred[0].startswith("* in a run's column is on its Pareto front, * before a name on that of each run that")
+
+
 def test_a_failure_and_what_to_distrust_say_on_which_device(tmp_path: Path, records: list[Record]) -> None:
     warned = [replace(records[0], warnings=("not steady",)), *records[1:]]
     table = together([run(tmp_path, warned, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0], environment=CPU)])
