@@ -281,6 +281,22 @@ def in_v1(path):
     return path.name in listed.stdout
 
 
+def test_a_run_of_a_revision_is_called_as_it_was_asked_for(repository, capsys):
+    for text, code in (("git:v1", 3), ("git:main:baseline/sweep/@latest", 0)):
+        told = json.loads(said(capsys, text, "@latest", "--json", code=code).out)
+        assert told["base"] == text
+        assert Path(told["new"]).is_dir()
+
+
+def test_damage_in_a_revision_is_named_by_its_place_in_the_repository(repository, capsys):
+    (file,) = (path / "run.json" for path in (repository / "results" / "baseline" / "sweep").iterdir())
+    file.write_text("{")
+    commit("damage")
+    line = said(capsys, "git:HEAD:baseline/sweep/@latest", "@latest", code=2).err
+    assert line.startswith(f"archbench: git:HEAD:baseline/sweep/@latest: {file.relative_to(repository)}: damaged")
+    assert "/archbench-" not in line
+
+
 def test_reading_a_revision_touches_nothing_here(repository, capsys):
     (repository / "results" / "sweep" / "scratch").write_text("mine")
     before = sorted((path, path.stat().st_mtime_ns) for path in repository.rglob("*") if ".git" not in path.parts)

@@ -29,7 +29,7 @@ def show_runs(runs: Sequence[Run], form: str) -> None:
     elif len(runs) == 1:
         show_run(runs[0], form, records=runs[0].records_json)
     else:
-        formats.show(together(runs), form, runs=[str(run.folder.path) for run in runs])
+        formats.show(together(runs), form, runs=[run.place for run in runs])
 
 
 def table_of(runs: Sequence[Run]) -> Table:
@@ -57,7 +57,7 @@ def show_run(run: Run, form: str, *, whole: bool = False, **extra: Any) -> None:
     beside = {name: table for name, table in (("verdicts", run.verdict_view), ("budgets", run.budget_view)) if table}
     if form == "json":
         extra |= {name: list(table.rows) for name, table in beside.items()}
-        formats.show(run.view, form, run=str(run.folder.path), **extra)
+        formats.show(run.view, form, run=run.place, **extra)
     elif form == "markdown":
         limit = EVERYTHING if whole else markdown.COMMENT
         click.echo(markdown.render_all(run.view, list(beside.values()), limit=limit), nl=False)
@@ -102,7 +102,7 @@ def show_comparison(found: Comparison, form: str, *, whole: bool) -> None:
     """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
     verdicts = found.judgement.view
     if form == "json":
-        sides = {"base": str(found.base.folder.path), "new": str(found.new.folder.path)}
+        sides = {"base": found.base.place, "new": found.new.place}
         beside = {"verdict": found.word, "verdicts": list(verdicts.rows), "said": list(verdicts.caption)}
         formats.show(found.new.view, form, **sides, **beside)
     elif form == "markdown" and whole:

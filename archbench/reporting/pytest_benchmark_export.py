@@ -35,7 +35,7 @@ def exported(run: Run) -> dict[str, Any]:
     """The file's content. Variants without a counted call are left out: the format has no way to say why."""
     calls = call_seconds(run)
     if not calls:
-        raise ResultsError(f"{visible(str(run.folder.path), 200)}: nothing was measured, so there is nothing to export")
+        raise ResultsError(f"{visible(run.place, 200)}: nothing was measured, so there is nothing to export")
     header, environment = run.folder.header, run.folder.header["environment"]
     begun = datetime.fromtimestamp(header["created_ns"] / units.NS_PER_S, UTC).isoformat()
     return {

@@ -37,6 +37,12 @@ class Run:
     """One run folder as it is on disk. A variant without a record yet is `not reached`."""
 
     folder: RunFolder
+    called: str = ""  # what a person wrote for it, where the folder is gone once it was read
+
+    @property
+    def place(self) -> str:
+        """Where it is to be found again: its folder, or its revision of one."""
+        return self.called or str(self.folder.path)
 
     @cached_property
     def records(self) -> tuple[Record, ...]:

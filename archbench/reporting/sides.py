@@ -34,8 +34,8 @@ def open_side(text: str, results: Path) -> Run:
     return _read(str(path.parent) if path.name in FILES and path.is_file() else text, results)
 
 
-def _read(text: str, results: Path) -> Run:
-    run = Run(find(results, text))
+def _read(text: str, results: Path, called: str = "") -> Run:
+    run = Run(find(results, text), called)
     assert run.records is not None  # read now: a folder may be gone later
     assert run.blocks is not None
     return run
@@ -54,7 +54,11 @@ def _committed(text: str, results: Path) -> Run:
         except (tarfile.TarError, OSError) as error:
             raise ResultsError(f"{visible(text, 200)}: cannot be unpacked ({error})") from error
         within = Path(folder) / below
-        return _read(_place(within, wanted.removeprefix(f"{below}/") or LATEST, text), within)
+        try:
+            return _read(_place(within, wanted.removeprefix(f"{below}/") or LATEST, text), within, called=text)
+        except ResultsError as error:  # by its place in the repository: where it was unpacked is gone
+            said = str(error).replace(f"{folder}/", "").removeprefix(f"{visible(text, 200)}: ")
+            raise ResultsError(f"{visible(text, 200)}: {said}") from error
 
 
 def _place(within: Path, name: str, text: str) -> str:
