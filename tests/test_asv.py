@@ -328,6 +328,15 @@ def test_a_damaged_file_of_the_tree_is_named_and_left(repository, tmp_path, caps
     assert Path(".asv/results/benchmarks.json").read_text() == "{torn"
 
 
+def test_a_tree_that_cannot_be_is_a_folder_that_cannot_be_used(repository, tmp_path, capsys):
+    run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0]})
+    (tmp_path / "file").write_text("mine")
+    for output in ("file", "file/below"):
+        assert guarded(["export", "asv", str(run.folder.path), "--output", output]) == 4
+        assert "cannot be written" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.slow
 def test_asv_publishes_compares_and_shows_an_exported_tree(repository, tmp_path):
     exported(tmp_path, repository)

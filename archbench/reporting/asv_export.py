@@ -78,7 +78,7 @@ def export(runs: Sequence[Run], tree: Path) -> tuple[Path, ...]:
 def asv_files(run: Run) -> AsvFiles:
     """One run as asv stores it."""
     environment = run.folder.header["environment"]
-    commit, tree = _commit(environment.get("commit"), str(run.folder.path))
+    commit, tree = _commit(environment.get("commit"), run.place)
     series = _series(run) | {"tree": tree}
     machine = _machine(environment)
     grid = asv_grid([(_label(record.name, record.replica), record.axes) for record in run.records])
@@ -235,10 +235,10 @@ def _described(name: str, run: Run, grid: AsvGrid) -> dict[str, Any]:
 
 
 def _stored(path: Path) -> dict[str, Any] | None:
-    """A file of the tree as it is; null where there is none. Raises ResultsError where it is damaged."""
+    """A file of the tree as it is; null where there is none, or can be none. Raises ResultsError where it is damaged."""
     try:
         found = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{visible(str(path), 200)}: not a file of asv's ({error}); move it away") from error
