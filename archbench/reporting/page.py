@@ -26,6 +26,7 @@ from archbench.reporting.charts import Chart
 from archbench.reporting.decision import row_key, speeds
 from archbench.reporting.drawing import inline
 from archbench.reporting.palette import DARK, LIGHT
+from archbench.reporting.records import UNFINISHED
 from archbench.reporting.review import Review
 from archbench.reporting.tables import MAIN, MARKS, Column, Row, most_telling, says_something
 from archbench.reporting.ties import NO_INTERVAL, NO_SESSION, Ties
@@ -78,7 +79,7 @@ def _is_main(column: Column, rows: Sequence[Row]) -> bool:
     if column.axis:
         return not all(column.text(row) in row["name"] for row in rows)
     if column.name == "status":  # which nobody reads where all went well
-        return any(row["status"] in ("failed", "not reached") for row in rows)
+        return any(row["status"] in UNFINISHED for row in rows)
     return column.priority <= MAIN
 
 

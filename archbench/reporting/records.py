@@ -33,6 +33,7 @@ from archbench.reporting.fields import (
 SCHEMA = 1
 
 Status = Literal["priced", "measured", "failed", "not reached"]
+UNFINISHED: tuple[Status, ...] = ("failed", "not reached")  # it has no result to go by
 Phase = Literal["warm-up", "steady"]
 Side = Literal["", "base", "new"]
 Key = tuple[str, int]  # (id, replica): what a row, a record and a summary are of

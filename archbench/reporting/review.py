@@ -18,7 +18,7 @@ from archbench.reporting.comparison import ORDER
 from archbench.reporting.decision import Peers, Step, Terms
 from archbench.reporting.grids import Grid, excess_grid, ladder_grid, standing_grid, step_grid, verdict_grid
 from archbench.reporting.provenance import began, facts
-from archbench.reporting.records import Key, Record
+from archbench.reporting.records import UNFINISHED, Key, Record
 from archbench.reporting.tables import Row, Table
 from archbench.reporting.ties import Ties
 from archbench.reporting.wording import LONGEST, Facts, amount, conjoined, full_name, latency, some, word
@@ -288,5 +288,5 @@ def failures(rows: Sequence[Row]) -> Facts:
     return tuple(
         (visible(row["name"], LONGEST), f"{row['status']}: {visible(row['reason'] or 'no reason was kept', LONGEST)}")
         for row in rows
-        if row["status"] in ("failed", "not reached")
+        if row["status"] in UNFINISHED
     )

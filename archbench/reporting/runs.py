@@ -20,11 +20,11 @@ from archbench.reporting.captions import funnel_lines, lost_line
 from archbench.reporting.comparison import Judgement
 from archbench.reporting.frame import frame
 from archbench.reporting.gate import Judged
-from archbench.reporting.records import Block, Key, Record, as_json
+from archbench.reporting.records import UNFINISHED, Block, Key, Record, as_json
 from archbench.reporting.review import Review, review
 from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
-from archbench.reporting.store import RunFolder, find
+from archbench.reporting.store import PAGE, TABLE, TEXT, RunFolder, find
 from archbench.reporting.tables import Row, Table, build
 from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times
@@ -64,7 +64,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether every variant was priced or measured."""
-        return all(record.status in ("priced", "measured") for record in self.records)
+        return not any(record.status in UNFINISHED for record in self.records)
 
     @cached_property
     def view(self) -> Table:
@@ -184,10 +184,10 @@ class Run:
 
     def write(self) -> None:
         """The derived files: table.csv, report.md and report.html."""
-        self.folder.write("table.csv", csv_file.render(self.view))
+        self.folder.write(TABLE, csv_file.render(self.view))
         beside = [table for table in (self.verdict_view, self.budget_view) if table]
-        self.folder.write("report.md", markdown.render_all(self.view, beside))
-        self.folder.write("report.html", page.render(self.review))
+        self.folder.write(TEXT, markdown.render_all(self.view, beside))
+        self.folder.write(PAGE, page.render(self.review))
 
 
 def read_run(run: str | Path, results: str | Path = "results") -> Run:

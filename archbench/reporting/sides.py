@@ -19,11 +19,10 @@ from archbench.design.document import visible
 from archbench.errors import ResultsError
 from archbench.reporting.git import ask_git
 from archbench.reporting.runs import Run
-from archbench.reporting.store import LATEST, find, slug
+from archbench.reporting.store import FILES, LATEST, find, slug
 
 GIT = "git:"
 REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
-FILES = ("run.json", "records.jsonl", "samples.jsonl", "table.csv", "report.md", "report.html")
 
 
 def open_side(text: str, results: Path) -> Run:

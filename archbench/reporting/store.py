@@ -28,6 +28,8 @@ from archbench.reporting.records import SCHEMA, Block, Record, as_json, from_jso
 from archbench.units import NS_PER_S
 
 RUN, RECORDS, SAMPLES = "run.json", "records.jsonl", "samples.jsonl"
+TABLE, TEXT, PAGE = "table.csv", "report.md", "report.html"  # derived from these
+FILES = (RUN, RECORDS, SAMPLES, TABLE, TEXT, PAGE)
 LATEST = "@latest"
 LONGEST_SLUG = 80  # a file system takes 255 bytes; a person reads fewer
 

@@ -14,7 +14,7 @@ from archbench import units
 from archbench.metrics import EXACT, METRICS, Direction, Kind
 from archbench.pricing.pareto import front
 from archbench.reporting import captions
-from archbench.reporting.records import Key, Record
+from archbench.reporting.records import UNFINISHED, Key, Record
 from archbench.reporting.rows import Row as Row  # a table is of rows, so whoever reads one finds them here
 from archbench.reporting.rows import add_macs_ratios, memory_name, row_of
 from archbench.reporting.times import Times
@@ -146,7 +146,7 @@ def most_telling(rows: Sequence[Row], most: int) -> list[Row]:
     """At most so many rows, in their order: the front, the reference and what failed before all others."""
 
     def tells(row: Row) -> bool:
-        return bool(row["pareto"] or row["reference"] or row["status"] in ("failed", "not reached"))
+        return bool(row["pareto"] or row["reference"] or row["status"] in UNFINISHED)
 
     ranked = sorted(range(len(rows)), key=lambda place: not tells(rows[place]))
     return [rows[place] for place in sorted(ranked[:most])]

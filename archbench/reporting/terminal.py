@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from archbench.design.document import visible
+from archbench.reporting.records import UNFINISHED
 from archbench.reporting.tables import MARKS, Column, Row, Table
 
 MARK = 2
@@ -63,7 +64,7 @@ def _tells(column: Column, rows: Sequence[Row]) -> bool:
     if column.holds == "flag":
         return any(row.get(column.name) for row in rows)
     if column.name == "status":
-        return any(row["status"] in ("failed", "not reached") for row in rows)
+        return any(row["status"] in UNFINISHED for row in rows)
     return any(row.get(column.name) is not None for row in rows)
 
 
