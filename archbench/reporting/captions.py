@@ -162,7 +162,8 @@ def score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -
     return [f"scores of no variant here: {_names(strangers)}"] if strangers else []
 
 
-def status_lines(records: Sequence[Record]) -> list[str]:
+def status_lines(records: Sequence[Record], rows: Rows) -> list[str]:
+    """How many have no result, or none any more."""
     counts = Counter(record.status for record in records)
     said = []
     if counts["failed"]:
@@ -171,7 +172,7 @@ def status_lines(records: Sequence[Record]) -> list[str]:
         said.append(
             f"{counts['not reached']} of {len(records)} not reached: what is shown of them is of the rounds so far"
         )
-    return said
+    return said + lost_line(rows)
 
 
 def lost_line(rows: Rows) -> list[str]:

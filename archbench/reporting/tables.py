@@ -116,8 +116,7 @@ def build(
         *captions.memory_line(records),
         *(captions.front_line(rows, axes) if found is None else captions.found_front_line(rows, found.over)),
         *captions.score_lines(records, scores),
-        *captions.status_lines(records),
-        *captions.lost_line(rows),
+        *captions.status_lines(records, rows),
         *captions.warning_lines(records),
         *notes,
     ]
@@ -131,8 +130,7 @@ def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tu
         *captions.disturbed_line(times),
         *captions.unranked_line(rows),
         *captions.host_bound_line(rows),
-        *captions.status_lines(records),
-        *captions.lost_line(rows),
+        *captions.status_lines(records, rows),
         *captions.warning_lines(records),
     )
 
