@@ -16,6 +16,7 @@ from archbench.measure.plan import Planned
 from archbench.measure.task import Task
 from archbench.pricing.funnel import Funnel
 from archbench.reporting.environments import fingerprint
+from archbench.reporting.finding import newest
 from archbench.reporting.gate import Limit
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity
@@ -23,7 +24,7 @@ from archbench.reporting.scores import read_scores
 from archbench.reporting.side_by_side import limits_text
 from archbench.reporting.stats import summarise
 from archbench.reporting.step import Step
-from archbench.reporting.store import RunFolder, newest
+from archbench.reporting.store import RunFolder
 
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
 SAME = ("spec", "against", "plan", "planned", "scores", "environment")

@@ -18,8 +18,8 @@ from archbench.errors import ResultsError
 from archbench.models.detector import FAMILIES
 from archbench.models.presets import FROZEN_NOTE, PRESETS
 from archbench.pricing.price import price
+from archbench.reporting.finding import Found, stored
 from archbench.reporting.records import as_json
-from archbench.reporting.store import Found, stored
 
 # The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
 AS_CLASSIFIER = {

@@ -18,13 +18,14 @@ from archbench.reporting import csv_file, markdown, page
 from archbench.reporting.budgets import Excess, budget_table, excesses, marked, stored_budgets
 from archbench.reporting.captions import funnel_lines, lost_line
 from archbench.reporting.comparison import Judgement
+from archbench.reporting.finding import find
 from archbench.reporting.frame import frame
 from archbench.reporting.gate import Judged
 from archbench.reporting.records import UNFINISHED, Block, Key, Record, as_json
 from archbench.reporting.review import Review, review
 from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
-from archbench.reporting.store import PAGE, TABLE, TEXT, RunFolder, find
+from archbench.reporting.store import PAGE, TABLE, TEXT, RunFolder
 from archbench.reporting.tables import Row, Table, build
 from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times

@@ -1,6 +1,6 @@
 """The run a person means in a comparison: on disk, or as it was committed at a git revision.
 
-  FOLDER, FILE, ID, SPEC/@latest, @latest    see `store.py`; a file of a run's folder stands for its folder
+  FOLDER, FILE, ID, SPEC/@latest, @latest    see `finding.py`; a file of a run's folder stands for its folder
   git:REV                                    the newest run in the results folder as it was at REV
   git:REV:RUN                                that run there: `git:main:baseline/fpn_sweep/@latest`, `git:v1:ID`
 A revision is read into a temporary folder; nothing is checked out, and nothing in it runs.
@@ -17,9 +17,10 @@ from pathlib import Path
 
 from archbench.design.document import visible
 from archbench.errors import ResultsError
+from archbench.reporting.finding import LATEST, find
 from archbench.reporting.git import ask_git
 from archbench.reporting.runs import Run
-from archbench.reporting.store import FILES, LATEST, find, slug
+from archbench.reporting.store import FILES, slug
 
 GIT = "git:"
 REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)

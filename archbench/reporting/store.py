@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,6 @@ from archbench.units import NS_PER_S
 RUN, RECORDS, SAMPLES = "run.json", "records.jsonl", "samples.jsonl"
 TABLE, TEXT, PAGE = "table.csv", "report.md", "report.html"  # derived from these
 FILES = (RUN, RECORDS, SAMPLES, TABLE, TEXT, PAGE)
-LATEST = "@latest"
 LONGEST_SLUG = 80  # a file system takes 255 bytes; a person reads fewer
 
 
@@ -66,19 +65,19 @@ class RunFolder:
         where = path / RUN
         if not (data := _read(where)):
             raise ResultsError(
-                f"{_shown(path)}: no run is stored here, its {RUN} is missing or empty; "
+                f"{shown_path(path)}: no run is stored here, its {RUN} is missing or empty; "
                 f"`archbench list runs` shows what there is"
             )
         try:
             header = _parse(data)
         except ValueError as error:
-            raise ResultsError(f"{_shown(where)}: damaged ({error}); it is left as it is") from error
-        check_header(header, _shown(where))
+            raise ResultsError(f"{shown_path(where)}: damaged ({error}); it is left as it is") from error
+        check_header(header, shown_path(where))
         return cls(path, header)
 
     def planned(self) -> tuple[Record, ...]:
         """The variants the run set out to measure, as they stood before. Raises ResultsError like `records`."""
-        place = f"{_shown(self.path / RUN)}: planned"
+        place = f"{shown_path(self.path / RUN)}: planned"
         read = ((f"{place}[{number}]", lambda data=data: data) for number, data in enumerate(self.header["planned"]))
         return tuple(_items(read, Record, lambda record: record.key))
 
@@ -94,7 +93,7 @@ class RunFolder:
         """Raise ResultsError where a record is of no variant that was planned: it would have no row."""
         for record in strangers:
             raise ResultsError(
-                f"{_shown(self.path / RECORDS)}: damaged: {visible(record.name, 200)} ({visible(record.id)}) "
+                f"{shown_path(self.path / RECORDS)}: damaged: {visible(record.name, 200)} ({visible(record.id)}) "
                 f"is not among those that {RUN} planned; the files are left as they are"
             )
 
@@ -149,58 +148,14 @@ class RunFolder:
             _replace(self.path / name, text)
 
 
-@dataclass(frozen=True)
-class Found:
-    """A folder with a run.json: the run, or why it does not open."""
-
-    path: Path
-    run: RunFolder | None
-    damage: ResultsError | None = None
-
-    @property
-    def age(self) -> tuple[float, str]:
-        """When it began, then its name. What does not open has the end of its id's second, or where that tells none, no end:
-        it may be the newest, and then nothing older is taken for it."""
-        began = self.run.header["created_ns"] if self.run else _end_of_second(self.path.name)
-        return began, self.path.name
-
-    def opened(self) -> RunFolder:
-        """The run. Raises ResultsError where it does not open."""
-        if self.run is None:
-            raise ResultsError(
-                f"{self.damage}; no older run stands in for it: name one, or move {_shown(self.path)} away"
-            )
-        return self.run
-
-
-def stored(results: Path) -> tuple[Found, ...]:
-    """Every folder where a run is stored, newest last, those that do not open too."""
-    return _sorted(results.glob("*/*"))
-
-
-def newest(results: Path, name: str) -> RunFolder | None:
-    """The newest run of the spec called `name` that opens, to go on with; null where there is none."""
-    runs = [each.run for each in _sorted((results / slug(name)).glob("*")) if each.run]
-    return next((run for run in reversed(runs) if run.header["name"] == name), None)
-
-
-def find(results: Path, text: str) -> RunFolder:
-    """The run a person means: its folder, its id, `SPECNAME/@latest`, or `@latest` for the newest of all.
-
-    Raises ResultsError with the way out where there is none, or where it is damaged.
-    """
-    found = _latest(results, text) if text.split("/")[-1] == LATEST else _named(results, text)
-    if found is None:
-        raise ResultsError(
-            f"{visible(text)}: there is no such run in {_shown(results)}; `archbench list runs` shows what there "
-            f"is, -o DIR looks elsewhere"
-        )
-    return found
-
-
 def slug(name: str) -> str:
     """A folder's name for a label: letters, digits, `._-`; never empty, hidden or a path. Two labels may share one."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:LONGEST_SLUG].strip("._-") or "unnamed"
+
+
+def shown_path(path: Path) -> str:
+    """A path as an error names it."""
+    return visible(str(path), 1000)
 
 
 def run_id(now_ns: int) -> str:
@@ -208,54 +163,10 @@ def run_id(now_ns: int) -> str:
     return f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _latest(results: Path, text: str) -> RunFolder | None:
-    """The newest of all, of a folder, or of a spec by its name or the folder for it."""
-    name = text.removesuffix(LATEST).rstrip("/")
-    if not name:
-        return _last(stored(results))
-    of_spec = [each for each in _inside(results / slug(name)) if each.run is None or each.run.header["name"] == name]
-    return _last(_inside(Path(name))) or _last(of_spec) or _last(_inside(results / name))
-
-
-def _last(found: Sequence[Found]) -> RunFolder | None:
-    return found[-1].opened() if found else None
-
-
-def _inside(folder: Path) -> tuple[Found, ...]:
-    return _sorted(folder.glob("*")) if os.path.isdir(folder) else ()  # results/fpn_sweep/@latest
-
-
-def _sorted(folders: Iterable[Path]) -> tuple[Found, ...]:
-    return tuple(sorted((_opened(path) for path in folders if os.path.exists(path / RUN)), key=lambda each: each.age))
-
-
-def _named(results: Path, text: str) -> RunFolder | None:
-    candidates = [Path(text), results / text]
-    if slug(text) == text:  # an id, not a pattern or a path
-        candidates += sorted(results.glob(f"*/{text}"))
-    return next((RunFolder.open(path) for path in candidates if os.path.exists(path / RUN)), None)
-
-
-def _opened(path: Path) -> Found:
-    try:
-        return Found(path, RunFolder.open(path))
-    except ResultsError as error:
-        return Found(path, None, error)
-
-
-def _end_of_second(identifier: str) -> float:
-    """The last moment at which a run of this id can have begun; infinite where it is not one of ours."""
-    try:
-        began = datetime.strptime(identifier[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return math.inf
-    return (began.timestamp() + 1) * NS_PER_S - 1
-
-
 def _lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
     data = _read(path)
     lines = data[: _torn_from(data)].removesuffix(b"\n").split(b"\n") if data else []
-    read = ((f"{_shown(path)}:{number}", partial(_parse, line)) for number, line in enumerate(lines, 1))
+    read = ((f"{shown_path(path)}:{number}", partial(_parse, line)) for number, line in enumerate(lines, 1))
     return _items(read, kind, key_of)
 
 
@@ -302,12 +213,12 @@ def _read(path: Path) -> bytes:
     """A file's bytes, none where it is missing. Raises ResultsError for what is no regular file or cannot be read."""
     try:
         if path.exists() and not path.is_file():  # a FIFO would be waited for
-            raise ResultsError(f"{_shown(path)}: not a regular file")
+            raise ResultsError(f"{shown_path(path)}: not a regular file")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:
-        raise ResultsError(f"{_shown(path)}: cannot be read ({error.strerror})") from error
+        raise ResultsError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error
 
 
 def _parse(text: bytes) -> Any:
@@ -402,7 +313,7 @@ def _take(folder: int, path: Path) -> None:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Busy(
-            f"{_shown(path)}: another archbench is writing this run; wait for it, or begin another with --new"
+            f"{shown_path(path)}: another archbench is writing this run; wait for it, or begin another with --new"
         ) from error
 
 
@@ -412,8 +323,6 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CannotMeasure(f"{_shown(path)}: cannot be written ({error.strerror}); make room or use -o DIR") from error
-
-
-def _shown(path: Path) -> str:
-    return visible(str(path), 1000)
+        raise CannotMeasure(
+            f"{shown_path(path)}: cannot be written ({error.strerror}); make room or use -o DIR"
+        ) from error
