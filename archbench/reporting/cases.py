@@ -14,8 +14,7 @@ from typing import Literal
 from archbench.reporting.budgets import WITHIN, WRITTEN, Excess, standing
 from archbench.reporting.comparison import NOTHING_IN_BOTH, ONLY_BASE, Judgement
 from archbench.reporting.gate import Judged
-from archbench.reporting.pairs import UNFINISHED
-from archbench.reporting.records import Record
+from archbench.reporting.records import UNFINISHED, Record
 from archbench.reporting.runs import Run
 from archbench.reporting.tables import Row, Table
 

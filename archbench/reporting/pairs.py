@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 from archbench.design.document import visible
 from archbench.reporting.gate import Finding, Judged, Limit, judge_exact, withheld
-from archbench.reporting.records import Record
+from archbench.reporting.records import UNFINISHED, Record
 from archbench.reporting.verdicts import Contrast, judge
-
-UNFINISHED = ("failed", "not reached")  # statuses of what is not all there
 
 
 @dataclass(frozen=True)
