@@ -24,13 +24,14 @@ MEANING: dict[Quantity, str] = {
     "step": "calls back to back",
     "device": "the device's own work, no gap inside",
 }
+FITTED = "latencies, by one fit that takes out what a generation has in common; not the quotient of two medians"
 PROCESSOR_TIME = "the processor's time of a call, over all threads"
 
 
 def reference_line(base: Record | None, *, measured: bool) -> list[str]:
     if base is None:
         return ["no reference: ratios are null"]
-    of = "latencies, from one fit" if measured else "MACs, nothing was measured"
+    of = FITTED if measured else "MACs, nothing was measured"
     return [f"R is the reference, {base.name}; ratio: of {of}"]
 
 
@@ -63,6 +64,15 @@ def _widest(found: Sequence[Summary]) -> str:
         return "no interval: one needs two generations or more"
     without = f"; {len(found) - len(widths)} have none, measured in one generation" if len(widths) < len(found) else ""
     return f"the widest interval is {units.half_width(max(widths))}{without}"
+
+
+def target_line(times: Times) -> list[str]:
+    """That the run ended with wider intervals than it wanted."""
+    widths = [each.half_width for each in times.latencies.values() if each.half_width is not None]
+    if times.target is None or not widths or max(widths) <= times.target:
+        return []
+    wanted, widest = units.half_width(times.target), units.half_width(max(widths))
+    return [f"intervals of {wanted} were wanted, the widest is {widest}: the budget was over first"]
 
 
 def _estimator_line(found: Sequence[Summary], times: Times) -> list[str]:

@@ -27,7 +27,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Step:
-    """A variant of the line. Differences are to the step before it; null for the first, and `factor` where that was 0."""
+    """A variant of the line. Differences are to the step before it; null for the first, and `factor` where that was 0.
+
+    `factor` is of latencies by the fit where there is one, not the quotient of two medians.
+    """
 
     row: Row
     cost_more: float | None = None
@@ -99,10 +102,15 @@ def steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[Step]:
     for before, row in pairwise(rows):
         known = by.cost != "latency_ms" or ties.untold(row_key(before), row_key(row)) is None
         apart = by.cost != "latency_ms" or row_key(row) not in ties.of(row_key(before))
-        cost, had = row[by.cost], before[by.cost]
-        factor = cost / had if had else None
-        found.append(Step(row, cost - had, row[by.gain] - before[by.gain], factor, apart if known else None))
+        more = row[by.cost] - before[by.cost], row[by.gain] - before[by.gain]
+        found.append(Step(row, *more, _factor(before, row, by.cost), apart if known else None))
     return found
+
+
+def _factor(before: Row, row: Row, cost: str) -> float | None:
+    """How many times as much one costs as the other: of latencies by the fit, as intervals and ranks are, where it has both."""
+    by = "ratio" if cost == "latency_ms" and row["ratio"] is not None and before["ratio"] is not None else cost
+    return row[by] / before[by] if before[by] else None
 
 
 def speeds(rows: Sequence[Row]) -> list[float | None]:

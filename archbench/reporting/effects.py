@@ -120,7 +120,7 @@ def _heatmap(table: Table, rows: Sequence[Row], axes: Sequence[Column], cost: st
     spec = compose(layers, height=height, left=ROOM) | {"resolve": {"scale": {"color": "independent"}}}
     title = f"{_quantity(cost)} over {_label(across)} and {_label(down)}"
     return Chart(
-        "axes", title, f"{METRICS[cost].title} of each variant; the stronger the colour, the more it costs", spec
+        "axes", title, f"{METRICS[cost].title} of each variant; the more it stands out, the more it costs", spec
     )
 
 

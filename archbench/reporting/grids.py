@@ -20,13 +20,17 @@ MOST_EXCESSES = 40  # on a page; the table of all has every row's standing
 
 @dataclass(frozen=True)
 class Grid:
-    """A small table of words: headings, which of them stand over numbers, rows of cells. Not escaped."""
+    """A small table of words: headings, which of them stand over numbers, rows of cells. Not escaped.
+
+    `hint` is of what a page can do, and paper cannot.
+    """
 
     title: str
     said: str
     headings: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
+    hint: str = ""
 
     @property
     def short(self) -> tuple[bool, ...]:
@@ -58,10 +62,13 @@ def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
 
 
 def _more(step: Step, by: Terms) -> str:
+    """A share by the fit of a latency, which is what is told apart; else how much, and what share."""
     if step.cost_more is None:
         return units.MISSING
-    share = f" (+{units.percent(step.factor - 1)})" if step.factor else ""
-    return f"+{shown(step.cost_more, by.cost)}{share}"
+    share = f"{'+' if step.factor >= 1 else ''}{units.percent(step.factor - 1)}" if step.factor else ""
+    if by.cost == "latency_ms" and share:
+        return share
+    return f"+{shown(step.cost_more, by.cost)}" + (f" ({share})" if share else "")
 
 
 def _gained(step: Step, by: Terms) -> str:
@@ -85,11 +92,9 @@ def ladder_grid(rungs: Sequence[Rung]) -> Grid:
         for rung in rungs
     )
     headings = ("at most MACs (G)", "variants", "fastest", METRICS["latency_ms"].title, "±95%", "cannot be told from")
-    said = (
-        "variants: how many the limit leaves to choose from; for another limit set it above the table of all variants, "
-        "which then names the fastest that is left"
-    )
-    return Grid("Fastest within a limit on MACs", said, headings, (True, True, False, True, True, False), rows)
+    said = "variants: how many the limit leaves to choose from"
+    hint = "for another limit set it above the table of all variants, which then names the fastest that is left"
+    return Grid("Fastest within a limit on MACs", said, headings, (True, True, False, True, True, False), rows, hint)
 
 
 def _untold_from(rung: Rung) -> str:

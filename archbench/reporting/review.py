@@ -218,7 +218,8 @@ def _rest(best: Sequence[Row], by: Terms) -> Facts:
         " MACs stand for capacity: there are no scores, and nothing here knows accuracy." if by.gain == "macs" else ""
     )
     count = f"{len(best)} variants are" if len(best) != 1 else "1 variant is"
-    return (("Worth a look", f"{count} on the line of most {word(by.gain)} for least {word(by.cost)}.{stand_in}"),)
+    line = f"{count} on the line of most {word(by.gain)} for least {word(by.cost)}: {some(best)}."
+    return (("Worth a look", line + stand_in),)
 
 
 def warned(distrust: Sequence[str]) -> Facts:

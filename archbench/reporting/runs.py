@@ -177,7 +177,8 @@ class Run:
         found = {quantity: summed(quantity=quantity) for quantity in QUANTITIES}
         if synchronous and not found["device"]:
             found["device"] = summed(quantity=planned_quantity(self.folder), processor_time=True)
-        return Times(found, planned_quantity(self.folder), looked, synchronous)
+        target = self.folder.header["plan"].get("target") if looked else None
+        return Times(found, planned_quantity(self.folder), looked, synchronous, target)
 
     def table(self) -> pd.DataFrame:
         """The comparison table as a pandas DataFrame: base units, integers as Int64, missing as null."""
@@ -233,7 +234,7 @@ def notes(folder: RunFolder) -> list[str]:
             f"{space['chosen']:,} of the front, the least crowded, are here beside the reference; "
             f"the other {space['kept'] - space['chosen']:,} within the constraints were never measured"
         )
-    if header["budget_s"] is not None:
+    if measured and header["budget_s"] is not None:
         said.append(f"budget {units.duration(header['budget_s'])}")
     return said
 

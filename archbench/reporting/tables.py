@@ -109,6 +109,7 @@ def build(
         *captions.reference_line(base, measured=measured),
         *captions.latency_lines(times),
         *captions.disturbed_line(times),
+        *captions.target_line(times),
         *captions.rank_line(rows),
         *captions.unranked_line(rows),
         *captions.beside_lines(times),
@@ -128,6 +129,7 @@ def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tu
     """The lines of the caption that warn."""
     return (
         *captions.disturbed_line(times),
+        *captions.target_line(times),
         *captions.unranked_line(rows),
         *captions.host_bound_line(rows),
         *captions.status_lines(records, rows),
@@ -223,10 +225,10 @@ def _beside_columns(times: Times) -> list[Column]:
         _metric("step_ms", 11),
         _metric("step_half_width", 14),
         _metric("device_ms", 12),
-        _metric("device_half_width", 15),
+        _metric("device_half_width", 32),
         _metric("host_bound", 6, "flag"),
         _metric("throughput", 13),
-        _metric("cold_ms", 31),
+        _metric("cold_ms", 33),
         _metric("energy_mj", 16),
     ]
     return [column for column in columns if column.name not in own]

@@ -22,13 +22,15 @@ class Times:
 
     `quantity` is what the plan asked for and `latency_ms` is. `looked`: the run stopped by its own intervals.
     `synchronous`: the device is done when a call returns (a CPU), so a call is its own step, and `device` is the
-    processor's time over all threads, which no step need reach.
+    processor's time over all threads, which no step need reach. `target`: the half-width at which a run with a budget would
+    have stopped; null without one.
     """
 
     by_quantity: Mapping[Quantity, Mapping[Key, Summary]] = field(default_factory=dict)
     quantity: Quantity = "request"
     looked: bool = False
     synchronous: bool = False
+    target: float | None = None
 
     @property
     def latencies(self) -> Mapping[Key, Summary]:

@@ -61,6 +61,14 @@ def test_a_step_says_what_it_costs_and_gives_more_and_whether_the_two_are_told_a
     assert (third.cost_more, third.factor, third.sure) == (4.5, 4.0, None)  # c has no interval
 
 
+def test_a_step_of_latency_costs_the_share_that_the_fit_says_and_not_the_quotient_of_two_medians() -> None:
+    one, other = rows(a=1.0, b=1.5)
+    (_, step) = decision.steps([one, other | {"ratio": 1.25}], Terms("latency_ms", "macs"), Ties())
+    assert step.factor == 1.25
+    (_, step) = decision.steps([one, other | {"ratio": None}], Terms("latency_ms", "macs"), Ties())
+    assert step.factor == 1.5
+
+
 def test_a_long_line_is_thinned_to_what_is_taken_in_with_its_ends_and_the_reference() -> None:
     long = [row | {"name": str(n), "reference": n == 7} for n, row in enumerate(rows(a=1.0) * 100)]
     kept = [int(name) for name in names(decision.thinned(long))]

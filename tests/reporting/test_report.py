@@ -136,6 +136,12 @@ def test_a_limit_that_is_no_number_is_said_to_be_none(browser: Any, path: Path, 
     assert invalid == "true"
 
 
+def test_a_limit_on_nothing_is_said_to_limit_nothing_yet(browser: Any, path: Path) -> None:
+    with opened(browser, path) as page:
+        page.fill("#limit", "150")
+        assert "200 of 200 variants. Nothing is limited yet: choose what" in page.inner_text("#found")
+
+
 def some_compared(folder: Path, case: str) -> Run:
     """A, the fastest by far of B, C, D, that was compared with B alone or with nobody."""
     records = [
@@ -341,7 +347,8 @@ def test_printed_it_has_every_row_and_chart_on_light_paper_and_no_controls(brows
     with opened(browser, path, width=700, dark=True) as page:
         page.emulate_media(media="print")
         assert not page.locator(".controls").is_visible()
-        assert not page.locator(".hint").is_visible()
+        assert not any(hint.is_visible() for hint in page.locator(".hint").all())
+        assert page.locator(".hint").count() == 2
         assert page.locator("#variants tbody tr:visible").count() == 200
         assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
         assert page.evaluate("document.documentElement.scrollWidth") <= 700

@@ -197,11 +197,11 @@ def test_a_rank_that_is_shared_is_printed_as_a_tie_and_said_to_be_one() -> None:
     assert [row["rank"] for row in tied.rows] == [2, 1, 2]
     assert (shown(tied), shown(apart)) == (["2=", "1", "2="], ["2", "1", "-"])
     assert any("= is a tie" in said for said in tied.caption)
-    assert not any("tie" in said for said in apart.caption)
+    assert not any("is a tie" in said for said in apart.caption)
 
 
 def test_rows_that_have_no_rank_do_not_tie() -> None:
-    assert not any("tie" in said for said in ranked(1, None, None).caption)
+    assert not any("is a tie" in said for said in ranked(1, None, None).caption)
 
 
 def test_the_cold_start_is_the_sum_of_its_pieces_and_energy_stands_beside_it() -> None:
@@ -252,3 +252,12 @@ def test_the_json_object_has_variants_and_what_the_command_adds() -> None:
 
 def test_a_table_of_nothing_can_be_built() -> None:
     assert table([]).rows == ()
+
+
+def test_a_run_whose_intervals_are_wider_than_it_wanted_says_so_where_one_is_warned() -> None:
+    def told(target: float | None) -> tuple[str, ...]:
+        times = Times({"request": {A: summary(half_width=0.058, rank=1)}}, looked=True, target=target)
+        return build([record(A[0])], times, reference=None).distrust
+
+    assert told(0.01) == ("intervals of ±1.0% were wanted, the widest is ±5.8%: the budget was over first",)
+    assert told(0.058) == told(None) == ()

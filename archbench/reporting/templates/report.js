@@ -66,7 +66,8 @@
     const wrong = Number.isNaN(number(limit.value.trim()));
     limit.setAttribute("aria-invalid", String(wrong));
     found.textContent = `${shown.length} of ${rows.length} variants.`
-      + (wrong ? ` The limit is not a number, so there is none: ${limit.value}.` : "");
+      + (wrong ? ` The limit is not a number, so there is none: ${limit.value}.` : "")
+      + (limited.value === "" && limit.value.trim() !== "" ? " Nothing is limited yet: choose what is at most that." : "");
     if (!timed.length) return;
     const best = timed.reduce((one, other) => (data.speed[other.place] < data.speed[one.place] ? other : one));
     found.textContent += ` Fastest: ${data.names[best.place]}, ${data.latency[best.place]}. ${sure(best.place, timed)}`;
