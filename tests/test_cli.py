@@ -333,3 +333,25 @@ def test_python_has_what_the_command_line_has(folder):
         archbench.preset("R-51-FPN")
     with pytest.raises(AttributeError, match="nothing"):
         archbench.nothing  # noqa: B018
+
+
+@pytest.fixture(params=["module: my_net:make", "axes: {module: [null, 'my_net:make']}"], ids=["alone", "an axis"])
+def hand_written(folder, request):
+    """The name of the variant that is a hand-written module, of a spec that has no other, or one beside it."""
+    Path("spec.yaml").write_text(f"archbench: 1\nname: mine\nbase: R-18-FPN\n{request.param}\n")
+    return "module=my_net:make" if "axes" in request.param else "mine"
+
+
+def test_a_hand_written_module_is_counted_and_listed_though_it_has_no_price(hand_written, capsys):
+    assert said(capsys, "check", "spec.yaml").out.startswith("mine: ")
+    assert json.loads(said(capsys, "check", "spec.yaml", "--json").out)["variants"] >= 1
+    rows = json.loads(said(capsys, "price", "spec.yaml", "--json").out)["variants"]
+    assert [row["macs"] for row in rows if row["name"] == hand_written] == [None]
+
+
+@pytest.mark.parametrize("verb", ["price --where macs>3", "price --top 1", "price --parquet x", "show"])
+def test_what_needs_the_price_of_a_hand_written_module_is_refused(hand_written, capsys, verb):
+    command, *options = verb.split()
+    names = [hand_written] if command == "show" else []
+    printed = said(capsys, command, "spec.yaml", *names, *options, code=2)
+    assert printed.err == "archbench: module: my_net:make is hand-written; it is traced when it is run, not priced\n"

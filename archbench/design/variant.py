@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
+from archbench.design.document import visible
+from archbench.errors import SpecError
 from archbench.models.detector import Architecture, Choice, record_network
 from archbench.models.graph import Graph
 
@@ -82,8 +84,10 @@ class Variant:
 
     @cached_property
     def graph(self) -> Graph:
-        """The recorded network, one image. Raises SpecError where its parts do not fit."""
-        assert isinstance(self.architecture, Architecture), "a hand-written module has no graph"
+        """The recorded network, one image. Raises SpecError where its parts do not fit, or for a hand-written module."""
+        if isinstance(self.architecture, Module):
+            factory = visible(self.architecture.factory)
+            raise SpecError(f"module: {factory} is hand-written; it is traced when it is run, not priced")
         return record_network(self.architecture, self.workload.height, self.workload.width)
 
     def as_json(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from archbench import units
 from archbench.design.document import visible
-from archbench.design.variant import Module, Variant
+from archbench.design.variant import Variant
 from archbench.errors import SpecError
 from archbench.models.graph import Graph, Node
 from archbench.models.ops import FLOAT_BYTES, OpCost, Shape
@@ -56,10 +56,6 @@ def price(variant: Variant) -> Cost:
 
     A count over 64 bits is refused: no table holds it.
     """
-    if isinstance(variant.architecture, Module):
-        raise SpecError(
-            f"module: {variant.architecture.factory} is hand-written; it is traced when it is run, not priced"
-        )
     cost = add_up(variant.graph, variant.workload.batch, variant.workload.feature_bytes)
     for metric, count in cost.as_json().items():
         if count > INT64_MAX:

@@ -157,7 +157,7 @@ def counted_lines(name: str, counts: Mapping[str, Any]) -> list[str]:
     if counts["collapsed_draws"]:
         lines += [f"  {counts['collapsed_draws']:,} drawn where another was"]
     lines += [f"  {refused:,} refused by {constraint}" for constraint, refused in counts["refused"].items()]
-    if counts["front"] is not None:
+    if counts.get("front") is not None:
         lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}"]
     return lines
 
