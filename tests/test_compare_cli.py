@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import os
 import re
 import subprocess
@@ -326,9 +327,32 @@ def test_a_revision_that_is_none_is_exit_2(repository, capsys, side, why):
     assert not Path("x").exists()
 
 
-def test_results_outside_this_folder_are_in_no_revision(repository, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("here", "results"),
+    [
+        ("deeper", "../results"),
+        ("results/sweep", ".."),
+        ("results", "."),
+        ("..", "{name}/results"),
+        ("/", "{repository}/results"),
+    ],
+)
+def test_the_revision_is_one_of_the_repository_the_results_are_in_wherever_it_is_asked(
+    repository, capsys, monkeypatch, here, results
+):
     (repository / "deeper").mkdir()
-    monkeypatch.chdir(repository / "deeper")
+    monkeypatch.chdir(here)
+    results = results.format(name=repository.name, repository=repository)
+    for text in ("git:v1", "git:v1:sweep/@latest", "git:v1:results/sweep/@latest"):
+        assert "latency ms 10.00 to 11.00" in said(capsys, text, "git:main", "-o", results, code=3).out
+
+
+def test_results_that_are_not_here_now_are_still_in_the_revision(repository, capsys):
+    shutil.rmtree("results")
+    assert "latency ms 10.00 to 11.00" in said(capsys, "git:v1", "git:main", code=3).out
+
+
+def test_results_in_no_repository_are_in_no_revision(repository, capsys):
     assert "not to be read from git" in said(capsys, "git:v1", "git:v1", "-o", "/nowhere", code=2).err
 
 

@@ -1,8 +1,9 @@
-"""What git says of this repository. Nothing is checked out or changed."""
+"""What git says of a repository. Nothing is checked out or changed."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from archbench.design.document import visible
 from archbench.errors import ResultsError
@@ -10,10 +11,13 @@ from archbench.errors import ResultsError
 SECONDS = 60
 
 
-def ask_git(about: str, *arguments: str) -> bytes:
-    """What git prints. Raises ResultsError, beginning with what it was asked about, with git's own reason."""
+def ask_git(about: str, *arguments: str, within: Path | None = None) -> bytes:
+    """What git prints, in a folder of the repository (this one unless told).
+
+    Raises ResultsError, beginning with what it was asked about, with git's own reason.
+    """
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(["git", *arguments], cwd=within, capture_output=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise ResultsError(f"{visible(about, 200)}: git does not answer ({error})") from error
     if done.returncode:

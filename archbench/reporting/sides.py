@@ -44,9 +44,12 @@ def _read(text: str, results: Path, called: str = "") -> Run:
 def _committed(text: str, results: Path) -> Run:
     """A run of the results folder as it was at a revision."""
     revision, _, wanted = text.removeprefix(GIT).partition(":")
-    below = os.path.relpath(results)
-    commit = ask_git(text, "rev-parse", "--verify", "--quiet", f"{_plain(text, revision)}^{{commit}}").decode().strip()
-    archive = ask_git(text, "archive", "--format=tar", commit, "--", below)
+    revision = _plain(text, revision)
+    top = _repository(text, results)
+    below = os.path.relpath(results.resolve(), top)
+    asked = "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"
+    commit = ask_git(text, *asked, within=top).decode().strip()
+    archive = ask_git(text, "archive", "--format=tar", commit, "--", below, within=top)
     with tempfile.TemporaryDirectory(prefix="archbench-") as folder:
         try:
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
@@ -54,11 +57,19 @@ def _committed(text: str, results: Path) -> Run:
         except (tarfile.TarError, OSError) as error:
             raise ResultsError(f"{visible(text, 200)}: cannot be unpacked ({error})") from error
         within = Path(folder) / below
+        for written in (below, os.path.relpath(results)):  # as it stands in the repository, or as it is typed here
+            wanted = wanted.removeprefix(f"{written}/")
         try:
-            return _read(_place(within, wanted.removeprefix(f"{below}/") or LATEST, text), within, called=text)
+            return _read(_place(within, wanted or LATEST, text), within, called=text)
         except ResultsError as error:  # by its place in the repository: where it was unpacked is gone
             said = str(error).replace(f"{folder}/", "").removeprefix(f"{visible(text, 200)}: ")
             raise ResultsError(f"{visible(text, 200)}: {said}") from error
+
+
+def _repository(text: str, results: Path) -> Path:
+    """The repository that the results folder is in, whether or not there is such a folder now."""
+    there = next(folder for folder in (results.resolve(), *results.resolve().parents) if folder.is_dir())
+    return Path(ask_git(text, "rev-parse", "--show-toplevel", within=there).decode().rstrip("\n"))
 
 
 def _place(within: Path, name: str, text: str) -> str:
