@@ -375,12 +375,15 @@ def export() -> None:
     "--output", default=".asv/results", show_default=True, metavar="DIR", help="asv's results tree, added to."
 )
 def export_asv(runs: tuple[str, ...], results: str, output: str) -> None:
-    """RUNS into a results tree that `asv publish`, `asv compare` and `asv show` read, each under its commit."""
+    """RUNS into a results tree that `asv publish`, `asv compare` and `asv show` read, each under its commit.
+
+    `asv run` lists its own benches alone in its tree: after one, export again.
+    """
     from archbench.reporting.asv_export import export as export_tree
     from archbench.reporting.sides import open_side
 
     written = export_tree([open_side(run, Path(results)) for run in runs], Path(output))
-    click.echo(f"wrote {len(written)} files below {output}; next: asv publish")
+    click.echo(f"wrote {len(written)} files below {output}; next: asv publish (after an `asv run`, export again)")
 
 
 @export.command("pytest-benchmark")

@@ -199,6 +199,28 @@ def test_asv_runs_the_benches_on_two_commits_and_compares_them(repository, tmp_p
     assert Path(".asv/html/index.html").is_file()
 
 
+@pytest.mark.slow
+def test_what_asv_run_forgets_of_an_export_is_there_again_after_another(repository, tmp_path):
+    (tmp_path / "benches").mkdir()
+    (tmp_path / "benches" / "__init__.py").write_text("def track_other():\n    return 1\n")
+    asv("machine", "--yes", "--machine", "lab")
+    runs = exported(tmp_path, repository)
+    for each in repository:
+        asv("run", "--python=same", "--quick", "--set-commit-hash", each, "-m", "lab")
+    assert "sweep.latency_ms" not in listed(), "asv keeps them now: say no more of exporting again"
+    assert guarded(["export", "asv", *(str(run.folder.path) for run in runs)]) == 0
+    asv("publish")
+    assert {"track_other", "sweep.latency_ms"} <= {*listed()} & {*published()["benchmarks"]}
+
+
+def listed():
+    return json.loads(Path(".asv/results/benchmarks.json").read_text())
+
+
+def published():
+    return json.loads(Path(".asv/html/index.json").read_text())
+
+
 def exported(tmp_path, repository, *arguments):
     """A run at each commit, the second with one network 20 % slower and one failed, as a tree."""
     failed = record("C", status="failed", reason="killed", axes={"neck.channels": 96}, exact=None)
@@ -352,7 +374,7 @@ def test_asv_publishes_compares_and_shows_an_exported_tree(repository, tmp_path)
     assert "10.0±0.01ms" in shown
     assert "1/3 failed" in shown
     asv("publish")
-    index = json.loads(Path(".asv/html/index.json").read_text())
+    index = published()
     assert {"sweep.latency_ms", "sweep.macs"} <= set(index["benchmarks"])
     assert index["params"]["gpu"] == ["NVIDIA H100"]
     assert index["params"]["precision"] == ["fp32"]

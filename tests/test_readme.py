@@ -44,11 +44,12 @@ IN_SENTENCES = {
 }
 ELSEWHERE = {  # where it is run, or why not
     "pip install -e '.[test]' && pytest": ".ci/run",
-    "pip install -e . && archbench run specs/fpn_sweep.yaml": "below, and its outcome is in results/example",
+    "pip install -e . && archbench run specs/fpn_sweep.yaml": "below, cut down; its whole outcome is in results/example",
     "archbench doctor": "tests/test_doctor_cli.py",
     "archbench export asv RUN...": "tests/test_asv.py: it needs the repository a run was made in",
     "archbench run new.yaml --against old.yaml": "tests/test_against.py",
     "archbench run SPEC --plugin package": "tests/test_cli.py",
+    "asv run": "tests/test_asv.py: it needs commits",
 }
 
 
@@ -115,10 +116,38 @@ def test_the_run_shown_is_of_the_spec_as_it_is():
 
 
 def test_the_run_shown_runs_as_far_as_measuring(folder):
-    """Measuring takes minutes; other specs are measured in `tests/test_cli.py` and `tests/test_faulty_sweep.py`."""
+    """All nine; what measuring them says is in results/example, since it takes minutes."""
     code, said = typed(f"{SWEEP} --device none -o build", folder)
     assert code == 0
     assert sum(line.startswith("done ") for line in said) == 9
+
+
+@pytest.mark.slow
+def test_the_run_shown_measures_and_prints_such_a_table(folder, tmp_path):
+    """The very command, of that spec cut down to what takes seconds: two small networks, two generations."""
+    smaller = {
+        "base: R-50-FPN": "base: R-18-FPN",
+        "height: 800, width: 1333": "height: 64, width: 64",
+        "[64, 128, 256]": "[256]",
+        "[none, maxpool, p6p7]": "[none, maxpool]",
+        "device: auto": "device: cpu",
+        "budget: 4m30s": "generations: 2",
+    }
+    text = (folder / "specs" / "fpn_sweep.yaml").read_text()
+    for shown, cut in smaller.items():
+        assert shown in text
+        text = text.replace(shown, cut)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "fpn_sweep.yaml").write_text(text)
+    code, said = typed(SWEEP, tmp_path)
+    assert code == 0, said
+    ((_, shown),) = [each for each in chain.from_iterable(TRANSCRIPTS) if each[0] == SWEEP]
+    headings = [" ".join(line.split()) for line in shown[1:3]]
+    assert headings == ["MACs latency ± latency", "name G ms 95% ratio rank"]
+    assert {*headings} <= {" ".join(line.split()) for line in said}
+    rows = [line for line in said if re.search(r"top_block=\w+ .* ±\d+\.\d% +\d\.\d{3}x +\d=?$", line)]
+    assert len(rows) == 2
+    assert [line for line in said if line.startswith("kept in results/fpn_sweep/")] == said[-1:]
 
 
 @pytest.mark.slow
