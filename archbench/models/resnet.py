@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -90,22 +90,29 @@ def resolve(
     depths: list[int] | None,
     width: float,
     stem_channels: int,
+    width_per_group: int,
+    norm_eps: float,
     **knobs: Any,
 ) -> dict[str, Any]:
     """The knobs with every shorthand written out: `depth` as block and depths, `width` as channels, unbuilt stages gone."""
     named_block, named_depths = NAMED_DEPTHS[depth]
     stages = last_level - 1
+    planes = [widened(planes, width) for planes in PLANES[:stages]]
     knobs |= {
         "block": block or named_block,
         "depths": list(depths or named_depths)[:stages],
-        "planes": [widened(planes, width) for planes in PLANES[:stages]],
+        "planes": planes,
         "stem_channels": widened(stem_channels, width),
+        "width_per_group": _least(width_per_group, planes),
     }
-    if knobs["block"] == "basic":  # it has no 1x1 to put a stride in
+    if knobs["block"] == "basic" or stages == 1:  # no 1x1 to put a stride in, or no stride
         knobs["stride_in_1x1"] = False
-    if knobs["norm"] not in ("batch", "frozen", "group"):
-        knobs.pop("norm_eps")
-    return knobs
+    return knobs if knobs["norm"] == "none" else knobs | {"norm_eps": norm_eps + 0.0}  # -0.0 is 0.0
+
+
+def _least(width_per_group: int, planes: Sequence[int]) -> int:
+    """The least that leaves every stage its bottlenecks' width: under 64 planes, several round down to one."""
+    return max((-(-(each * width_per_group // 64) * 64 // each) for each in planes), default=width_per_group)
 
 
 @backbones.register("resnet", resolve=resolve)

@@ -118,7 +118,7 @@ def spelled_twice(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     other = draw(st.sampled_from(list(DEPTHS)))
     one: dict[str, Any] = {"backbone.depth": depth}
     two: dict[str, Any] = {"backbone.depth": other, "backbone.block": block, "backbone.depths": depths}
-    width = draw(st.sampled_from([0.25, 0.5, 0.75, 1.0, 1.5]))
+    width = draw(st.sampled_from([0.125, 0.25, 0.5, 0.75, 1.0, 1.5]))
     near = width * (1 + draw(st.floats(-0.004, 0.004)))
     same = all(widened(planes, near) == widened(planes, width) for planes in (64, 128, 256, 512))
     one["backbone.width"], two["backbone.width"] = width, near if same else width
@@ -127,9 +127,19 @@ def spelled_twice(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if draw(st.booleans()):
         one |= {"backbone.norm": "none", "backbone.norm_eps": 0.25}
         two |= {"backbone.norm": "none"}
+    else:
+        one["backbone.norm_eps"], two["backbone.norm_eps"] = 0.0, -0.0
     if draw(st.booleans()):
         level = draw(st.integers(2, 4))
-        ends = {"neck.type": "none", "neck.levels": [level], "top_block.type": "none"}
+        ends = {"neck.levels": [level], "top_block.type": "none"}
+        if draw(st.booleans()):
+            ends["neck.type"] = "none"
+        else:
+            two["neck.fuse"] = "average"  # of one level, so there is nothing to fuse
+        if level == 2:
+            two["backbone.stride_in_1x1"] = draw(st.booleans())  # of res2, which has no stride
+        if (level, block, two["backbone.width"]) == (2, "bottleneck", 0.125):
+            two["backbone.width_per_group"] = draw(st.integers(64, 71))  # of 8 planes: 8 channels, rounded down
         one |= ends
         two |= ends | {
             "backbone.depths": depths[: level - 1]
