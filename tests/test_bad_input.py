@@ -33,7 +33,7 @@ REFUSED = {
     "neck: {norm: group, channels: 72}": "neck.norm: group has 32 groups, which do not divide 72 channels",
     "top_block: {type: p6p7}\nneck: {levels: [2, 3]}": "top_block.source: c5 is not there: neck.levels end at 3",
     "neck: {type: none}": "top_block.type: a top block needs a pyramid",
-    "head: {type: classifier}": "head.type: a classifier reads a backbone's map",
+    "head: {type: classifier}": "head.type: a classifier reads one map of a backbone",
     "backbone: {depth: 77}": "backbone.depth: 77 is not accepted; it takes 18, 34, 50, 101 or 152",
     "backbone: {depths: [3, 4, 6]}": "backbone.depths: [3, 4, 6] is not accepted; it takes a list of whole numbers from 1 to 512, 4 of them",
     "backbone: {depth: 18, groups: 2}": "backbone.groups: basic blocks take groups 1",

@@ -22,11 +22,11 @@ def none(features: Features) -> Features:
 
 @heads.register("classifier")
 def classifier(features: Features, *, classes: Annotated[int, Ge(1), Le(1_000_000)] = 1000) -> Features:
-    """The mean of the coarsest c-map through one linear layer, as in He et al. 2015, table 1."""
-    maps = sorted(name for name in features if name.startswith("c"))
-    if not maps or len(maps) != len(features):
+    """The mean of a backbone's one c-map through one linear layer, as in He et al. 2015, table 1."""
+    if len(features) != 1 or not min(features).startswith("c"):
         raise SpecError(
-            "head.type: a classifier reads a backbone's map; take neck: {type: none, levels: [5]} "
+            "head.type: a classifier reads one map of a backbone; take neck: {type: none, levels: [5]} "
             "and top_block: {type: none}"
         )
-    return {"logits": linear(global_average_pool(features[maps[-1]]), classes)}
+    (only,) = features.values()
+    return {"logits": linear(global_average_pool(only), classes)}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import random
+from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from archbench.design.points_of import count
 from archbench.design.space import expand, preset, size
 from archbench.design.spec import read_spec
 from archbench.design.variant import Variant, Workload
+from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, Architecture, Choice
 from archbench.models.graph import Features
 from archbench.models.presets import PRESETS
@@ -182,3 +186,38 @@ def test_a_sweep_counts_every_second_spelling_as_a_duplicate(tmp_path_factory, p
 def test_a_workload_field_at_its_default_is_as_if_it_were_not_there(field, value):
     section = "input" if field == "batch" else "measure"
     assert preset("R-50-FPN", {f"{section}.{field}": value}).id == preset("R-50-FPN").id
+
+
+def _drawn(draw: random.Random) -> dict[str, Any]:
+    """A small network, of few values a knob, so that many are the same one."""
+    paths: dict[str, Any] = {
+        "backbone.depth": draw.choice([18, 34, 50]),
+        "backbone.block": draw.choice([None, "basic", "bottleneck"]),
+        "backbone.depths": draw.choice([None, [1, 1, 2, 1], [1, 2, 1, 1], [2, 2, 2, 2]]),
+        "backbone.width": draw.choice([0.125, 0.25, 1.0]),
+        "backbone.width_per_group": draw.choice([64, 64, 65, 70]),
+        "backbone.groups": draw.choice([1, 1, 2]),
+        "backbone.stem_channels": draw.choice([8, 9]),
+        "backbone.stride_in_1x1": draw.random() < 0.5,
+        "backbone.norm": draw.choice(["frozen", "none"]),
+        "backbone.norm_eps": draw.choice([0.0, -0.0, 1e-5]),
+        "neck.levels": draw.choice([[2], [3], [5], [2, 3], [4, 5]]),
+        "neck.type": draw.choice(["fpn", "none"]),
+        "top_block.type": draw.choice(["none", "maxpool"]),
+        "head.type": draw.choice(["none", "classifier"]),
+    }
+    return paths | ({"neck.fuse": draw.choice(["sum", "average"])} if paths["neck.type"] == "fpn" else {})
+
+
+@pytest.mark.slow
+def test_networks_that_record_the_same_have_one_id_and_those_of_one_id_record_the_same():
+    """The graph knows nothing of knobs: what it shows of a network is all that can tell it from another."""
+    ids_of, graphs_of, draw = defaultdict(set), defaultdict(set), random.Random(0)
+    for _ in range(4000):
+        with suppress(SpecError):
+            variant = preset("R-50-FPN", SIZE | _drawn(draw))
+            graph = repr(variant.graph).replace("=-0.0", "=0.0")
+            ids_of[graph].add(variant.id)
+            graphs_of[variant.id].add(graph)
+    assert len(ids_of) > 300
+    assert {len(found) for found in ids_of.values()} == {len(found) for found in graphs_of.values()} == {1}
