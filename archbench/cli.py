@@ -139,8 +139,12 @@ def run(
 def _limits(
     spec: Spec, against: Spec | None, fail_on: str | None, *, junit: str | None, github: bool
 ) -> tuple[Limit, ...]:
-    """What new networks may have more of than their bases. Raises SpecError where a run is held to nothing one could tell."""
+    """What new networks may have more of than their bases.
+
+    Raises SpecError where a run is held to nothing one could tell, CannotMeasure where what is told could not be put.
+    """
     from archbench.reporting.gate import parse_limits
+    from archbench.reporting.writable import check_writable
 
     told = {"--fail-on": fail_on is not None, "--junit": junit is not None, "--github": github}
     asked = [name for name, given in told.items() if given and not (spec.budgets and name != "--fail-on")]
@@ -149,6 +153,8 @@ def _limits(
             f"{asked[0]} tells of networks against their base; add --against BASE, or hold a run alone to "
             "`budgets: {latency_ms: 30}` in its spec"
         )
+    if junit is not None:
+        check_writable("--junit", Path(junit))
     return () if fail_on is None else parse_limits(fail_on)
 
 
@@ -413,8 +419,9 @@ def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
     from archbench.reporting.doctor import show as show_diagnosis
     from archbench.reporting.progress import Progress
     from archbench.reporting.terminal import console
+    from archbench.reporting.writable import check_writable
 
-    diagnosis.check_writable(Path(output))
+    check_writable("--output", Path(output))
     with Progress(quiet=False, announce_on=sys.stderr) as progress:
         found = examine(plan(device, quick=quick), progress.say)
     if as_json:

@@ -82,12 +82,12 @@ def test_a_spec_against_itself_is_measured_twice_under_keys_of_their_own(two):
     )
 
 
-def test_two_networks_alone_are_a_pair_whatever_their_names():
+def test_two_networks_alone_are_a_pair_whatever_their_names_and_called_as_the_new_one_is():
     small = [preset_spec(name, ["input.height=64", "input.width=64"]) for name in ("R-34-FPN", "R-18-FPN")]
     planned = plan_all(kept(small[0]), 1, kept(small[1]))
     assert [(each.item.variant.name, each.pair) for each in planned] == [
-        ("R-34-FPN", "R-18-FPN"),
-        ("R-18-FPN (base)", "R-18-FPN"),
+        ("R-34-FPN", "R-34-FPN"),
+        ("R-18-FPN (base)", "R-34-FPN"),
     ]
 
 
@@ -284,6 +284,13 @@ def priced(tmp_path, monkeypatch, capsys):
         return json.loads(capsys.readouterr().out)
 
     return said
+
+
+def test_a_junit_file_that_cannot_be_is_refused_before_anything_is_measured(priced, capsys):
+    assert guarded(["run", "new.yaml", "--against", "base.yaml", "--junit", "nowhere/j.xml"]) == 4
+    said = capsys.readouterr().err
+    assert said == "archbench: --junit nowhere/j.xml: its folder cannot be written; name a file in one that can\n"
+    assert not Path("results").exists()
 
 
 def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(priced, capsys):

@@ -62,25 +62,25 @@ def planned_bytes(item: Priced) -> tuple[int, int]:
 def plan_all(kept: Kept, replicas: int, against: Kept | None = None) -> tuple[Planned, ...]:
     """Everything to measure, the spec's own variants first.
 
-    Those of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one. A
-    network that is in both is measured for both. Raises SpecError where nothing can be paired.
+    Those of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one; a pair
+    is called as its new network is. A network that is in both is measured for both. Raises SpecError where nothing can be paired.
     """
     own = [Planned(item, replica) for item in kept.priced for replica in range(replicas)]
     if against is None:
         return tuple(own)
-    partners = dict(_pairs(kept.priced, against.priced))
-    if not partners:
+    called = {base: new for new, base in _pairs(kept.priced, against.priced)}
+    if not called:
         raise SpecError(
             f"--against: no variant of the two specs has the same name ({_some(kept.priced)}; {_some(against.priced)}); "
             "let both vary along the same axes, or have one variant each"
         )
     shared = {item.variant.id for item in kept.priced}
-    new = [replace(each, side="new", pair=_pair(partners.get(each.item.variant.name), each.replica)) for each in own]
-    names = set(partners.values())
+    paired = {name: name for name in called.values()}
+    new = [replace(each, side="new", pair=_pair(paired.get(each.item.variant.name), each.replica)) for each in own]
     base = [
         Planned(_as_base(item), replica + replicas * (item.variant.id in shared), "base", _pair(name, replica))
         for item in against.priced
-        for name in [item.variant.name if item.variant.name in names else None]
+        for name in [called.get(item.variant.name)]
         for replica in range(replicas)
     ]
     return (*new, *base)

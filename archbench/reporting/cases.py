@@ -95,4 +95,5 @@ def _held(row: Row, own: Sequence[Excess]) -> Case:
     word = standing(own)
     if word == WITHIN and row["status"] in UNFINISHED:
         return Case(row["name"], row["status"], (row["reason"] or row["status"],))
-    return Case(row["name"], word, tuple(each.said() for each in own))
+    worst_first = sorted(own, key=lambda each: each.word)
+    return Case(row["name"], word, tuple(each.said() for each in worst_first))

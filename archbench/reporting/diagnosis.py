@@ -236,14 +236,6 @@ def render(diagnosis: Diagnosis) -> str:
     return json.dumps(as_json(diagnosis), allow_nan=False, indent=2) + "\n"
 
 
-def check_writable(path: Path) -> None:
-    """Raises CannotMeasure where the file could not be put, before minutes are spent."""
-    if path.exists() and not path.is_file():
-        raise CannotMeasure(f"--output {_shown(path)}: not a regular file; name another")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise CannotMeasure(f"--output {_shown(path)}: its folder cannot be written; name a file in one that can")
-
-
 def write(diagnosis: Diagnosis, path: Path) -> None:
     """Put the file in place, whole or not at all. Raises CannotMeasure where it cannot be."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -27,6 +27,7 @@ from archbench.pricing.judging import PricedChunk
 from archbench.pricing.picked import Places
 from archbench.pricing.priced_space import Asked, PricedSpace, Shown, paths, price_space, shown
 from archbench.reporting import sql
+from archbench.reporting.writable import check_writable
 
 MEMORY = "512MB"  # of DuckDB's; a million rows take 100
 # Version 2 writes a count as its difference from the one before: of 3.4 million rows 5 MB, where version 1 takes 53, and a
@@ -39,7 +40,7 @@ def write_space(
     path: Path, spec: Spec, asked: Asked, said: Callable[[int], None]
 ) -> tuple[PricedSpace, tuple[Shown, ...]]:
     """Price a space and write every row of it to a file. Raises CannotMeasure where it cannot be put there."""
-    check_writable(path)
+    check_writable("--parquet", path)
     with ParquetFile(path, paths(spec), [constraint.text for constraint in spec.constraints]) as file:
         space = price_space(spec, asked, file, said)
         rows = shown(spec, space)
@@ -126,14 +127,6 @@ class ParquetFile:
             f"SELECT {', '.join([*axes, *EXACT, *marks])} FROM priced "
             "LEFT JOIN front_at ON priced.rowid = front_at.place LEFT JOIN shown ON priced.rowid = shown.place"
         )
-
-
-def check_writable(path: Path) -> None:
-    """Raises CannotMeasure where the file could not be put, before anything is priced."""
-    if path.exists() and not path.is_file():
-        raise CannotMeasure(f"--parquet {_shown(path)}: not a regular file; name another")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise CannotMeasure(f"--parquet {_shown(path)}: its folder cannot be written; name a file in one that can")
 
 
 @contextmanager

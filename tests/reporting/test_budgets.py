@@ -228,6 +228,12 @@ def test_budgets_reach_ci_what_is_over_fails_and_what_cannot_be_told_does_not_pa
         ),
         ("{latency_ms: 30}", 4, {key: ["error"] for key in BOTH[4]}, ["warning title=cannot be told::channels="] * 2),
         ("{mparams: 14}", 0, {key: [] for key in BOTH[4]}, []),
+        (  # what is over is said before what cannot be told
+            "{latency_ms: 30, mparams: 13}",
+            3,
+            {"channels=64": ["error"], "channels=256": ["failure"]},
+            ["error title=over::channels=256: params", "warning title=cannot be told::channels=64: latency"],
+        ),
     ):
         Path("spec.yaml").write_text(SPEC.replace("BUDGETS", budgets))
         assert guarded(command) == code
