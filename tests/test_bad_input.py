@@ -145,6 +145,7 @@ def test_bad_files_are_refused(content, message, folder, capsys):
 def test_what_is_no_file_is_said_at_once(folder, capsys):
     os.mkfifo("pipe")
     assert "no such file" in refuse(capsys, "check", "missing.yaml")
+    assert "neither a file nor a preset. Did you mean R-50-FPN?" in refuse(capsys, "price", "R-50-FNP")
     assert "not a regular file" in refuse(capsys, "check", ".")
     assert "not a regular file" in refuse(capsys, "check", "pipe")
 

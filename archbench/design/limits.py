@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 from archbench import units
@@ -50,12 +51,11 @@ def read_budgets(given: Any) -> dict[str, float]:
 
 def _amount(name: str, metric: str, value: Any) -> float:
     """A number over 0; of bytes also a text like 2GiB."""
+    number = value
     if isinstance(value, str) and metric.endswith("_bytes"):
-        try:
-            value = units.size(value)
-        except ValueError:
-            value = None
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0:
-        return value
+        with suppress(ValueError):
+            number = units.size(value)
+    if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0:
+        return number
     takes = "a number over 0" + (", or one with KiB, MiB or GiB" if metric.endswith("_bytes") else "")
     raise SpecError(f"budgets.{name}: {shown(value)} is not accepted; it takes {takes}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from archbench.design.document import visible
 from archbench.design.space import expand
 from archbench.design.spec import Spec, preset_spec, read_spec
 from archbench.design.variant import Variant
@@ -18,8 +20,13 @@ GATE_GENERATIONS = 8
 
 
 def load(spec: str, sets: Sequence[str]) -> Spec:
-    """The spec in a file, or a preset by its name."""
-    return preset_spec(spec, sets) if spec in PRESETS else read_spec(spec, sets)
+    """The spec in a file, or a preset by its name. Raises SpecError; for what is neither, with the preset it is close to."""
+    if spec in PRESETS:
+        return preset_spec(spec, sets)
+    close = "" if _is_spec(spec) or Path(spec).exists() else nearest(spec, list(PRESETS))
+    if close:
+        raise SpecError(f"{visible(spec)}: neither a file nor a preset.{close}")
+    return read_spec(spec, sets)
 
 
 def specs(

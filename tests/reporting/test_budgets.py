@@ -75,7 +75,7 @@ def test_other_bytes_are_refused(text: str) -> None:
         ("{latency_ms: 0}", "0 is not accepted"),
         ("{latency_ms: true}", "true is not accepted"),
         ("{latency_ms: 2GiB}", "it takes a number over 0"),
-        ("{peak_bytes: 2GB}", "it takes a number over 0, or one with KiB, MiB or GiB"),
+        ("{peak_bytes: 2GB}", "budgets.peak_bytes: '2GB' is not accepted; it takes a number over 0, or one with KiB"),
         ("{macs: 1, gmacs: 1}", "budgets.gmacs: macs has a budget already"),
         ("[latency_ms]", "is not a mapping"),
     ],
