@@ -294,6 +294,28 @@ def test_two_cards_of_one_name_are_two_environments() -> None:
     assert differences(one, one) == ()
 
 
+def test_no_gpu_is_one_environment_whether_it_is_said_or_left_out() -> None:
+    for none in ([], None):
+        assert differences({"cpu": "EPYC"}, {"cpu": "EPYC", "gpus": none}) == ()
+    one = {"gpus": [{"name": "H100"}]}
+    assert differences({}, one) == ("gpus none, then H100",)
+
+
+def test_what_differs_between_many_cards_is_said_and_not_what_they_share() -> None:
+    """Eight cards are longer than a line: the last was replaced, all changed places; of two that are equal one was taken out."""
+    eight = [{"name": "NVIDIA H100 80GB HBM3", "uuid": f"GPU-{place:032}"} for place in range(8)]
+    other = [*eight[:7], eight[7] | {"uuid": "GPU-new"}]
+    assert differences({"gpus": eight}, {"gpus": other}) == (
+        f"gpus NVIDIA H100 80GB HBM3 GPU-{7:032}, then NVIDIA H100 80GB HBM3 GPU-new",
+    )
+    assert differences({"gpus": eight}, {"gpus": eight[::-1]}) == ("gpus in another order",)
+    assert differences({"gpus": [{"name": "A"}]}, {"gpus": [{"model": "A"}]}) == (
+        "gpus [{'name': 'A'}], then [{'model': 'A'}]",
+    )
+    assert differences({"gpus": [{"name": "A"}] * 2}, {"gpus": [{"name": "A"}]}) == ("gpus A, then none",)
+    assert differences({"driver": 550}, {"driver": "550"}) == ("driver 550, then '550'",)
+
+
 def test_an_older_commit_on_the_same_machine_is_the_same_environment(tmp_path: Path) -> None:
     base = stored(tmp_path, {"A": STEADY}, environment={"commit": "a" * 40})
     assert compare(base, stored(tmp_path, {"A": STEADY}, environment={"commit": "b" * 40})).judgement.across == ()
