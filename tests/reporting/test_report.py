@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, colors, opened
+from browser import chromium, colors, opened, printed
 from made_runs import compared, evil, two_hundred, unmeasured
 from pages import Page
 from runs_on_disk import COUNTS, record, whole_round
@@ -50,6 +50,10 @@ def shown(page: Any, column: str) -> list[str]:
     ]
 
 
+def timed(run: Run) -> list[Any]:
+    return [row for row in run.view.rows if row["latency_ms"] is not None]
+
+
 def test_two_hundred_variants_are_under_one_and_a_half_mebibytes(path: Path, run: Run) -> None:
     assert len(run.view.rows) == 200
     assert path.stat().st_size < 1.5 * 2**20
@@ -85,6 +89,54 @@ def test_words_leave_the_rows_that_have_them_all(browser: Any, path: Path, run: 
     expected = [row["name"] for row in run.view.rows if "depth=18," in row["name"] and "p6p7" in row["name"]]
     assert names == expected
     assert len(names) == 20
+
+
+@pytest.mark.parametrize(
+    ("typed", "axis", "value"),
+    [
+        ("width=1", "backbone.width", 1.0),
+        ("backbone.width=1.00", "backbone.width", 1.0),
+        ("Channels=64", "neck.channels", 64),
+        ("top_block=p6p7", "top_block.type", "p6p7"),
+    ],
+)
+def test_an_axis_with_its_value_leaves_that_value_alone(
+    browser: Any, path: Path, run: Run, typed: str, axis: str, value: object
+) -> None:
+    with opened(browser, path) as page:
+        page.fill("#words", typed)
+        names = shown(page, "name")
+        page.check("#more")
+        assert shown(page, "name") == names
+    assert names == [row["name"] for row in run.view.rows if row[axis] == value]
+
+
+def test_a_name_that_is_pasted_finds_its_row_and_an_axis_without_a_value_all(
+    browser: Any, path: Path, run: Run
+) -> None:
+    with opened(browser, path) as page:
+        page.fill("#words", run.view.rows[7]["name"])
+        assert shown(page, "name") == [run.view.rows[7]["name"]]
+        page.fill("#words", "width=")
+        assert len(shown(page, "name")) == 200
+        page.fill("#words", "width=1.3")
+        assert shown(page, "name") == []
+
+
+def test_words_are_looked_for_in_the_columns_that_are_in_sight(browser: Any, path: Path, run: Run) -> None:
+    identifier = run.view.rows[7]["id"]
+    with opened(browser, path) as page:
+        page.fill("#words", identifier)
+        hidden = shown(page, "name")
+        page.check("#more")
+        seen = shown(page, "name")
+        page.uncheck("#more")
+        page.fill("#words", "18")
+        found = page.locator("#variants tbody tr:visible").all_inner_texts()
+        assert page.inner_text("#found").startswith(f"{len(found)} of 200 variants.")
+    assert (hidden, seen) == ([], [run.view.rows[7]["name"]])
+    assert 0 < len(found) < 200
+    assert all("18" in text for text in found)
 
 
 def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, path: Path, run: Run) -> None:
@@ -355,6 +407,30 @@ def test_printed_it_has_every_row_and_chart_on_light_paper_and_no_controls(brows
         paper = tuple(bytes.fromhex(LIGHT["paper"][1:]))
         assert colors(page.locator("#chart-latency svg"))[paper] > 1000
         assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_every_printed_page_of_the_long_table_has_its_headings(browser: Any, path: Path, run: Run) -> None:
+    with opened(browser, path) as page:
+        pages = [" ".join(text.split()) for text in printed(page.pdf(format="A4"))]
+    rows = [sum("channels=" in text and f"{row['latency_ms']:.3f}" in text for row in timed(run)) for text in pages]
+    long = [text for text, count in zip(pages, rows, strict=True) if count > 20]
+    assert len(long) > 3
+    for text in long:
+        assert "latency ms ± 95% latency ratio ratio ±95% rank" in text
+
+
+def test_headings_are_buttons_that_a_keyboard_sorts_by_and_a_screen_reader_names(browser: Any, path: Path) -> None:
+    with opened(browser, path) as page:
+        head = page.get_by_role("columnheader", name="latency ms")
+        head.get_by_role("button", name="latency ms").focus()
+        page.keyboard.press("Enter")
+        sorts = [head.get_attribute("aria-sort")]
+        fastest = shown(page, "latency ms")[0]
+        page.keyboard.press("Space")
+        sorts.append(head.get_attribute("aria-sort"))
+        assert float(shown(page, "latency ms")[0]) > float(fastest)
+        assert "latency ms ↓" in " ".join(" ".join(printed(page.pdf(format="A4"))).split())
+    assert sorts == ["ascending", "descending"]
 
 
 def test_it_is_read_without_any_script(browser: Any, path: Path, run: Run) -> None:

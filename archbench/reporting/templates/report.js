@@ -4,9 +4,11 @@
   const table = document.getElementById("variants");
   const body = table.tBodies[0];
   const rows = Array.from(body.rows, (element, place) => ({
-    element, place, values: data.rows[place], text: element.textContent.toLowerCase(),
+    element, place, values: data.rows[place], texts: Array.from(element.cells, (cell) => cell.textContent.toLowerCase()),
   }));
   const heads = Array.from(table.tHead.rows[0].cells);
+  const labels = heads.map((head) => head.textContent.toLowerCase());
+  const axes = heads.flatMap((head, column) => head.classList.contains("axis") ? [column] : []);
   const words = document.getElementById("words");
   const limited = document.getElementById("limited");
   const limit = document.getElementById("limit");
@@ -73,10 +75,28 @@
     found.textContent += ` Fastest: ${data.names[best.place]}, ${data.latency[best.place]}. ${sure(best.place, timed)}`;
   };
 
+  // `axis=value`, as names have it and as columns do by the end of their own: that value, no longer one and no other number.
+  const parts = (word) => [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)];
+  const inNames = rows.map((row) => row.texts[0].split(/[\s,]+/).filter((word) => word.includes("=")));
+  const keys = new Set(inNames.flat().map((word) => parts(word)[0]));
+  const columnsOf = (key) => axes.filter((column) => labels[column] === key || labels[column].endsWith(`.${key}`));
+  const has = (row, column, value) => row.texts[column] === value || row.values[column] === Number(value);
+
+  // Another word stands anywhere in what is in sight.
+  const says = (row, word, sight) => {
+    const [key, value] = parts(word);
+    const own = columnsOf(key);
+    if (!word.includes("=") || !value || !(own.length || keys.has(key))) {
+      return sight.some((column) => row.texts[column].includes(word));
+    }
+    return inNames[row.place].includes(word) || own.some((column) => has(row, column, value));
+  };
+
   const update = () => {
-    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = words.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    const sight = heads.flatMap((head, column) => getComputedStyle(head).display === "none" ? [] : [column]);
     const shown = rows.filter((row) => {
-      const kept = wanted.every((word) => row.text.includes(word)) && within(row);
+      const kept = wanted.every((word) => says(row, word, sight)) && within(row);
       row.element.hidden = !kept;
       return kept;
     });
@@ -84,7 +104,10 @@
   };
 
   for (const control of [words, limited, limit]) control.addEventListener("input", update);
-  document.getElementById("more").addEventListener("change", (event) => table.classList.toggle("all", event.target.checked));
+  document.getElementById("more").addEventListener("change", (event) => {
+    table.classList.toggle("all", event.target.checked);
+    update();
+  });
   document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
   document.body.classList.add("live");
   update();
