@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def evil(results: Path, names: list[str]) -> Run:
     )
 
 
-def compared(results: Path, folder: Path) -> Run:
+def compared(results: Path, folder: Path, new_ms: Sequence[float] = (10.0, 10.0, 10.0), **given: Any) -> Run:
     """A comparison of three networks; each takes twice as long as its base."""
     spec = write_spec(folder, THREE)
     new = [replace(each, side="new", pair=each.name) for each in priced(spec)]
@@ -169,8 +170,9 @@ def compared(results: Path, folder: Path) -> Run:
         replace(each, id=f"base{place}", name=f"{each.name} (base)", side="base", reference=False)
         for place, each in enumerate(new)
     ]
-    milliseconds = {each.id: 10.0 for each in new} | {each.id: 5.0 for each in base}
-    return stored(results, spec, [*new, *base], milliseconds, against=spec.as_json())
+    milliseconds = {each.id: ms for each, ms in zip(new, new_ms, strict=True)}
+    milliseconds |= {each.id: ms / 2 for each, ms in zip(base, new_ms, strict=True)}
+    return stored(results, spec, [*new, *base], milliseconds, against=spec.as_json(), **given)
 
 
 def unmeasured(results: Path, folder: Path) -> Run:

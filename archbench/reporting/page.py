@@ -28,7 +28,7 @@ from archbench.reporting.drawing import inline
 from archbench.reporting.palette import DARK, LIGHT
 from archbench.reporting.records import UNFINISHED
 from archbench.reporting.review import Review
-from archbench.reporting.tables import MAIN, MARKS, Column, Row, most_telling, says_something
+from archbench.reporting.tables import MAIN, MARKS, Column, Row, decided, most_telling, says_something
 from archbench.reporting.ties import NO_INTERVAL, NO_SESSION, Ties
 from archbench.reporting.wording import full_name, latency
 
@@ -50,7 +50,7 @@ def render(review: Review) -> str:
             charts=[(chart, Markup(inline(chart.spec, alternative(chart)))) for chart in review.charts],
             columns=columns,
             main=_main(columns, rows),
-            rows=[(row, [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
+            rows=[(_looks(row), [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
             legend=_legend(rows),
             limits=_limits(columns),
             left_out=len(review.table.rows) - len(rows),
@@ -88,9 +88,21 @@ def _legend(rows: Sequence[Row]) -> str:
     marks = {
         "bold: on the Pareto front": any(row["pareto"] for row in rows),
         "a bar before the name: the reference": any(row["reference"] for row in rows),
+        "italic: a base, for comparison": any(row.get("side") == "base" for row in rows),
         "grey: failed": any(row["status"] == "failed" for row in rows),
     }
     return "; ".join(said for said, known in marks.items() if known)
+
+
+def _looks(row: Row) -> str:
+    """The classes of a row of the table."""
+    marks = {
+        "reference": row["reference"],
+        "front": row["pareto"],
+        "base": row.get("side") == "base",
+        "failed": row["status"] == "failed",
+    }
+    return " ".join(name for name, known in marks.items() if known)
 
 
 def breakable(text: str) -> Markup:
@@ -109,7 +121,7 @@ def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[st
     `order`: places of rows by speed. `ties`: of each row runs in it, the first of a run, the first after it, the next
     run's first, ...: of many rows that cannot be told apart the pairs would be longer than all else.
     """
-    speed = speeds(rows)
+    speed = _speeds(rows)
     order = sorted(range(len(rows)), key=lambda place: math.inf if (own := speed[place]) is None else own)
     return {
         "scales": [_scale(column) for column in columns],
@@ -122,6 +134,13 @@ def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[st
         "groups": [ties.groups.get(row_key(row)) for row in rows],
         "reasons": [NO_INTERVAL, NO_SESSION],
     }
+
+
+def _speeds(rows: Sequence[Row]) -> list[float | None]:
+    """As `speeds` has them; a base's is none, for the fastest is among the new networks."""
+    own = decided(rows)
+    told = {id(row): speed for row, speed in zip(own, speeds(own), strict=True)}
+    return [told.get(id(row)) for row in rows]
 
 
 def _runs(flags: Sequence[bool]) -> list[int]:

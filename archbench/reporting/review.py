@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archbench.design.document import visible
@@ -19,7 +19,7 @@ from archbench.reporting.decision import Peers, Step, Terms
 from archbench.reporting.grids import Grid, excess_grid, ladder_grid, standing_grid, step_grid, verdict_grid
 from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import UNFINISHED, Key, Record
-from archbench.reporting.tables import Row, Table
+from archbench.reporting.tables import SIDE, Row, Table, decided
 from archbench.reporting.ties import Ties
 from archbench.reporting.wording import LONGEST, Facts, amount, conjoined, full_name, latency, some, word
 
@@ -53,8 +53,9 @@ def review(
     verdicts: Table | None = None,
     excesses: Sequence[Excess] = (),
 ) -> Review:
-    """The review of one run. In a comparison what decides are the verdicts, then the new side's variants alone."""
-    rows = [row for row, record in zip(table.rows, records, strict=True) if record.side != "base"]
+    """The review of one run. In a comparison what decides are the verdicts, then the new side's variants alone: the base's
+    are drawn and listed beside them, on no line and no step."""
+    rows = decided(table.rows)
     by = decision.terms(rows)
     best = decision.line(rows, by.cost, by.gain)
     ladder = decision.ladder(rows, ties)
@@ -234,11 +235,16 @@ def _charts(
     table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[Step]
 ) -> Iterable[Chart]:
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
-    yield from _against_macs(table, by, best)
+    new = replace(table, rows=tuple(decided(table.rows)))
+    alone = "of the new networks alone" if len(new.rows) < len(table.rows) else ""
+    table = _sided(table)
+    yield from _against_macs(table, by, best, alone)
     if by.gain == "score":
-        yield from _scattered("score", table, (by.cost, "score"), best, "dashed: most score for least cost")
+        yield from _scattered(
+            "score", table, (by.cost, "score"), best, _joined("dashed: most score for least cost", alone)
+        )
     memory = memory_metric(table.rows)
-    least = decision.line(table.rows, cost, memory, gain_side="min")
+    least = decision.line(new.rows, cost, memory, gain_side="min")
     said = (
         "dashed: nothing is less in both"
         if len(least) > 1
@@ -246,16 +252,28 @@ def _charts(
         if least
         else ""
     )
-    yield from _scattered("memory", table, (cost, memory), least, said)
+    yield from _scattered("memory", table, (cost, memory), least, _joined(said, alone))
     known = {record.key: record for record in records}
-    yield from where.charts(_breakdowns(known, found, table.rows))
-    if (chart := effects.chart(table, cost)) is not None:
-        yield chart
+    yield from where.charts(_breakdowns(known, found, new.rows))
+    if (chart := effects.chart(new, cost)) is not None:
+        yield replace(chart, said="; ".join(filter(None, [chart.said, alone])))
 
 
-def _against_macs(table: Table, by: Terms, best: Sequence[Row]) -> Iterable[Chart]:
+def _joined(said: str, alone: str) -> str:
+    """What is said of a line, and among whom it is."""
+    return ", ".join(filter(None, [said, alone]))
+
+
+def _sided(table: Table) -> Table:
+    """A comparison's table as charts draw it: base and new, where both are there, are told apart before any axis."""
+    sides = (replace(column, axis=True) for column in table.columns if column.name == SIDE.name)
+    return replace(table, columns=(*sides, *(column for column in table.columns if column.name != SIDE.name)))
+
+
+def _against_macs(table: Table, by: Terms, best: Sequence[Row], alone: str) -> Iterable[Chart]:
     if by.cost == "latency_ms":
-        joined, said = (best, "; dashed: most MACs for least latency") if by.gain == "macs" else ((), "")
+        line = _joined("; dashed: most MACs for least latency", alone)
+        joined, said = (best, line) if by.gain == "macs" else ((), "")
         known = any(row["half_width"] is not None for row in table.rows)
         marks = ("bars are 95 % intervals, " if known else "no interval is known, ") + "the ring is the reference"
         yield from _scattered("latency", table, ("macs", "latency_ms"), joined, marks + said)

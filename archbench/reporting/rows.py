@@ -34,6 +34,7 @@ def row_of(record: Record, times: Times, scores: Mapping[str, float]) -> Row:
         "name": record.name,
         "id": record.id,
         "replica": record.replica,
+        **({"side": record.side} if record.side else {}),
         "reference": record.reference,
         **counts,
         **measured,

@@ -30,6 +30,7 @@ from archbench.reporting.tables import Row, Table, build
 from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times
 
+CONTEXT = "the fastest, ranks, front and charts' lines are of the new networks; their bases stand beside them"
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 
@@ -173,7 +174,9 @@ class Run:
     def times(self) -> Times:
         """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: the plan's have it."""
         looked, synchronous = self.folder.header["budget_s"] is not None, self.synchronous
-        summed = partial(summarise, self.blocks, self._reference, failed=failed_keys(self.records), looked=looked)
+        bases = frozenset(record.key for record in self.records if record.side == "base")
+        failed = failed_keys(self.records)
+        summed = partial(summarise, self.blocks, self._reference, failed=failed, unranked=bases, looked=looked)
         found = {quantity: summed(quantity=quantity) for quantity in QUANTITIES}
         if synchronous and not found["device"]:
             found["device"] = summed(quantity=planned_quantity(self.folder), processor_time=True)
@@ -234,6 +237,8 @@ def notes(folder: RunFolder) -> list[str]:
             f"{space['chosen']:,} of the front, the least crowded, are here beside the reference; "
             f"the other {space['kept'] - space['chosen']:,} within the constraints were never measured"
         )
+    if header.get("against") is not None:
+        said.append(CONTEXT)
     if measured and header["budget_s"] is not None:
         said.append(f"budget {units.duration(header['budget_s'])}")
     return said

@@ -65,11 +65,13 @@ def summarise(
     reference: Key | None,
     *,
     failed: frozenset[Key] = frozenset(),
+    unranked: frozenset[Key] = frozenset(),
     quantity: Quantity = "request",
     looked: bool = False,
     processor_time: bool = False,
 ) -> dict[Key, Summary]:
-    """A summary of every variant with counted calls of that quantity, in the order first seen. `failed` ones have none.
+    """A summary of every variant with counted calls of that quantity, in the order first seen. `failed` ones have none;
+    ranks are counted without the `unranked`.
 
     Ratios are to `reference`; null without it, or where no session or chain of sessions links the two. `looked`: the run
     stopped by its own intervals. `processor_time`: read a CPU's `device` time from the blocks of `quantity` it was spent in.
@@ -82,7 +84,7 @@ def summarise(
     told = counted(each for own in taken.values() for each in own)
     fitted = _fitted(told, looked=looked)
     unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
-    ranks = _ranks(fitted, {key for key, own in taken.items() if _generations(own) > 1})
+    ranks = _ranks(fitted, {key for key, own in taken.items() if _generations(own) > 1} - unranked)
     return {
         key: _summary(
             Told(own, [each for each in told if each.key == key], steady=key not in unsteady, rank=ranks.get(key)),

@@ -69,6 +69,9 @@ class Table:
     distrust: tuple[str, ...] = ()
 
 
+SIDE = Column("side", "side", "text", 82)  # of a comparison: new, or the base that is shown beside it
+
+
 @dataclass(frozen=True)
 class Front:
     """A front that was found among more than the table's rows: which rows are on it, and what it is over."""
@@ -91,8 +94,8 @@ def build(
 
     `ratio` is of latencies where anything was measured, else of MACs. `pareto` is the front of latency (MACs where
     nothing was measured) and peak bytes, least, against score (MACs where there are no scores), most; null for a row that
-    lacks one of them; where a front was `found` among more rows it is that one. A failed row keeps its exact counts and has
-    no times.
+    lacks one of them and for a base, which is context; where a front was `found` among more rows it is that one. A failed
+    row keeps its exact counts and has no times.
     """
     times = times.only({record.key for record in records if record.status != "failed"})
     measured = bool(times.latencies)
@@ -101,17 +104,14 @@ def build(
     if not measured:
         add_macs_ratios(rows, base)
     axes = _front_axes(measured=measured, scored=scores is not None)
-    if found is None:
-        _add_front(rows, axes)
-    else:
-        _mark_front(rows, found)
+    _add_front(decided(rows), axes, found)
     caption = [
         *captions.reference_line(base, measured=measured),
         *captions.latency_lines(times),
         *captions.disturbed_line(times),
         *captions.target_line(times),
         *captions.rank_line(rows),
-        *captions.unranked_line(rows),
+        *captions.unranked_line(decided(rows)),
         *captions.beside_lines(times),
         *captions.host_bound_line(rows),
         *captions.memory_line(records),
@@ -130,11 +130,16 @@ def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tu
     return (
         *captions.disturbed_line(times),
         *captions.target_line(times),
-        *captions.unranked_line(rows),
+        *captions.unranked_line(decided(rows)),
         *captions.host_bound_line(rows),
         *captions.status_lines(records, rows),
         *captions.warning_lines(records),
     )
+
+
+def decided(rows: Iterable[Row]) -> list[Row]:
+    """The rows a decision is among: in a comparison those of the new side alone, whose bases are there to be seen beside."""
+    return [row for row in rows if row.get("side") != "base"]
 
 
 def says_something(column: Column, rows: Iterable[Row]) -> bool:
@@ -164,7 +169,11 @@ def _front_axes(*, measured: bool, scored: bool) -> dict[str, list[Direction]]:
     return axes
 
 
-def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]]) -> None:
+def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]], found: Front | None) -> None:
+    if found is not None:
+        for row in rows:
+            row["pareto"] = row["id"] in found.ids
+        return
     known = [row for row in rows if all(row[name] is not None for name in axes)]
     sides = [(name, side) for name, both in axes.items() for side in both]
     points = [tuple(row[name] for name, _ in sides) for row in known]
@@ -172,18 +181,15 @@ def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]]) -> 
         row["pareto"] = on_front
 
 
-def _mark_front(rows: Iterable[Row], found: Front) -> None:
-    for row in rows:
-        row["pareto"] = row["id"] in found.ids
-
-
 def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> list[Column]:
     """Every column, in the order of the files; a terminal picks by priority."""
     replicas = [Column("replica", "replica", "integer", 0)] if any(record.replica for record in records) else []
+    sides = [SIDE] if any(record.side for record in records) else []
     return [
         Column("name", "name", "text", 0),
         Column("id", "id", "text", 90),
         *replicas,
+        *sides,
         Column("reference", "ref", "flag", 80, write=lambda value: "R" if value else ""),
         *_axis_columns(records),
         *(_metric(name, EXACT_PRIORITY[name], "integer") for name in EXACT),

@@ -20,7 +20,7 @@ from archbench.reporting.runs import Run, machine
 from archbench.reporting.tables import Column, Row, Table, says_something
 from archbench.reporting.wording import Facts
 
-SHARED = ("name", "id", "replica", "reference", *EXACT, "score")  # one for all runs, as the axes are
+SHARED = ("name", "id", "replica", "side", "reference", *EXACT, "score")  # one for all runs, as the axes are
 WORDY = ("nvidia", "amd", "intel(r)", "geforce", "tesla", "core(tm)", "apple")
 ON_EACH_FRONT = "* in a run's column is on its Pareto front, * before a name on that of each run that has it"
 WORDS = 2  # of a processor's name that tell it from others

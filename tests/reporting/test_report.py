@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,9 +13,11 @@ import pytest
 from browser import chromium, colors, opened, printed
 from made_runs import compared, evil, two_hundred, unmeasured
 from pages import Page
+from rich.console import Console
 from runs_on_disk import COUNTS, record, whole_round
 from stored_runs import rounds, stored
 
+from archbench.reporting import markdown, terminal
 from archbench.reporting import page as pages
 from archbench.reporting.effects import DARK_FROM
 from archbench.reporting.palette import DARK, LIGHT, RAMP
@@ -48,6 +51,12 @@ def shown(page: Any, column: str) -> list[str]:
     return [
         text.strip() for text in page.locator(f"#variants tbody tr:visible > :nth-child({place})").all_inner_texts()
     ]
+
+
+def terminal_lines(run: Run) -> list[str]:
+    console = Console(file=io.StringIO(), width=160, highlight=False)
+    terminal.show(run.view, console)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
 def timed(run: Run) -> list[Any]:
@@ -137,6 +146,65 @@ def test_words_are_looked_for_in_the_columns_that_are_in_sight(browser: Any, pat
     assert (hidden, seen) == ([], [run.view.rows[7]["name"]])
     assert 0 < len(found) < 200
     assert all("18" in text for text in found)
+
+
+@pytest.fixture(scope="module")
+def two_sides(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """New networks of 10, 15 and 20 ms and their bases of half that."""
+    folder = tmp_path_factory.mktemp("two_sides")
+    return compared(folder / "results", folder, (10.0, 15.0, 20.0))
+
+
+NEW = ["channels=64", "channels=128", "channels=256"]
+
+
+def test_of_a_comparison_only_the_new_networks_are_ranked_and_on_the_front(two_sides: Run) -> None:
+    """By hand: of the new ones each has more MACs than the next faster, so all are on the front."""
+    rows = {row["name"]: (row["side"], row["rank"], row["pareto"]) for row in two_sides.view.rows}
+    assert rows == {name: ("new", rank, True) for rank, name in enumerate(NEW, 1)} | {
+        f"{name} (base)": ("base", None, None) for name in NEW
+    }
+    starred = [line for line in terminal_lines(two_sides) if re.match(r"\*[ R] ", line)]
+    assert [line[2:].split()[0] for line in starred] == NEW
+    lines = [line for line in markdown.render(two_sides.view).splitlines() if "| \\* |" in line]
+    assert [line.split(" | ")[0].strip("| ") for line in lines] == NEW
+
+
+def test_the_charts_of_a_comparison_draw_bases_beside_the_new_networks_and_join_the_new_alone(two_sides: Run) -> None:
+    charts = {chart.name: chart for chart in two_sides.review.charts}
+    for name in ("latency", "memory"):
+        points = next(layer for layer in charts[name].spec["layer"] if layer["mark"].get("filled"))
+        told = {value["said"].split(";")[0]: value["color"] for value in points["data"]["values"]}
+        assert told == dict.fromkeys(NEW, "new") | {f"{each} (base)": "base" for each in NEW}
+        color = points["encoding"]["color"]
+        assert (color["title"], color["scale"]["domain"], len(set(color["scale"]["range"]))) == (
+            "side",
+            ["new", "base"],
+            2,
+        )
+        assert "of the new networks alone" in charts[name].said
+    dashed = charts["latency"].spec["layer"][0]["data"]["values"]
+    assert [round(value["y"]) for value in dashed] == [10, 15, 20]
+    assert charts["memory"].said == "channels=64 is least in both, of the new networks alone"
+    along = charts["axes"].spec["layer"][0]["data"]["values"]
+    assert [(value["x"], round(value["y"])) for value in along] == [("64", 10), ("128", 15), ("256", 20)]
+
+
+def test_a_comparison_names_one_fastest_at_the_top_and_above_the_table(
+    browser: Any, tmp_path: Path, two_sides: Run
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(pages.render(two_sides.review))
+    assert Page(path.read_text()).answers["Fastest"].startswith("channels=64: ")
+    with opened(browser, path) as page:
+        said = page.inner_text("#found")
+        page.fill("#words", "(base)")
+        bases = page.inner_text("#found")
+        bold = page.locator("#variants tr.front th").all_inner_texts()
+    assert said.startswith("6 of 6 variants. Fastest: channels=64, ")
+    assert said.endswith(" It is told apart from all of them.")
+    assert bases == "3 of 6 variants."
+    assert bold == NEW
 
 
 def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, path: Path, run: Run) -> None:

@@ -250,6 +250,15 @@ def test_the_json_object_has_variants_and_what_the_command_adds() -> None:
     assert (made["title"], made["run"], made["variants"][0]["id"]) == ("sweep", "results/x", "a")
 
 
+def test_bases_alone_have_no_ranks_and_nobody_is_blamed_for_it() -> None:
+    """The new side failed; the base's two were compared with each other."""
+    records = [record("a", side="base"), record("b", side="base"), record("c", side="new", status="failed")]
+    made = table(records, {A: summary(), B: summary()})
+    assert [row["pareto"] for row in made.rows] == [None, None, None]
+    assert not any("no ranks" in line for line in made.caption)
+    assert any("no ranks" in line for line in table([record("a"), record("b")], {A: summary(), B: summary()}).caption)
+
+
 def test_a_table_of_nothing_can_be_built() -> None:
     assert table([]).rows == ()
 
