@@ -22,6 +22,11 @@ MOST_COLORS, MOST_SHAPES = len(SERIES), 6
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 DECADES = 15.0  # a largest so many times the smallest is read on a logarithmic scale
 LONGEST = 60
+LEGEND_COLUMNS, LETTER, SYMBOL = (
+    6,
+    7,
+    24,
+)  # of a legend at most; pixels of a letter, and of a mark with the room around it
 
 Values = list[dict[str, Any]]
 Layer = dict[str, Any]
@@ -63,7 +68,7 @@ CONFIG: dict[str, Any] = {
             "orient": "bottom",
             "labelLimit": 200,
         },
-        **{"symbolOpacity": 1, "symbolSize": 80, "columns": 6},
+        **{"symbolOpacity": 1, "symbolSize": 80, "columns": LEGEND_COLUMNS},
         "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 6}},
     },
 }
@@ -82,20 +87,22 @@ def compose(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> 
     }
 
 
-def scatter(table: Table, x: str, y: str, *, line: Sequence[Row] = ()) -> Layer | None:
+def scatter(
+    table: Table, x: str, y: str, *, line: Sequence[Row] = (), lines: Sequence[tuple[str, Sequence[Row]]] = ()
+) -> Layer | None:
     """Every variant that has both metrics; intervals of a latency, the reference in a ring, `line` joined in steps.
 
-    Null where fewer than two variants have both.
+    `lines` are more of them, each in its colour. Null where fewer than two variants have both.
     """
     rows = drawn([row for row in table.rows if row.get(x) is not None and row.get(y) is not None])
     if len(rows) < 2:
         return None
     look, horizontal, vertical = look_of(table), METRICS[x], METRICS[y]
     values = [_point(row, horizontal, vertical, look, table) for row in rows]
-    joined = [_place(row, horizontal, vertical) for row in line]
+    joined = [(color, [_place(row, horizontal, vertical) for row in each]) for color, each in ((MUTED, line), *lines)]
     axes = {"x": _axis("x", horizontal, values), "y": _axis("y", vertical, values)}
     layers = [
-        *([_line(joined, axes)] if len(joined) > 1 else []),
+        *(_line(each, axes, color) for color, each in joined if len(each) > 1),
         *_intervals(values, axes),
         _points(values, axes, look, table),
         *_reference([value for value in values if value["reference"]], axes),
@@ -180,8 +187,8 @@ def scale(numbers: Sequence[float]) -> dict[str, Any]:
     return {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
 
 
-def _line(joined: Values, axes: Mapping[str, Layer]) -> Layer:
-    mark = {"type": "line", "interpolate": "step-after", "color": MUTED, "strokeWidth": 1.5, "strokeDash": [5, 3]}
+def _line(joined: Values, axes: Mapping[str, Layer], color: str) -> Layer:
+    mark = {"type": "line", "interpolate": "step-after", "color": color, "strokeWidth": 1.5, "strokeDash": [5, 3]}
     ordered = sorted(joined, key=lambda value: (value["x"], value["y"]))
     return {"data": {"values": ordered}, "mark": mark | {"aria": False}, "encoding": dict(axes)}
 
@@ -220,7 +227,9 @@ def kinds(field: str, column: Column, rows: Iterable[Row]) -> Layer:
     ordered = column.numeric and len(names) <= len(RAMP) - 2
     colors = spread(RAMP[2:], len(names)) if ordered else list(SERIES[: len(names)])
     domain = {"domain": names, "range": colors}
-    return {"field": field, "type": "nominal", "title": visible(column.label), "scale": domain}
+    columns = min(LEGEND_COLUMNS, max(1, WIDTH // (LETTER * max(map(len, names)) + SYMBOL)))
+    legend = {"columns": columns}
+    return {"field": field, "type": "nominal", "title": visible(column.label), "scale": domain, "legend": legend}
 
 
 def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:

@@ -41,6 +41,7 @@ class Column:
     kind: Kind | None = None
     detail: bool = False
     axis: bool = False
+    run: str = ""  # of several runs, what the one is called whose it is; the label ends with it after a comma
     of: str = ""  # where each row's number is of a metric of its own, the column that names it, to be written as that
 
     @property

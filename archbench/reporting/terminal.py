@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from rich.box import SIMPLE_HEAD
@@ -19,6 +20,9 @@ from archbench.reporting.tables import MARKS, Column, Row, Table
 MARK = 2
 PADDING = 2  # between two columns: one of the cell's, one of the divider's
 LONGEST_NAME = 48  # a longer one is folded, after a comma where it has one
+SHORTEST_NAME = 16  # nor is it folded to less, however many columns want its room
+FIRST = 1  # the priority up to which columns are worth folding names for: the latency, of each run
+SURE = 2  # and up to which they are worth runs being called by numbers: its interval, too
 MOST_ROWS = 500  # nobody reads more; the files have them all
 LONGEST_LINE = 2000
 
@@ -37,24 +41,67 @@ def _raise() -> NoReturn:
 def show(table: Table, console: Console) -> None:
     """Print the table, what failed and why, the caption. Names are escaped: none can format or steer the terminal."""
     shown = table.rows[:MOST_ROWS]
-    candidates = [column for column in table.columns if _tells(column, table.rows)]
+    named = [column for column in table.columns if _tells(column, table.rows)]
+    candidates = numbered(named, shown, console.width)
     chosen = fitting(candidates, shown, console.width)
-    console.print(_grid(table.title, chosen, shown))
+    console.print(_grid(table.title, chosen, shown, _name_width(candidates, shown, console.width)))
     console.print()
-    for line in _below(table, [column for column in candidates if column not in chosen]):
+    for line in (*_numbers(named, candidates), *_below(table, _left_out(candidates, chosen))):
         console.print(Text(visible(line, LONGEST_LINE)), soft_wrap=not console.is_terminal)
 
 
 def fitting(candidates: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
     """The columns that fit `width` characters, in the table's order: by priority, until the first that does not fit."""
-    left = width - MARK
+    left, longest = width - MARK, _name_width(candidates, rows, width)
     chosen: list[Column] = []
     for column in sorted(candidates, key=lambda column: column.priority):
-        left -= PADDING + _width(column, rows)
+        left -= PADDING + min(_width(column, rows), longest if column.name == "name" else width)
         if left < 0 and chosen:
             break
         chosen.append(column)
     return [column for column in candidates if column in chosen]
+
+
+def numbered(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
+    """The columns of several runs under `#1`, `#2`, ... where not every latency and its interval fit under a name."""
+    wanted = [column for column in columns if column.run and column.priority <= SURE]
+    fit = fitting(columns, rows, width)
+    if all(column in fit for column in wanted):
+        return list(columns)
+    number = {run: f"#{place}" for place, run in enumerate(_runs(columns), 1)}
+    return [replace(c, label=f"{_quantity(c)} {number[c.run]}", run=number[c.run]) if c.run else c for c in columns]
+
+
+def _numbers(named: Sequence[Column], candidates: Sequence[Column]) -> list[str]:
+    """Which run each number is, where numbers stand for runs."""
+    pairs = zip(_runs(candidates), _runs(named), strict=True)
+    told = [f"{number} is {run}" for number, run in pairs if number != run]
+    return [", ".join(told)] if told else []
+
+
+def _runs(columns: Iterable[Column]) -> list[str]:
+    return list(dict.fromkeys(column.run for column in columns if column.run))
+
+
+def _quantity(column: Column) -> str:
+    """A column's label without the run it is of."""
+    return column.label.removesuffix(column.run).rstrip(", ") if column.run else column.label
+
+
+def _left_out(candidates: Sequence[Column], chosen: Sequence[Column]) -> Iterator[str]:
+    """What columns are called that did not fit; those of every run by what they hold alone."""
+    left = [column for column in candidates if column not in chosen]
+    for label in dict.fromkeys(map(_quantity, left)):
+        own = [column for column in left if _quantity(column) == label]
+        every = all(column in own for column in candidates if _quantity(column) == label)
+        yield label if every else " and ".join([own[0].label, *(column.run for column in own[1:])])
+
+
+def _name_width(columns: Iterable[Column], rows: Sequence[Row], width: int) -> int:
+    """Characters of a name on one line: what the first columns leave, within reason."""
+    first = [column for column in columns if column.priority <= FIRST and column.name != "name"]
+    left = width - MARK - PADDING - sum(PADDING + _width(column, rows) for column in first)
+    return max(SHORTEST_NAME, min(LONGEST_NAME, left))
 
 
 def _tells(column: Column, rows: Sequence[Row]) -> bool:
@@ -71,7 +118,7 @@ def _tells(column: Column, rows: Sequence[Row]) -> bool:
 def _width(column: Column, rows: Iterable[Row]) -> int:
     widest = max((cell_len(_cell(column, row)) for row in rows), default=0)
     heading = max(cell_len(line) for line in _heading(column).split("\n"))
-    return max(heading, min(widest, LONGEST_NAME) if column.name == "name" else widest)
+    return max(heading, widest)
 
 
 def _heading(column: Column) -> str:
@@ -84,7 +131,7 @@ def _cell(column: Column, row: Row) -> str:
     return visible(column.text(row), LONGEST_LINE)
 
 
-def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Grid:
+def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row], longest: int) -> Grid:
     grid = Grid(
         title=Text(visible(title)) if title else None,
         title_justify="left",
@@ -101,21 +148,23 @@ def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Grid:
             vertical="top",
             overflow="fold",
             no_wrap=column.name != "name",
-            max_width=LONGEST_NAME if column.name == "name" else None,
+            max_width=longest if column.name == "name" else None,
         )
     for row in rows:
         style = "bold" if row["pareto"] else "dim" if row["status"] == "failed" else ""
-        grid.add_row(_mark(row), *(Text(_folded(_cell(column, row), column)) for column in columns), style=style)
+        grid.add_row(
+            _mark(row), *(Text(_folded(_cell(column, row), column, longest)) for column in columns), style=style
+        )
     return grid
 
 
-def _folded(text: str, column: Column) -> str:
+def _folded(text: str, column: Column, longest: int) -> str:
     """A name on as many lines as it takes, `axis=value` after `axis=value`; other cells as they are."""
     if column.name != "name":
         return text
     lines = [""]
     for part in re.findall("[^,]*,|[^,]+", text):
-        if lines[-1] and cell_len(lines[-1] + part) > LONGEST_NAME:
+        if lines[-1] and cell_len(lines[-1] + part) > longest:
             lines.append("")
         lines[-1] += part
     return "\n".join(lines)
@@ -125,12 +174,12 @@ def _mark(row: Row) -> str:
     return ("*" if row["pareto"] else " ") + ("R" if row["reference"] else "")
 
 
-def _below(table: Table, left_out: Sequence[Column]) -> Iterable[str]:
+def _below(table: Table, left_out: Iterable[str]) -> Iterable[str]:
     for row in table.rows:
         if row["reason"]:
             yield f"{visible(row['name'])}: {row['status']}: {row['reason']}"
     if len(table.rows) > MOST_ROWS:
         yield f"the first {MOST_ROWS} of {len(table.rows):,} rows; --format csv has all"
     yield from table.caption
-    if left_out:
-        yield f"left out for want of width: {', '.join(column.label for column in left_out)}; --format csv has all"
+    if said := ", ".join(left_out):
+        yield f"left out for want of width: {said}; --format csv has all"

@@ -11,13 +11,14 @@ from archbench.design.document import visible
 from archbench.metrics import EXACT
 from archbench.reporting.captions import FRONT
 from archbench.reporting.charts import Chart, scatter
-from archbench.reporting.decision import ladder
+from archbench.reporting.decision import ladder, line
 from archbench.reporting.grids import Grid, ladder_grid
+from archbench.reporting.palette import MUTED, SERIES
 from archbench.reporting.provenance import began, facts
 from archbench.reporting.records import Key
 from archbench.reporting.review import Review, failures, fastest_of, warned
 from archbench.reporting.runs import Run, machine
-from archbench.reporting.tables import Column, Row, Table, says_something
+from archbench.reporting.tables import Column, Row, Table, decided, says_something
 from archbench.reporting.wording import Facts
 
 SHARED = ("name", "id", "replica", "side", "reference", *EXACT, "score")  # one for all runs, as the axes are
@@ -33,7 +34,7 @@ def together(runs: Sequence[Run]) -> Table:
     """
     named = dict(zip(labels(runs), runs, strict=True))
     own = [
-        replace(column, name=f"{column.name}@{label}", label=f"{column.label}, {label}")
+        replace(column, name=f"{column.name}@{label}", label=f"{column.label}, {label}", run=label)
         for label, run in named.items()
         for column in _own_columns(run)
     ]
@@ -53,14 +54,13 @@ REASON = Column("reason", "reason", "text", 99)
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A short name a run, no two alike: its processor's, where that is shared with its id's end, its whole id, a number."""
+    """A short name a run, no two alike: its processor's, where that is shared with its id's end, at last with a number."""
     ids = [visible(run.folder.path.name) for run in runs]
     short = [_short(run.folder.header["environment"]) for run in runs]
     ended = [f"{name} ({each[-4:]})" for name, each in zip(short, ids, strict=True)]
-    whole = [f"{name} ({each})" for name, each in zip(short, ids, strict=True)]
-    counted = [f"{name} {number}" for number, name in enumerate(whole, 1)]
+    counted = [f"{name} {number}" for number, name in enumerate(ended, 1)]
     found = short
-    for longer in (ended, whole, counted):
+    for longer in (ended, counted):
         counts = Counter(found)
         found = [one if counts[one] == 1 else other for one, other in zip(found, longer, strict=True)]
     return found
@@ -125,13 +125,19 @@ def _filled(row: Row, columns: Sequence[Column]) -> Row:
 
 
 def _caption(named: Mapping[str, Run]) -> list[str]:
-    """Each run's machine, then what is said of all, then what of one."""
-    said = [f"{label}: {machine(run.folder.header['environment'])}" for label, run in named.items()]
+    """Each run's machine and place, then what is said of all, then what of one."""
+    said = [f"{label}: {machine(run.folder.header['environment'])}, {_place(run)}" for label, run in named.items()]
     counts = Counter(line for run in named.values() for line in dict.fromkeys(run.view.caption))
     said += [line for line, count in counts.items() if count == len(named)]
     for label, run in named.items():
         said += [f"{label}: {line}" for line in run.view.caption if counts[line] < len(named)]
     return [line.replace(FRONT, ON_EACH_FRONT) for line in said] + _unequal(named.values())
+
+
+def _place(run: Run) -> str:
+    """Which run it is: its spec's folder and its own."""
+    path = run.folder.path
+    return visible(f"{path.parent.name}/{path.name}")
 
 
 def _unequal(runs: Iterable[Run]) -> list[str]:
@@ -179,11 +185,11 @@ def review_together(runs: Sequence[Run]) -> Review:
 
 
 def _fastest(label: str, run: Run) -> Facts:
-    return tuple((f"{title} on {label}", said) for title, said in fastest_of(run.view.rows, run.ties))
+    return tuple((f"{title} on {label}", said) for title, said in fastest_of(decided(run.view.rows), run.ties))
 
 
 def _ladders(label: str, run: Run) -> tuple[Grid, ...]:
-    rungs = ladder(run.view.rows, run.ties)
+    rungs = ladder(decided(run.view.rows), run.ties)
     return (replace(ladder_grid(rungs), title=f"{ladder_grid(rungs).title}, {label}"),) if rungs else ()
 
 
@@ -191,15 +197,44 @@ def _failures(label: str, run: Run) -> Facts:
     return tuple((name, f"{label}: {reason}") for name, reason in failures(run.view.rows))
 
 
+DEVICE = Column("device", "device", "text", 0, axis=True)
+DRAWN = (  # name, title, x, y, the gain of what is joined, the end of it that is better, what is said of the line
+    ("latency", "Latency against MACs", "macs", "latency_ms", "macs", "max", "most MACs for least latency"),
+    ("score", "Score against latency", "latency_ms", "score", "score", "max", "most score for least latency"),
+    (
+        "memory",
+        "Memory against latency",
+        "latency_ms",
+        "memory_bytes",
+        "memory_bytes",
+        "min",
+        "nothing is less in both",
+    ),
+)
+
+
 def _charts(named: Mapping[str, Run]) -> Iterable[Chart]:
-    """Every run's rows in one chart, told apart by colour; the first axis by shape."""
-    device = Column("device", "device", "text", 0, axis=True)
-    rows = tuple(row | {"device": label, "reference": False} for label, run in named.items() for row in run.view.rows)
-    columns = {column.name: column for run in named.values() for column in run.view.columns}
-    table = Table("", (device, *columns.values()), rows, ())
-    for x, y, name, title in (
-        ("macs", "latency_ms", "latency", "Latency against MACs"),
-        ("latency_ms", "memory_bytes", "memory", "Memory against latency"),
-    ):
-        if (spec := scatter(table, x, y)) is not None:
-            yield Chart(name, title, "bars are 95 % intervals", spec)
+    """Every run's rows in one chart, told apart by colour, a line and a reference a run; the first axis by shape."""
+    views = {label: run.view for label, run in named.items()}
+    rows = tuple(row | {DEVICE.name: label} for label, view in views.items() for row in view.rows)
+    columns = {column.name: column for view in views.values() for column in view.columns}
+    table = Table("", (DEVICE, *columns.values()), rows, ())
+    scored = any(row["score"] is not None for row in rows)
+    for name, title, x, y, gain, side, said in DRAWN:
+        joined = [] if scored and gain == "macs" else _lines(views.values(), gain, side)
+        if (spec := scatter(table, x, y, lines=joined)) is not None:
+            yield Chart(name, title, "; ".join(_marks(rows, joined, said)), spec)
+
+
+def _lines(views: Iterable[Table], gain: str, side: str) -> list[tuple[str, list[Row]]]:
+    """The line of each run's best in the colour of its points, of which there are so many."""
+    own = [line(decided(view.rows), "latency_ms", gain, gain_side=side) for view in views]
+    colors = SERIES if len(own) <= len(SERIES) else [MUTED] * len(own)
+    return list(zip(colors, own, strict=False))
+
+
+def _marks(rows: Iterable[Row], lines: Iterable[tuple[str, Sequence[Row]]], said: str) -> Iterable[str]:
+    """What a chart's marks are, as far as there are any."""
+    yield "bars are 95 % intervals" + (", a ring is a run's reference" if any(row["reference"] for row in rows) else "")
+    if any(len(joined) > 1 for _, joined in lines):
+        yield f"dashed: {said}, a line a run"

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import chromium, opened
 from made_runs import ENVIRONMENT, priced, stored, write_spec
+from rich.console import Console
 
+from archbench import units
 from archbench.reporting import csv_file, markdown, page, parquet_file, terminal
+from archbench.reporting.charts import Chart
+from archbench.reporting.palette import SERIES
 from archbench.reporting.records import Record
 from archbench.reporting.runs import Run
+from archbench.reporting.tables import Table
 from archbench.reporting.together import labels, review_together, together
 
 CPU = ENVIRONMENT | {"device": "cpu", "gpus": [], "gpu": None}
 SPEC = (
     "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128, 256]}\n"
 )
+
+
+def points(chart: Chart) -> list[dict[str, Any]]:
+    return list(next(layer for layer in chart.spec["layer"] if layer["mark"].get("filled"))["data"]["values"])
+
+
+def printed(table: Table, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    terminal.show(table, console)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
 @pytest.fixture
@@ -73,8 +92,11 @@ def test_no_two_labels_are_alike_and_no_run_is_lost_by_its_label(tmp_path: Path,
         Run(replace(each.folder, path=each.folder.path.rename(tmp_path / new)))
         for each, new in zip(made, ids, strict=True)
     ]
-    assert labels(moved) == [*(f"H100 80GB ({each})" for each in ids[:2]), "H100 80GB (bbbb)"]
-    assert labels([moved[0], moved[0]]) == [f"H100 80GB ({ids[0]}) {number}" for number in (1, 2)]
+    assert labels(moved) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2", "H100 80GB (bbbb)"]
+    assert labels([moved[0], moved[0]]) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2"]
+    for label, each in zip(labels(moved), moved, strict=True):
+        place = f"{tmp_path.name}/{each.folder.path.name}"
+        assert f"{label}: cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1, {place}" in together(moved).caption
     latencies = [column.name for column in together(moved).columns if column.name.startswith("latency_ms@")]
     assert [together(moved).rows[0][name] for name in latencies] == [each.view.rows[0]["latency_ms"] for each in moved]
 
@@ -123,8 +145,92 @@ def test_the_page_of_all_names_the_fastest_on_each_device(tmp_path: Path, record
     told = dict(review.answers)
     assert told["Fastest on H100 80GB"].startswith(f"{records[0].name}: ")
     assert told["Fastest on EPYC 9654"].startswith(f"{records[2].name}: ")
-    points = review.charts[0].spec["layer"][1]["data"]["values"]
-    assert {point["color"] for point in points} == {"H100 80GB", "EPYC 9654"}
+    assert {point["color"] for point in points(review.charts[0])} == {"H100 80GB", "EPYC 9654"}
     text = page.render(review)
     assert "H100 80GB: begun" in text
     assert text.count("<svg") == len(review.charts) == 2
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    yield from chromium()
+
+
+def on_four(tmp_path: Path, records: list[Record]) -> list[Run]:
+    """One network after the other in a run on a GPU and three on one kind of CPU, 1, 10, 20 and 30 times as long."""
+    times = [[scale * ms for ms in (1.0, 2.0, 3.0)] for scale in (1, 10, 20, 30)]
+    return [
+        run(tmp_path, records, ms, environment=ENVIRONMENT if place == 0 else CPU) for place, ms in enumerate(times)
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone.width=1.125,top_block=p6p7,input.width=1333,"])
+def test_at_80_columns_each_of_four_runs_has_its_latency_under_a_number_that_is_told(
+    tmp_path: Path, records: list[Record], prefix: str
+) -> None:
+    runs = on_four(tmp_path, [replace(each, name=prefix + each.name) for each in records])
+    lines = printed(together(runs), 80)
+    grid = lines[: lines.index("")]
+    assert max(map(len, grid)) <= 80
+    headings = [re.findall(r"ms #\d", line) for line in grid]
+    assert ["ms #1", "ms #2", "ms #3", "ms #4"] in headings
+    for place, row in enumerate(runs[0].view.rows):
+        cells = [f"{units.milliseconds(each.view.rows[place]['latency_ms'])}" for each in runs]
+        assert any(re.search(r"\s.*".join(map(re.escape, cells)), line) for line in grid), row["name"]
+    told = ", ".join(f"#{number} is {label}" for number, label in enumerate(labels(runs), 1))
+    assert told in lines
+    assert next(line for line in lines if line.startswith("left out")).count("q25 ms") == 1
+
+
+def test_where_there_is_room_runs_are_called_by_their_names(tmp_path: Path, records: list[Record]) -> None:
+    table = together(on_four(tmp_path, records)[:2])
+    wide, narrow = printed(table, 160), printed(table, 66)
+    assert not any("#" in line for line in wide)
+    assert any("ms, H100 80GB" in line and "ms, EPYC 9654" in line for line in wide)
+    assert "#1 is H100 80GB, #2 is EPYC 9654" in narrow
+
+
+def test_the_charts_of_all_have_a_line_and_a_reference_a_run_in_its_colour(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    """Each network takes longer and computes more than the one before it: all are on each run's line, none on the other's."""
+    runs = on_four(tmp_path, records)[:2]
+    chart = review_together(runs).charts[0]
+    lines = [layer for layer in chart.spec["layer"] if layer["mark"]["type"] == "line"]
+    assert [layer["mark"]["color"] for layer in lines] == list(SERIES[:2])
+    for layer, each in zip(lines, runs, strict=True):
+        assert [value["y"] for value in layer["data"]["values"]] == [row["latency_ms"] for row in each.view.rows]
+    colors = next(layer for layer in chart.spec["layer"] if layer["mark"].get("filled"))["encoding"]["color"]
+    assert list(zip(colors["scale"]["domain"], colors["scale"]["range"], strict=True)) == list(
+        zip(labels(runs), SERIES[:2], strict=True)
+    )
+    rings = [layer for layer in chart.spec["layer"] if layer["mark"].get("filled") is False]
+    places = [(value["x"], value["y"]) for value in rings[0]["data"]["values"]]
+    references = [row for each in runs for row in each.view.rows if row["reference"]]
+    assert places == [(row["macs"] / 1e9, row["latency_ms"]) for row in references]
+    assert len(places) == 2
+    assert chart.said == (
+        "bars are 95 % intervals, a ring is a run's reference; dashed: most MACs for least latency, a line a run"
+    )
+
+
+def test_with_scores_the_line_is_of_score_for_latency(tmp_path: Path, records: list[Record]) -> None:
+    scores = {each.name: 30.0 + place for place, each in enumerate(records)}
+    runs = [run(tmp_path, records, [1.0, 2.0, 3.0], scores=scores) for _ in range(2)]
+    charts = {chart.name: chart for chart in review_together(runs).charts}
+    drawn = {
+        name: sum(each["mark"]["type"] == "line" for each in chart.spec["layer"]) for name, chart in charts.items()
+    }
+    assert drawn == {"latency": 0, "score": 2, "memory": 0}
+
+
+def test_the_legend_of_four_long_names_stays_within_the_drawing(
+    browser: Any, tmp_path: Path, records: list[Record]
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page.render(review_together(on_four(tmp_path, records))))
+    for width in (1280, 390):
+        with opened(browser, path, width=width) as seen:
+            box = seen.locator("#chart-latency svg").bounding_box()
+            words = [each.bounding_box() for each in seen.locator("#chart-latency svg text").all()]
+        assert max(each["x"] + each["width"] for each in words) <= box["x"] + box["width"] + 1
