@@ -24,6 +24,7 @@ from archbench.reporting.records import as_json
 # The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
 AS_CLASSIFIER = {
     "neck.type": "none",
+    "neck.levels": [5],
     "top_block.type": "none",
     "head.type": "classifier",
     "input.height": 224,
