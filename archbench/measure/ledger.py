@@ -13,6 +13,7 @@ from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
 from archbench.measure.groups import with_company
 from archbench.measure.plan import Planned
+from archbench.measure.plugins import code_digests
 from archbench.measure.task import Task
 from archbench.pricing.funnel import Funnel
 from archbench.reporting.environments import fingerprint
@@ -27,7 +28,7 @@ from archbench.reporting.step import Step
 from archbench.reporting.store import RunFolder
 
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
-SAME = ("spec", "against", "plan", "planned", "scores", "environment")
+SAME = ("spec", "against", "plan", "planned", "scores", "code", "environment")
 BOUNDS = ("budget", "timeout", "device")
 
 
@@ -44,7 +45,12 @@ SILENT = Listener()
 
 
 def header(
-    spec: Spec, funnel: Funnel, planned: Sequence[Planned], device: str, against: Spec | None = None
+    spec: Spec,
+    funnel: Funnel,
+    planned: Sequence[Planned],
+    device: str,
+    against: Spec | None = None,
+    plugins: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What run.json says: with records and samples, enough to rebuild every derived file."""
     plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
@@ -58,6 +64,7 @@ def header(
         "space": funnel.as_json(),
         "scores": read_scores(spec.scores) if spec.scores else None,
         "planned": [as_json(each.record()) for each in planned],
+        **({"code": code_digests(plugins)} if plugins else {}),
     }
     return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
 
