@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbench.design.expressions import Expression, compile_expression
+from archbench.design.nameable import nameable
 from archbench.design.points_of import Span
 from archbench.design.space import expand, make, named
 from archbench.design.spec import Spec
@@ -46,6 +47,12 @@ class Asked:
         found = {name: compile_expression(text, f"--{name}") for name, text in given.items() if text is not None}
         return cls(limit=limit, **found)
 
+    def check_names(self, known: Sequence[str]) -> None:
+        """Refuse a name that is none of those known. Raises SpecError with the option."""
+        for expression in (self.where, self.by):
+            if expression is not None:
+                expression.check_names(known)
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -78,6 +85,7 @@ def price_space(
     """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
     asked, aims = asked or Asked(), aims_of(spec.select)
     limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
+    asked.check_names(nameable(spec.axes))
     span, judge = Span(spec), Judge(spec.constraints, asked.where)
     reference = _Reference(span)
     front = Picker(partial(_on_front, aims=aims))
