@@ -41,6 +41,7 @@ from archbench.metrics import METRICS, SCALED
 from archbench.models.presets import find_preset
 from archbench.registry import nearest
 
+MAX_CONSTRAINTS = 1_000  # of one spec; which of them refused a row is 16 bits of it
 DEVICE = re.compile(r"auto|cpu|none|cuda(:\d{1,3})?")
 
 
@@ -279,6 +280,10 @@ def _constraints(given: Any, axes: Sequence[Axis], document: Document) -> tuple[
     """Expressions over what a priced variant has; a name that none has is refused."""
     if not isinstance(given, list):
         raise SpecError(f"constraints: {shown(given)} is not a list of expressions")
+    if len(given) > MAX_CONSTRAINTS:
+        raise SpecError(
+            f"constraints: {len(given):,} are more than the {MAX_CONSTRAINTS:,} of one spec; join some by `and`"
+        )
     places = (document.place(("constraints", index)) for index in range(len(given)))
     found = tuple(compile_expression(text, place) for text, place in zip(given, places, strict=True))
     known = nameable(axes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from archbench.design.expressions import Expression, compile_expression
 from archbench.design.nameable import nameable
+from archbench.design.points import boxed
 from archbench.design.points_of import Span
 from archbench.design.space import expand, make, named
 from archbench.design.spec import Spec
@@ -97,7 +98,7 @@ def price_space(
         reference.look(first, chunk)
         front.add(points, rows, [chunk.at(rows, columns[aim.metric]) for aim in aims], at)
         if asked.by is not None:
-            least.add(points, rows, [chunk.at(rows, _numbers(asked.by, chunk))], at)
+            least.add(points, rows, [_numbers(asked.by, chunk, rows)], at)
         if sink is not None:
             sink.add(chunk)
     on_front = front.best()
@@ -165,9 +166,12 @@ def _thinned(front: Picked, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
     return thin(front.keys, [aim.direction for aim in aims], limit)
 
 
-def _numbers(by: Expression, chunk: PricedChunk) -> NDArray[Any]:
-    values = by.columns(chunk.columns, chunk.kept)
-    if values.dtype.kind not in "if":
+def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[Any]:
+    """What an order goes by, at rows that are kept; what others have is not looked at."""
+    values = chunk.at(rows, by.columns(chunk.columns, chunk.kept))
+    if values.dtype == object:
+        values = boxed(list(values), values.shape)
+    if len(rows) and values.dtype.kind not in "if":
         raise SpecError(f"{by.text}: not a number, so rows have no order by it; name a metric", by.place)
     return values
 

@@ -68,7 +68,7 @@ class ParquetFile:
         self._spill = tempfile.TemporaryDirectory(prefix="archbench-")
         self._table = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": self._spill.name})
         columns = [*(f"{sql.name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
-        self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused TINYINT'])})")
+        self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused SMALLINT'])})")
 
     def __enter__(self) -> ParquetFile:
         return self

@@ -122,6 +122,34 @@ def test_an_order_by_words_is_refused(spec: Spec) -> None:
         price_space(spec, Asked(by=compile_expression("top_block.type", "--by")))
 
 
+def test_an_order_is_of_the_rows_kept_whatever_others_have(tmp_path: Path) -> None:
+    """64 x 64 to 800 x 1333: the squares of the MACs kept, under 3e9, fit in 64 bits, and those of the others do not."""
+    axes = "input.height: [64, 800], input.width: [64, 1333], top_block.type: [maxpool, p6p7], neck.channels: [64, 256]"
+    spec = written(f"archbench: 1\nbase: R-50-FPN\naxes: {{{axes}}}\n", tmp_path)
+    least = sorted(i.cost.macs for i in small_space.one_by_one(spec) if i.cost and i.cost.macs < 3_000_000_000)
+    asked = Asked(compile_expression("macs < 3e9"), compile_expression("macs * macs"), 3)
+    rows = [row for row in shown(spec, price_space(spec, asked)) if not row.priced.variant.reference]
+    assert [row.priced.cost.macs for row in rows if row.priced.cost] == least[:3]
+    with pytest.raises(SpecError, match="does not fit in 64 bits"):
+        price_space(spec, Asked(by=compile_expression("macs * macs")))
+
+
+def test_an_order_by_what_only_the_rows_kept_have_is_one(tmp_path: Path) -> None:
+    spec = written("archbench: 1\nbase: R-50-FPN\naxes: {measure.threads: [null, 4, 2]}\n", tmp_path)
+    asked = Asked(compile_expression("input.threads != null"), compile_expression("input.threads"), 1)
+    (first,) = price_space(spec, asked).chosen
+    assert first.point["measure.threads"] == 2
+
+
+def test_as_many_constraints_as_a_spec_may_have_are_told_apart(tmp_path: Path) -> None:
+    few = "archbench: 1\nbase: R-50-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128]}\n"
+    text = few + "constraints:\n" + "".join(f"  - macs > {least}\n" for least in range(999)) + "  - macs < 999\n"
+    refused = price_space(written(text, tmp_path)).funnel.refused
+    assert {constraint: count for constraint, count in refused.items() if count} == {"macs < 999": 3}
+    with pytest.raises(SpecError, match=r"constraints: 1,001 are more than the 1,000 of one spec; join some by `and`"):
+        written(text + "  - macs < 9999\n", tmp_path)
+
+
 def test_an_unknown_name_is_refused_where_it_stands(spec: Spec) -> None:
     with pytest.raises(SpecError, match=r"--where: .*there is no gmac here.*gmacs"):
         price_space(spec, Asked(where=compile_expression("gmac < 60", "--where")))

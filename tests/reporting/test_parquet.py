@@ -52,6 +52,16 @@ def file(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_the_last_of_many_constraints_is_named_where_it_refused(tmp_path: Path) -> None:
+    text = SMALL.replace("[0.5, 0.75, 1.0]", "[0.5]") + "constraints:\n"
+    many = text + "".join(f"  - macs > {least}\n" for least in range(130)) + "  - neck.channels != 64\n"
+    path = tmp_path / "many.parquet"
+    write_space(path, written(many, tmp_path), Asked(), lambda rows: None)
+    rows = read(path)
+    assert {row["refused"] for row in rows if row["neck.channels"] == 64} == {"neck.channels != 64"}
+    assert {row["refused"] for row in rows if row["neck.channels"] != 64} == {None}
+
+
 def read(path: Path, text: str = "SELECT * FROM file") -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         file = connection.read_parquet(str(path))
