@@ -14,7 +14,7 @@ from archbench.design.expressions import Expression, compile_expression
 from archbench.design.nameable import nameable
 from archbench.design.points import boxed
 from archbench.design.points_of import Span
-from archbench.design.space import expand, make, named
+from archbench.design.space import expand, make, named, paths
 from archbench.design.spec import Spec
 from archbench.design.variant import Variant
 from archbench.errors import SpecError
@@ -133,13 +133,6 @@ class _Reference:
                 found &= np.array([repr(value) == wanted for value in column.values])[column.codes]
             if found.any():
                 self.at = first + int(np.searchsorted(chunk.rows, found.reshape(-1).argmax()))
-
-
-def paths(spec: Spec) -> tuple[str, ...]:
-    """Every dotted path that some variant of a spec sets: the columns of its table."""
-    assignments = (*spec.include, spec.reference)
-    along = (path for axis in spec.axes for path in axis.paths)
-    return tuple(dict.fromkeys([*along, *(path for given in assignments for path in given)]))
 
 
 def _priced(span: Span, judge: Judge, said: Callable[[int], None]) -> Iterator[PricedChunk]:

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from archbench import units
 from archbench.design.document import visible
+from archbench.design.space import paths
 from archbench.design.spec import Spec
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.pricing.judging import PricedChunk
 from archbench.pricing.picked import Places
-from archbench.pricing.priced_space import Asked, PricedSpace, Shown, paths, price_space, shown
+from archbench.pricing.priced_space import Asked, PricedSpace, Shown, price_space, shown
 from archbench.reporting import sql
 from archbench.reporting.writable import check_writable
 

@@ -122,6 +122,33 @@ def test_an_order_by_words_is_refused(spec: Spec) -> None:
         price_space(spec, Asked(by=compile_expression("top_block.type", "--by")))
 
 
+OWN_PATHS = """\
+archbench: 1
+base: R-50-FPN
+input: {height: 64, width: 64}
+axes: {neck.channels: [64, 256]}
+include: [{input.height: 128, backbone.width: 0.5}, {input.width: 96}]
+select: {minimize: [macs], limit: 1}
+"""
+
+
+@pytest.mark.parametrize("few", [1, 2, 3, 4])
+def test_a_row_is_called_the_same_among_few_as_among_all(few: int, tmp_path: Path) -> None:
+    """An include sets paths of its own; what is shown has, or has not, a row of those."""
+    spec = written(OWN_PATHS, tmp_path)
+    names = {variant.id: variant.name for variant in expand(spec).variants}
+    assert list(names.values()) == [
+        "channels=64",
+        "channels=256",
+        "channels=256,height=128,backbone.width=0.5",
+        "channels=256,input.width=96",
+    ]
+    asked = Asked(by=compile_expression("-macs"), limit=few)
+    rows = [row.priced.variant for row in shown(spec, price_space(spec, asked))]
+    assert len(rows) >= few
+    assert {row.id: row.name for row in rows}.items() <= names.items()
+
+
 def test_an_order_is_of_the_rows_kept_whatever_others_have(tmp_path: Path) -> None:
     """64 x 64 to 800 x 1333: the squares of the MACs kept, under 3e9, fit in 64 bits, and those of the others do not."""
     axes = "input.height: [64, 800], input.width: [64, 1333], top_block.type: [maxpool, p6p7], neck.channels: [64, 256]"
