@@ -25,6 +25,7 @@ from archbench.pricing.many import price_points
 from archbench.pricing.named_columns import NamedColumns
 from archbench.pricing.pareto_many import front_many
 from archbench.pricing.picked import Keys, Picked, Picker, lowest
+from archbench.pricing.reference import Reference
 from archbench.pricing.selection import LIMIT, Aim, aims_of, described, thin
 
 
@@ -65,12 +66,17 @@ class Chosen:
 
 @dataclass(frozen=True)
 class PricedSpace:
-    """What became of a space. `reference_at` is the reference's place among all rows, null where it is not one of them."""
+    """What became of a space.
+
+    reference     the reference's assignment, as the row that is it has it
+    reference_at  its place among all rows, null where it is not one of them
+    """
 
     funnel: Funnel
     aims: tuple[Aim, ...]
     front: Picked
     chosen: tuple[Chosen, ...]
+    reference: Mapping[str, Any]
     reference_at: int | None
 
 
@@ -88,7 +94,7 @@ def price_space(
     limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
     asked.check_names(nameable(spec.axes))
     span, judge = Span(spec), Judge(spec.constraints, asked.where)
-    reference = _Reference(span)
+    reference = Reference(span)
     front = Picker(partial(_on_front, aims=aims))
     least = Picker(partial(lowest, limit=limit))
     for first, chunk in _numbered(_priced(span, judge, said)):
@@ -103,8 +109,8 @@ def price_space(
             sink.add(chunk)
     on_front = front.best()
     shown = on_front.take(_thinned(on_front, aims, limit)) if asked.by is None else least.best()
-    funnel = _funnel(span, judge, len(on_front.at), len(shown.at))
-    return PricedSpace(funnel, aims, on_front, _chosen(shown), reference.at)
+    funnel = _funnel(span, judge, reference, len(on_front.at), len(shown.at))
+    return PricedSpace(funnel, aims, on_front, _chosen(shown), reference.point, reference.at)
 
 
 def counted(spec: Spec) -> Funnel:
@@ -113,26 +119,6 @@ def counted(spec: Spec) -> Funnel:
         space = expand(spec)
         return funnel_of(space, keep(price_all(space.variants), spec.constraints))
     return price_space(spec).funnel
-
-
-class _Reference:
-    """Finds the row that has every axis as the reference has it; the span puts that first beside the grid."""
-
-    def __init__(self, span: Span) -> None:
-        beside = NamedColumns(span, span.extras, {})
-        columns = [beside.column(path) for path in paths(span.spec)]
-        self._wanted = [(c.path, repr(c.values[np.broadcast_to(c.codes, span.extras.shape)[0]])) for c in columns]
-        self.at: int | None = None
-
-    def look(self, first: int, chunk: PricedChunk) -> None:
-        """Look for it among the rows of a chunk, the first of which is number `first`."""
-        if self.at is None:
-            found = np.array(chunk.there)
-            for path, wanted in self._wanted:
-                column = chunk.columns.column(path)
-                found &= np.array([repr(value) == wanted for value in column.values])[column.codes]
-            if found.any():
-                self.at = first + int(np.searchsorted(chunk.rows, found.reshape(-1).argmax()))
 
 
 def _priced(span: Span, judge: Judge, said: Callable[[int], None]) -> Iterator[PricedChunk]:
@@ -173,9 +159,9 @@ def _chosen(shown: Picked) -> tuple[Chosen, ...]:
     return tuple(Chosen(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
 
 
-def _funnel(span: Span, judge: Judge, front: int, chosen: int) -> Funnel:
+def _funnel(span: Span, judge: Judge, reference: Reference, front: int, chosen: int) -> Funnel:
     spec, counts = span.spec, span.counts
-    (reference,) = price_all([make(spec, spec.reference)])
+    (kept_anyway,) = price_all([make(spec, reference.point)])
     return Funnel(
         raw=counts.raw,
         excluded=counts.excluded,
@@ -184,7 +170,7 @@ def _funnel(span: Span, judge: Judge, front: int, chosen: int) -> Funnel:
         refused=dict(judge.refused),
         elsewhere=judge.elsewhere,
         kept=judge.kept,
-        spared=int(first_broken(names(reference), spec.constraints) is not None),
+        spared=int(first_broken(names(kept_anyway), spec.constraints) is not None),
         front=front,
         chosen=chosen,
         aims=described(aims_of(spec.select)),
@@ -207,7 +193,7 @@ def price_shown(spec: Spec, asked: Asked, said: Callable[[int], None]) -> tuple[
 
 def shown(spec: Spec, space: PricedSpace) -> tuple[Shown, ...]:
     """The chosen rows as variants with names, ids and prices; the reference first where it is none of them."""
-    reference = make(spec, spec.reference)
+    reference = make(spec, space.reference)
     made: list[tuple[int | None, Variant]] = [(chosen.at, make(spec, chosen.point)) for chosen in space.chosen]
     if reference.id not in [variant.id for _, variant in made]:
         made.insert(0, (space.reference_at, reference))
