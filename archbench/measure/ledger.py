@@ -20,7 +20,7 @@ from archbench.reporting.finding import newest
 from archbench.reporting.gate import Limit
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity
-from archbench.reporting.scores import read_scores
+from archbench.reporting.scores import spec_scores
 from archbench.reporting.side_by_side import limits_text
 from archbench.reporting.stats import summarise
 from archbench.reporting.step import Step
@@ -56,7 +56,7 @@ def header(
         "budget_s": budget_seconds(spec.measure),
         "environment": environment.capture(device),
         "space": funnel.as_json(),
-        "scores": read_scores(spec.scores) if spec.scores else None,
+        "scores": spec_scores(spec),
         "planned": [as_json(each.record()) for each in planned],
     }
     return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists

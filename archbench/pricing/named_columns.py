@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ class NamedColumns(Mapping[str, Array]):
     Every array broadcasts to the points' shape. A path is null where a point's parts have no such knob.
     """
 
-    def __init__(self, span: Span, points: Points, costs: Mapping[str, NDArray[np.int64]]) -> None:
+    def __init__(self, span: Span, points: Points, costs: Mapping[str, NDArray[Any]]) -> None:
         self.span, self.points, self.costs = span, points, costs
 
     def __getitem__(self, name: str) -> Array:

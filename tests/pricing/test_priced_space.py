@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import small_space
 from small_space import SELECT, SMALL, written
 
 from archbench.design.expressions import compile_expression
+from archbench.design.schema import Select
 from archbench.design.space import expand
 from archbench.design.spec import Spec, read_spec
 from archbench.errors import SpecError
@@ -120,6 +122,39 @@ def test_where_leaves_out_rows_and_by_orders_them(spec: Spec, one_by_one: list[P
 def test_an_order_by_words_is_refused(spec: Spec) -> None:
     with pytest.raises(SpecError, match=r"--by: top_block\.type: not a number"):
         price_space(spec, Asked(by=compile_expression("top_block.type", "--by")))
+
+
+def test_a_front_over_scores_is_of_the_rows_that_have_one(spec: Spec, one_by_one: list[Priced]) -> None:
+    """By name and by id, in no order; some of rows that a constraint refuses, one of no variant."""
+    kept = within(one_by_one, spec)
+    scores = {
+        (i.variant.id if n % 6 else i.variant.name): 40 + n * 37 % 101 / 100
+        for n, i in enumerate(one_by_one)
+        if n % 3 == 0
+    }
+    by_id = {i.variant.id: scores.get(i.variant.id, scores.get(i.variant.name)) for i in kept}
+    known = [item for item in kept if by_id[item.variant.id] is not None and item.cost]
+    points = [(i.cost.acts, i.cost.peak_bytes, by_id[i.variant.id]) for i in known if i.cost]
+    expected = [i for i, on in zip(known, front(points, ["min", "min", "max"]), strict=True) if on]
+    wished = replace(spec, select=Select(("acts", "peak_bytes"), ("score",), 1000))
+    space = price_space(wished, Asked(scores=scores | {"nobody": 1.0}))
+    rows = [row.priced.variant for row in shown(wished, space) if row.at in set(space.front.at.tolist())]
+    assert {row.id for row in rows} == {item.variant.id for item in expected}
+    assert space.funnel.front == len(expected)
+    assert 1 < len(expected) < len(known) < len(kept)
+    assert space.funnel.unscored == len(kept) - len(known)
+    assert space.funnel.strangers == ("nobody",)
+    assert space.funnel.aims == "least acts and peak, most score"
+
+
+def test_where_no_row_has_a_score_macs_stand_for_it_and_whose_they_are_not_is_told(spec: Spec) -> None:
+    wished = replace(spec, select=Select((), ("score",)))
+    funnel = price_space(wished, Asked(scores={"nobody": 1.0})).funnel
+    assert (funnel.aims, funnel.unscored, funnel.strangers) == ("most MACs (for score)", None, ("nobody",))
+
+
+def test_scores_that_no_aim_asks_for_are_not_looked_up(spec: Spec) -> None:
+    assert price_space(spec, Asked(scores={"nobody": 1.0})).funnel.strangers is None
 
 
 OWN_PATHS = """\
