@@ -233,9 +233,10 @@ def check(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     from archbench.design.named import load
     from archbench.pricing.priced_space import counted
     from archbench.reporting.captions import counted_lines
+    from archbench.reporting.scores import spec_scores
 
     read = load(spec, sets)
-    funnel = counted(read)
+    funnel = counted(read, spec_scores(read))
     counts = funnel.as_json() | {"variants": funnel.variants}
     click.echo(json.dumps(counts) if as_json else "\n".join(counted_lines(read.name, counts)))
 

@@ -26,9 +26,10 @@ from archbench.measure.supervisor import Crew
 from archbench.measure.task import Task
 from archbench.pricing.constraints import Kept, keep, price_all
 from archbench.pricing.funnel import Funnel, funnel_of, is_many
-from archbench.pricing.priced_space import price_space, shown
+from archbench.pricing.priced_space import Asked, price_space, shown
 from archbench.reporting.gate import Limit
 from archbench.reporting.runs import Run, failed_keys
+from archbench.reporting.scores import spec_scores
 from archbench.reporting.store import RunFolder
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
@@ -92,7 +93,7 @@ def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funne
     """How many variants there are at each step, and those that are measured: all its constraints leave, or its selection."""
     if is_many(spec):
         listener.say("pricing")
-        space = price_space(spec, said=lambda rows: listener.say(f"{rows:,} priced"))
+        space = price_space(spec, Asked(scores=spec_scores(spec)), said=lambda rows: listener.say(f"{rows:,} priced"))
         chosen = tuple(item.priced for item in shown(spec, space))
         return space.funnel, Kept(chosen, space.funnel.refused)
     every = expand(spec)

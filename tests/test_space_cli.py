@@ -167,6 +167,62 @@ def test_a_run_keeps_the_front_and_its_report_says_what_was_never_measured(folde
     assert again["caption"] == found["caption"]
 
 
+SCORED = """\
+archbench: 1
+name: scored
+base: R-50-FPN
+input: {height: 64, width: 64}
+axes: {neck.channels: [64, 128, 192, 256]}
+scores: map.csv
+select: {limit: 2}
+"""
+
+
+def front_said(capsys, *arguments):
+    """The rows that a command shows, with their marks, and its line on the front."""
+    found = json.loads(said(capsys, *arguments, "--json").out)
+    (line,) = [line for line in found["caption"] if "left" in line and "on the Pareto front of" in line]
+    return {row["name"]: row["pareto"] for row in found["variants"]}, line, found["caption"]
+
+
+@pytest.mark.parametrize("command", [("price", "s.yaml"), ("run", "s.yaml", "--device", "none", "--quiet")])
+@pytest.mark.parametrize("select", ["{limit: 2}", "{minimize: [peak_bytes], maximize: [score], limit: 2}"])
+def test_scores_of_a_spec_that_selects_are_what_its_front_is_over(folder, capsys, command, select):
+    """The smallest network has the most score, so it alone is on the front; by MACs all four would be."""
+    Path("map.csv").write_text("name,score\nchannels=64,0.9\nchannels=128,0.5\nchannels=192,0.4\nchannels=256,0.1\n")
+    Path("s.yaml").write_text(SCORED.replace("{limit: 2}", select))
+    rows, line, caption = front_said(capsys, *command)
+    assert rows == {"channels=256": False, "channels=64": True}
+    assert line.startswith("of the 4 left 1 are on the Pareto front of least")
+    assert line.endswith("peak, most score")
+    assert not any("scores of no" in said for said in caption)
+    assert "1 on the Pareto front: least" in said(capsys, "check", "s.yaml").out
+
+
+def test_a_row_without_a_score_is_on_no_front_over_it_and_that_is_said(folder, capsys):
+    Path("map.csv").write_text("name,score\nchannels=128,0.5\nchannels=192,0.6\nchannels=96,0.7\n")
+    Path("s.yaml").write_text(SCORED)
+    rows, line, caption = front_said(capsys, "price", "s.yaml")
+    assert rows == {"channels=256": False, "channels=128": True, "channels=192": True}
+    assert line.endswith("most score; 2 have no score and cannot be on it")
+    assert "scores of no row here: channels=96" in caption
+    out = said(capsys, "check", "s.yaml").out
+    assert "most score; 2 have no score and cannot be on it" in out
+    assert "scores of no variant: channels=96" in out
+
+
+@pytest.mark.parametrize("command", ["price", "check", "run"])
+def test_a_front_over_scores_of_more_variants_than_are_named_is_refused(folder, capsys, command):
+    Path("map.csv").write_text("name,score\nchannels=128,0.5\n")
+    axes = "{neck.channels: {range: [16, 512, 1]}, backbone.width: {range: [0.5, 1.4, 0.1]}}"
+    Path("s.yaml").write_text(SCORED.replace("{neck.channels: [64, 128, 192, 256]}", axes))
+    err = said(capsys, command, "s.yaml", code=2).err
+    assert "s.yaml:6:1: scores: a front over them looks each variant up by name and id, up to 4,096 of them" in err
+    assert "not 4,970; let MACs stand for the score, `select: {minimize: [peak_bytes], maximize: [macs]}`" in err
+    priced = said(capsys, "price", "s.yaml", "--set", "select.minimize=[macs]", "--json").out
+    assert "1 are on the Pareto front of least MACs" in priced
+
+
 def test_the_demonstration_spans_over_three_million_and_has_every_kind_of_part():
     spec = read_spec(Path(__file__).parent.parent / "specs" / "detector_space.yaml")
     paths = {path for axis in spec.axes for path in axis.paths}

@@ -52,12 +52,21 @@ def computed(expression: Expression, names: Mapping[str, Array], kept: Mask | No
     bad = result.bad if kept is None else result.bad & kept
     if bad.any():
         _raise_as_row(expression, names, bad)
-    values = result.values
-    if values.dtype == object and any(type(value) is int and abs(value) > LARGEST for value in values.flat):
+    return _fitting(expression, result.values, kept)
+
+
+def _fitting(expression: Expression, values: Array, kept: Mask | None) -> Array:
+    """Values that 64 bits hold. SpecError where one that is kept is beyond them; what is not kept may be cut."""
+    if values.dtype != object:
+        return values
+    over = np.array([type(value) is int and abs(value) > LARGEST for value in values.flat], bool).reshape(values.shape)
+    if (over if kept is None else over & kept).any():
         raise SpecError(
             f"{visible(expression.text)}: a result does not fit in 64 bits; compare or divide it", expression.place
         )
-    return values
+    if not over.any():
+        return values
+    return boxed([0 if cut else value for cut, value in zip(over.flat, values.flat, strict=True)], values.shape)
 
 
 def _raise_as_row(expression: Expression, names: Mapping[str, Array], bad: Mask) -> None:

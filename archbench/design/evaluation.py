@@ -62,9 +62,13 @@ def value_of(node: Node, values: Values) -> Any:
 def _named(name: str, values: Values) -> Any:
     if name in values:
         return as_tuples(values[name])
-    known = [str(key) for key in values]
-    close = nearest(name, known) or f" There are {visible(', '.join(known), 200) or 'none'}."
-    raise SpecError(f"there is no {visible(name)} here; quote it if it is a word.{close}")
+    raise unknown(name, [str(key) for key in values])
+
+
+def unknown(name: str, known: Sequence[str]) -> SpecError:
+    """What is said of a name that is none of those known."""
+    close = nearest(name, list(known)) or f" There are {visible(', '.join(known), 200) or 'none'}."
+    return SpecError(f"there is no {visible(name)} here; quote it if it is a word.{close}")
 
 
 def as_tuples(value: Any) -> Any:
@@ -74,6 +78,7 @@ def as_tuples(value: Any) -> Any:
 
 def indexed(node: Index, items: Any) -> Any:
     """One item of a list."""
+    _check_not_null(items, node.items.text)
     if not isinstance(items, tuple):
         raise SpecError(f"{_said(node.items.text, items)} is not a list; leave the index out")
     if not -len(items) <= node.position < len(items):
@@ -97,6 +102,7 @@ def called(node: Call, arguments: Sequence[Any]) -> Any:
         _check_number(arguments[0], text)
         return _calculated(node.text, abs, arguments[0])
     items = arguments[0] if len(arguments) == 1 else tuple(arguments)
+    _check_not_null(items, text)
     if not isinstance(items, tuple):
         raise SpecError(f"{_said(text, items)} is not a list; {node.function} takes one, or several numbers")
     for item in items:
@@ -109,6 +115,7 @@ def called(node: Call, arguments: Sequence[Any]) -> Any:
 
 
 def _length(value: Any, text: str) -> int:
+    _check_not_null(value, text)
     if not isinstance(value, tuple | str):
         raise SpecError(f"{_said(text, value)} is not a list or a text; len takes one")
     return len(value)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archbench import design
 from archbench.design.document import visible
-from archbench.design.evaluation import Values, value_of
+from archbench.design.evaluation import Values, unknown, value_of
 from archbench.design.nodes import MAX_INTEGER, Call, Chain, Compute, Constant, Index, Items, Logic, Name, Node
 from archbench.errors import SpecError
 from archbench.registry import nearest
@@ -86,6 +86,12 @@ class Expression:
     names: tuple[str, ...]
     root: Node = field(repr=False)
     place: str = ""
+
+    def check_names(self, known: Sequence[str]) -> None:
+        """Refuse a name that is none of those known, whether or not an evaluation would come to it. SpecError, at the place."""
+        for name in self.names:
+            if name not in known:
+                raise SpecError(_about(self.text, unknown(name, known).message), self.place)
 
     def evaluate(self, values: Values) -> Any:
         """Its value over plain values by dotted name; lists come back as tuples.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -181,13 +181,19 @@ def _value(config: Config, path: str) -> Any:
     return part.get(key, getattr(Workload(), key, None))
 
 
+def paths(spec: Spec) -> tuple[str, ...]:
+    """Every dotted path that some variant of a spec sets: the columns of its table, and what its names are made of."""
+    along = (path for axis in spec.axes for path in axis.paths)
+    return tuple(dict.fromkeys([*along, *(path for given in (*spec.include, spec.reference) for path in given)]))
+
+
 def named(variants: list[Variant], spec: Spec) -> list[Variant]:
     """Names from the axes: the last word of each path where that is enough, the part's family for its type.
 
-    A variant of a spec without axes has the spec's name.
+    How a path is written hangs on the whole spec, so a variant is called the same among few as among all. What only an
+    include or the reference sets is in the names of those that set it. A variant that sets nothing has the spec's name.
     """
-    paths = list(dict.fromkeys(path for variant in variants for path in variant.axes))
-    groups = _groups(paths, spec)
+    groups = _groups(paths(spec), spec)
     named = [replace(variant, name=_name(variant, groups) or spec.name) for variant in variants]
     counts = Counter(variant.name for variant in named)
     return [v if counts[v.name] == 1 else replace(v, name=f"{v.name}#{v.id[:6]}") for v in named]
@@ -202,7 +208,7 @@ class _Group:
     may_be_unset: bool = False
 
 
-def _groups(paths: list[str], spec: Spec) -> list[_Group]:
+def _groups(paths: Sequence[str], spec: Spec) -> list[_Group]:
     """Every path by itself, those of a zip that has a name together, in the order of the axes."""
     labels = _labels(paths)
     owners = {path: axis for axis in spec.axes for path in axis.paths}
@@ -216,7 +222,7 @@ def _groups(paths: list[str], spec: Spec) -> list[_Group]:
     return groups
 
 
-def _labels(paths: list[str]) -> dict[str, str]:
+def _labels(paths: Sequence[str]) -> dict[str, str]:
     short = {path: path.split(".")[0] if path.endswith(".type") else path.split(".")[-1] for path in paths}
     counts = Counter(short.values())
     return {path: label if counts[label] == 1 else path for path, label in short.items()}
@@ -225,7 +231,8 @@ def _labels(paths: list[str]) -> dict[str, str]:
 def _name(variant: Variant, groups: list[_Group]) -> str:
     if list(variant.axes) == ["base"]:  # a preset's own name says it all
         return str(variant.axes["base"])
-    said = ((group, [variant.axes.get(path) for path in group.paths]) for group in groups)
+    own = (group for group in groups if any(path in variant.axes for path in group.paths))
+    said = ((group, [variant.axes.get(path) for path in group.paths]) for group in own)
     return ",".join(
         f"{group.label}={'/'.join(map(_written, values))}"
         for group, values in said

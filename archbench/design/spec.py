@@ -24,6 +24,7 @@ from archbench.design.config import (
 from archbench.design.document import Document, parse_document, read_document
 from archbench.design.expressions import Expression, compile_expression
 from archbench.design.limits import read_budgets
+from archbench.design.nameable import nameable
 from archbench.design.schema import (
     SPEC_VERSION,
     WORKLOAD_IN_MEASURE,
@@ -40,6 +41,7 @@ from archbench.metrics import METRICS, SCALED
 from archbench.models.presets import find_preset
 from archbench.registry import nearest
 
+MAX_CONSTRAINTS = 1_000  # of one spec; which of them refused a row is 16 bits of it
 DEVICE = re.compile(r"auto|cpu|none|cuda(:\d{1,3})?")
 
 
@@ -140,7 +142,7 @@ def _read(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
         axes=axes,
         exclude=_exclusions(data.get("exclude", []), axes, document),
         include=_assignments("include", data.get("include", [])),
-        constraints=_constraints(data.get("constraints", []), document),
+        constraints=_constraints(data.get("constraints", []), axes, document),
         reference=_assignment("reference", data["reference"]) if data.get("reference") is not None else {},
         scores=_scores(data.get("scores"), folder),
         measure=measure_plan(config.get("measure", {})),
@@ -274,10 +276,20 @@ def _select(given: Any) -> Select | None:
     return select
 
 
-def _constraints(given: Any, document: Document) -> tuple[Expression, ...]:
+def _constraints(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Expression, ...]:
+    """Expressions over what a priced variant has; a name that none has is refused."""
     if not isinstance(given, list):
         raise SpecError(f"constraints: {shown(given)} is not a list of expressions")
-    return tuple(compile_expression(text, document.place(("constraints", index))) for index, text in enumerate(given))
+    if len(given) > MAX_CONSTRAINTS:
+        raise SpecError(
+            f"constraints: {len(given):,} are more than the {MAX_CONSTRAINTS:,} of one spec; join some by `and`"
+        )
+    places = (document.place(("constraints", index)) for index in range(len(given)))
+    found = tuple(compile_expression(text, place) for text, place in zip(given, places, strict=True))
+    known = nameable(axes)
+    for expression in found:
+        expression.check_names(known)
+    return found
 
 
 def _scores(name: Any, folder: Path) -> Path | None:

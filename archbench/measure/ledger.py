@@ -21,7 +21,7 @@ from archbench.reporting.finding import newest
 from archbench.reporting.gate import Limit
 from archbench.reporting.records import Block, Key, Record, as_json
 from archbench.reporting.runs import failed_keys, planned_quantity
-from archbench.reporting.scores import read_scores
+from archbench.reporting.scores import spec_scores
 from archbench.reporting.side_by_side import limits_text
 from archbench.reporting.stats import summarise
 from archbench.reporting.step import Step
@@ -62,7 +62,7 @@ def header(
         "budget_s": budget_seconds(spec.measure),
         "environment": environment.capture(device),
         "space": funnel.as_json(),
-        "scores": read_scores(spec.scores) if spec.scores else None,
+        "scores": spec_scores(spec),
         "planned": [as_json(each.record()) for each in planned],
         **({"code": code_digests(plugins)} if plugins else {}),
     }

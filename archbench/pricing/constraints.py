@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archbench.design.expressions import Expression
+from archbench.design.nameable import knob_paths
 from archbench.design.variant import Module, Variant
 from archbench.errors import SpecError
 from archbench.metrics import SCALED
@@ -63,10 +64,10 @@ def first_broken(values: Mapping[str, Any], constraints: Sequence[Expression]) -
 
 
 def names(item: Priced) -> dict[str, Any]:
-    """What a constraint may name: the metrics, their scaled forms, and every path of the variant (`neck.channels`)."""
+    """What a constraint may name: metrics, their scaled forms, axes and every path (`neck.channels`); null: it has no such."""
     assert item.cost is not None
     exact = item.cost.as_json()
     scaled = {name: exact[metric] / divisor for name, (metric, divisor) in SCALED.items()}
     parts = item.variant.architecture.as_json() | {"input": item.variant.as_json()["workload"]}
     paths = {f"{section}.{key}": value for section, part in parts.items() for key, value in part.items()}
-    return {**paths, **scaled, **exact}
+    return {**dict.fromkeys(knob_paths()), **item.variant.axes, **paths, **scaled, **exact}

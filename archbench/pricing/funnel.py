@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ class Funnel:
     spared           1 where the reference is refused: it stays whatever it costs
     front            of these on the Pareto front, which is over what `aims` says
     chosen           of these taken to be measured, or shown
+    unscored         of those kept the ones without a score, which cannot be on a front over it; null: it is over none
+    strangers        names and ids with a score that no variant has; null: nobody looked
     """
 
     raw: int
@@ -40,6 +42,8 @@ class Funnel:
     front: int | None = None
     chosen: int | None = None
     aims: str | None = None
+    unscored: int | None = None
+    strangers: Sequence[str] | None = None
 
     @property
     def variants(self) -> int:

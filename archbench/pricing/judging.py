@@ -28,7 +28,7 @@ class PricedChunk:
 
     columns: NamedColumns
     there: Mask
-    refused: NDArray[np.int8]
+    refused: NDArray[np.int16]
 
     @cached_property
     def rows(self) -> Rows:
@@ -67,8 +67,8 @@ class Judge:
         self.kept += int(chunk.kept.sum())
         return chunk
 
-    def _refusals(self, columns: NamedColumns, there: Mask) -> NDArray[np.int8]:
-        refused, left = np.full(there.shape, -1, dtype=np.int8), there
+    def _refusals(self, columns: NamedColumns, there: Mask) -> NDArray[np.int16]:
+        refused, left = np.full(there.shape, -1, dtype=np.int16), there
         for place, constraint in enumerate(self.constraints):
             met = left & constraint.mask(columns, left)
             refused[left & ~met] = place

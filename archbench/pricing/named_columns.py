@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.config import SECTIONS
+from archbench.design.nameable import knob_paths, nameable
 from archbench.design.points import UNSET, Array, Column, Points
 from archbench.design.points_of import Span
 from archbench.metrics import SCALED
@@ -19,7 +20,7 @@ class NamedColumns(Mapping[str, Array]):
     Every array broadcasts to the points' shape. A path is null where a point's parts have no such knob.
     """
 
-    def __init__(self, span: Span, points: Points, costs: Mapping[str, NDArray[np.int64]]) -> None:
+    def __init__(self, span: Span, points: Points, costs: Mapping[str, NDArray[Any]]) -> None:
         self.span, self.points, self.costs = span, points, costs
 
     def __getitem__(self, name: str) -> Array:
@@ -28,20 +29,17 @@ class NamedColumns(Mapping[str, Array]):
         if name in SCALED:
             metric, divisor = SCALED[name]
             return np.asarray(self.costs[metric] / divisor)
-        if name.startswith("measure."):  # a constraint finds the whole workload under `input`
-            raise KeyError(name)
-        return self.span.fields(self.points, [name])[name]
+        if name in knob_paths():
+            return self.span.fields(self.points, [name])[name]
+        if any(name in axis.paths for axis in self.span.spec.axes):  # of `measure`, or a path without a key
+            return self.column(name).array()
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        sections = [name for name in SECTIONS if name != "measure"]
-        knobs = (path for path in self._paths() if path.split(".")[0] in sections)
-        yield from (*knobs, *SCALED, *self.costs)
+        yield from nameable(self.span.spec.axes)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def _paths(self) -> Iterator[str]:
-        return (column.path for column in self.points.columns)
+        return len(nameable(self.span.spec.axes))
 
     def column(self, path: str) -> Column:
         """A path as every point has it: as it sets it, or else as the base and the part's defaults do."""

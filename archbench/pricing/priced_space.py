@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archbench.design.expressions import Expression, compile_expression
+from archbench.design.nameable import nameable
+from archbench.design.points import boxed
 from archbench.design.points_of import Span
-from archbench.design.space import expand, make, named
+from archbench.design.space import expand, make, named, paths
 from archbench.design.spec import Spec
 from archbench.design.variant import Variant
 from archbench.errors import SpecError
@@ -23,7 +26,9 @@ from archbench.pricing.many import price_points
 from archbench.pricing.named_columns import NamedColumns
 from archbench.pricing.pareto_many import front_many
 from archbench.pricing.picked import Keys, Picked, Picker, lowest
-from archbench.pricing.selection import LIMIT, Aim, aims_of, described, thin
+from archbench.pricing.reference import Reference
+from archbench.pricing.scored import Scored
+from archbench.pricing.selection import LIMIT, Aim, aims_of, described, is_scored, thin
 
 
 @dataclass(frozen=True)
@@ -33,18 +38,27 @@ class Asked:
     where  looks only at rows where it is true
     by     shows the rows with the least of it; null: those that stand for the front
     limit  shows no more than so many; null: as the spec's select says, else LIMIT
+
+    `scores` are those of the spec's file, by name or id; null: it names none.
     """
 
     where: Expression | None = None
     by: Expression | None = None
     limit: int | None = None
+    scores: Mapping[str, float] | None = None
 
     @classmethod
     def written(cls, where: str | None, by: str | None, limit: int | None) -> Asked:
         """As a command line writes them. Raises SpecError with the option."""
         given = {"where": where, "by": by}
         found = {name: compile_expression(text, f"--{name}") for name, text in given.items() if text is not None}
-        return cls(limit=limit, **found)
+        return cls(found.get("where"), found.get("by"), limit)
+
+    def check_names(self, known: Sequence[str]) -> None:
+        """Refuse a name that is none of those known. Raises SpecError with the option."""
+        for expression in (self.where, self.by):
+            if expression is not None:
+                expression.check_names(known)
 
 
 @dataclass(frozen=True)
@@ -57,12 +71,17 @@ class Chosen:
 
 @dataclass(frozen=True)
 class PricedSpace:
-    """What became of a space. `reference_at` is the reference's place among all rows, null where it is not one of them."""
+    """What became of a space.
+
+    reference     the reference's assignment, as the row that is it has it
+    reference_at  its place among all rows, null where it is not one of them
+    """
 
     funnel: Funnel
     aims: tuple[Aim, ...]
     front: Picked
     chosen: tuple[Chosen, ...]
+    reference: Mapping[str, Any]
     reference_at: int | None
 
 
@@ -76,68 +95,67 @@ def price_space(
     spec: Spec, asked: Asked | None = None, sink: Sink | None = None, said: Callable[[int], None] = lambda rows: None
 ) -> PricedSpace:
     """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
-    asked, aims = asked or Asked(), aims_of(spec.select)
+    asked = asked or Asked()
     limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
+    asked.check_names(nameable(spec.axes))
     span, judge = Span(spec), Judge(spec.constraints, asked.where)
-    reference = _Reference(span)
-    front = Picker(partial(_on_front, aims=aims))
-    least = Picker(partial(lowest, limit=limit))
-    for first, chunk in _numbered(_priced(span, judge, said)):
+    scored = Scored(span, asked.scores) if asked.scores is not None and is_scored(spec.select) else None
+    aims = aims_of(spec.select, scored=bool(scored))
+    reference = Reference(span)
+    front, least = _Front(aims), Picker(partial(lowest, limit=limit))
+    for first, chunk in _numbered(_priced(span, judge, scored or None, said)):
         rows = np.flatnonzero(chunk.kept)
         at = first + np.searchsorted(chunk.rows, rows)
-        points, columns = chunk.columns.points, chunk.columns
         reference.look(first, chunk)
-        front.add(points, rows, [chunk.at(rows, columns[aim.metric]) for aim in aims], at)
+        front.add(chunk, rows, at)
         if asked.by is not None:
-            least.add(points, rows, [chunk.at(rows, _numbers(asked.by, chunk))], at)
+            least.add(chunk.columns.points, rows, [_numbers(asked.by, chunk, rows)], at)
         if sink is not None:
             sink.add(chunk)
-    on_front = front.best()
+    on_front = front.picker.best()
     shown = on_front.take(_thinned(on_front, aims, limit)) if asked.by is None else least.best()
-    funnel = _funnel(span, judge, len(on_front.at), len(shown.at))
-    return PricedSpace(funnel, aims, on_front, _chosen(shown), reference.at)
+    funnel = replace(
+        _funnel(span, judge, reference),
+        front=len(on_front.at),
+        chosen=len(shown.at),
+        aims=described(aims),
+        unscored=front.unscored if scored else None,
+        strangers=scored.strangers if scored is not None else None,
+    )
+    return PricedSpace(funnel, aims, on_front, _chosen(shown), reference.point, reference.at)
 
 
-def counted(spec: Spec) -> Funnel:
-    """How many variants there are at each step, and on the front."""
+class _Front:
+    """The front of all rows so far. Over the score it is of those that have one: others are neither better nor worse."""
+
+    def __init__(self, aims: Sequence[Aim]) -> None:
+        self.picker, self.unscored = Picker(partial(_on_front, aims=aims)), 0
+        self._metrics = [aim.metric for aim in aims]
+
+    def add(self, chunk: PricedChunk, rows: NDArray[Any], at: NDArray[np.int64]) -> None:
+        """Rows of a chunk that are kept, with their places among all rows."""
+        if "score" in self._metrics:
+            scored = ~np.isnan(chunk.at(rows, chunk.columns["score"]))
+            self.unscored += len(rows) - int(scored.sum())
+            rows, at = rows[scored], at[scored]
+        keys = [chunk.at(rows, chunk.columns[metric]) for metric in self._metrics]
+        self.picker.add(chunk.columns.points, rows, keys, at)
+
+
+def counted(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
+    """How many variants there are at each step, and on the front. `scores` are by name or id."""
     if "module" in (*spec.overrides, *paths(spec)):  # which has no price, and no columns
         space = expand(spec)
         return funnel_of(space, keep(price_all(space.variants), spec.constraints))
-    return price_space(spec).funnel
+    return price_space(spec, Asked(scores=scores)).funnel
 
 
-class _Reference:
-    """Finds the row that has every axis as the reference has it; the span puts that first beside the grid."""
-
-    def __init__(self, span: Span) -> None:
-        beside = NamedColumns(span, span.extras, {})
-        columns = [beside.column(path) for path in paths(span.spec)]
-        self._wanted = [(c.path, repr(c.values[np.broadcast_to(c.codes, span.extras.shape)[0]])) for c in columns]
-        self.at: int | None = None
-
-    def look(self, first: int, chunk: PricedChunk) -> None:
-        """Look for it among the rows of a chunk, the first of which is number `first`."""
-        if self.at is None:
-            found = np.array(chunk.there)
-            for path, wanted in self._wanted:
-                column = chunk.columns.column(path)
-                found &= np.array([repr(value) == wanted for value in column.values])[column.codes]
-            if found.any():
-                self.at = first + int(np.searchsorted(chunk.rows, found.reshape(-1).argmax()))
-
-
-def paths(spec: Spec) -> tuple[str, ...]:
-    """Every dotted path that some variant of a spec sets: the columns of its table."""
-    assignments = (*spec.include, spec.reference)
-    along = (path for axis in spec.axes for path in axis.paths)
-    return tuple(dict.fromkeys([*along, *(path for given in assignments for path in given)]))
-
-
-def _priced(span: Span, judge: Judge, said: Callable[[int], None]) -> Iterator[PricedChunk]:
+def _priced(span: Span, judge: Judge, scored: Scored | None, said: Callable[[int], None]) -> Iterator[PricedChunk]:
     done = 0
-    for points in span.chunks():
+    for points, scores in zip(span.chunks(), scored or repeat(None), strict=False):
         costs = price_points(points, partial(make, span.spec))
-        yield judge(NamedColumns(span, points, costs))
+        known = costs if scores is None else {**costs, "score": scores}
+        yield judge(NamedColumns(span, points, known))
         said(done := done + points.size)
 
 
@@ -157,9 +175,12 @@ def _thinned(front: Picked, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
     return thin(front.keys, [aim.direction for aim in aims], limit)
 
 
-def _numbers(by: Expression, chunk: PricedChunk) -> NDArray[Any]:
-    values = by.columns(chunk.columns, chunk.kept)
-    if values.dtype.kind not in "if":
+def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[Any]:
+    """What an order goes by, at rows that are kept; what others have is not looked at."""
+    values = chunk.at(rows, by.columns(chunk.columns, chunk.kept))
+    if values.dtype == object:
+        values = boxed(list(values), values.shape)
+    if len(rows) and values.dtype.kind not in "if":
         raise SpecError(f"{by.text}: not a number, so rows have no order by it; name a metric", by.place)
     return values
 
@@ -168,9 +189,9 @@ def _chosen(shown: Picked) -> tuple[Chosen, ...]:
     return tuple(Chosen(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
 
 
-def _funnel(span: Span, judge: Judge, front: int, chosen: int) -> Funnel:
+def _funnel(span: Span, judge: Judge, reference: Reference) -> Funnel:
     spec, counts = span.spec, span.counts
-    (reference,) = price_all([make(spec, spec.reference)])
+    (kept_anyway,) = price_all([make(spec, reference.point)])
     return Funnel(
         raw=counts.raw,
         excluded=counts.excluded,
@@ -179,10 +200,7 @@ def _funnel(span: Span, judge: Judge, front: int, chosen: int) -> Funnel:
         refused=dict(judge.refused),
         elsewhere=judge.elsewhere,
         kept=judge.kept,
-        spared=int(first_broken(names(reference), spec.constraints) is not None),
-        front=front,
-        chosen=chosen,
-        aims=described(aims_of(spec.select)),
+        spared=int(first_broken(names(kept_anyway), spec.constraints) is not None),
     )
 
 
@@ -202,7 +220,7 @@ def price_shown(spec: Spec, asked: Asked, said: Callable[[int], None]) -> tuple[
 
 def shown(spec: Spec, space: PricedSpace) -> tuple[Shown, ...]:
     """The chosen rows as variants with names, ids and prices; the reference first where it is none of them."""
-    reference = make(spec, spec.reference)
+    reference = make(spec, space.reference)
     made: list[tuple[int | None, Variant]] = [(chosen.at, make(spec, chosen.point)) for chosen in space.chosen]
     if reference.id not in [variant.id for _, variant in made]:
         made.insert(0, (space.reference_at, reference))

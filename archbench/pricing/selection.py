@@ -37,32 +37,44 @@ class Wish(Protocol):
 
 @dataclass(frozen=True)
 class Aim:
-    """One exact metric to have less or more of; `wanted` is what the spec named, where the metric only stands in for it."""
+    """One metric to have less or more of; `wanted` is what the spec named, where an exact metric only stands in for it."""
 
     metric: str
     direction: Direction
     wanted: str = ""
 
 
-def aims_of(select: Wish | None) -> tuple[Aim, ...]:
+def aims_of(select: Wish | None, *, scored: bool = False) -> tuple[Aim, ...]:
     """What the front is over. Where a spec does not say: least latency and peak bytes, most score.
 
-    Of what only a measurement or a person knows an exact metric takes the place. Raises SpecError for a metric without one.
+    Of what only a measurement or a person knows an exact metric takes the place; `scored`: scores are known. Raises
+    SpecError for a metric without one.
     """
-    said = select is not None and bool([*select.minimize, *select.maximize])
-    minimize = select.minimize if select and said else ("latency_ms", "peak_bytes")
-    maximize = select.maximize if select and said else ("score",)
-    return (*(_aim(name, "min") for name in minimize), *(_aim(name, "max") for name in maximize))
+    minimize, maximize = _wished(select)
+    known = (*EXACT, "score") if scored else EXACT
+    return (*(_aim(name, "min", known) for name in minimize), *(_aim(name, "max", known) for name in maximize))
 
 
-def _aim(name: str, direction: Direction) -> Aim:
+def is_scored(select: Wish | None) -> bool:
+    """Whether the front is over the score, where there is one."""
+    minimize, maximize = _wished(select)
+    return "score" in (*minimize, *maximize)
+
+
+def _wished(select: Wish | None) -> tuple[Sequence[str], Sequence[str]]:
+    if select is None or not [*select.minimize, *select.maximize]:
+        return ("latency_ms", "peak_bytes"), ("score",)
+    return select.minimize, select.maximize
+
+
+def _aim(name: str, direction: Direction, known: Sequence[str]) -> Aim:
     metric = SCALED[name][0] if name in SCALED else name
-    if metric in EXACT:
+    if metric in known:
         return Aim(metric, direction)
     if metric in STANDS_IN:
         return Aim(STANDS_IN[metric], direction, metric)
-    known = ", ".join([*EXACT, *STANDS_IN])
-    raise SpecError(f"select: {name} is not known before a network is measured; the front can be over {known}")
+    there = ", ".join([*EXACT, *STANDS_IN])
+    raise SpecError(f"select: {name} is not known before a network is measured; the front can be over {there}")
 
 
 def thin(columns: Sequence[NDArray[Any]], directions: Sequence[Direction], limit: int) -> Rows:
@@ -102,7 +114,7 @@ def _first(keys: Sequence[NDArray[Any]]) -> int:
 def _scaled(column: NDArray[Any]) -> NDArray[np.float64]:
     """A coordinate with its least at 0 and its most at 1."""
     low = column.min()
-    return np.asarray((column - low) / max(1, column.max() - low), dtype=np.float64)
+    return np.asarray((column - low) / ((column.max() - low) or 1), dtype=np.float64)
 
 
 def described(aims: Sequence[Aim]) -> str:

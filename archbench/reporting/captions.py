@@ -158,18 +158,27 @@ def counted_lines(name: str, counts: Mapping[str, Any]) -> list[str]:
         lines += [f"  {counts['collapsed_draws']:,} drawn where another was"]
     lines += [f"  {refused:,} refused by {constraint}" for constraint, refused in counts["refused"].items()]
     if counts.get("front") is not None:
-        lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}"]
+        lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}{_without_score(counts)}"]
+    if counts.get("strangers"):
+        lines += [f"  scores of no variant: {_names(counts['strangers'])}"]
     return lines
 
 
 def front_step(counts: Mapping[str, Any]) -> str:
-    return f"of the {counts['kept']:,} left {counts['front']:,} are on the Pareto front of {counts['aims']}"
+    return f"of the {counts['kept']:,} left {counts['front']:,} are on the Pareto front of {counts['aims']}" + (
+        _without_score(counts)
+    )
+
+
+def _without_score(counts: Mapping[str, Any]) -> str:
+    """Those that no front over the score can have."""
+    return f"; {counts['unscored']:,} have no score and cannot be on it" if counts.get("unscored") else ""
 
 
 def score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -> list[str]:
     known = {text for record in records for text in (record.id, record.name)}
     strangers = [name for name in scores or {} if name not in known]
-    return [f"scores of no variant here: {_names(strangers)}"] if strangers else []
+    return [f"scores of no row here: {_names(strangers)}"] if strangers else []
 
 
 def status_lines(records: Sequence[Record], rows: Rows) -> list[str]:

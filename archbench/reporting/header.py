@@ -82,8 +82,9 @@ OPTIONAL: dict[str, Expected] = {
     "environment.gpus": ("a list of GPUs", _each(lambda value: isinstance(value, dict))),
     "environment.gpu": ("a GPU with its name, or null", or_null(_is_gpu)),
     **{f"space.{name}": COUNT_OR_NULL for name in ("kept", "spared", "collapsed_draws", "elsewhere")},
-    **{f"space.{name}": COUNT_OR_NULL for name in ("front", "chosen")},
+    **{f"space.{name}": COUNT_OR_NULL for name in ("front", "chosen", "unscored")},
     "space.aims": TEXT_OR_NULL,
+    "space.strangers": ("a list of texts or null", or_null(_each(is_text))),
 }
 OF_A_FRONT = ("kept", "chosen", "aims")  # what a space that has a front also has
 

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from archbench import units
 from archbench.design.document import visible
+from archbench.design.space import paths
 from archbench.design.spec import Spec
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.pricing.judging import PricedChunk
 from archbench.pricing.picked import Places
-from archbench.pricing.priced_space import Asked, PricedSpace, Shown, paths, price_space, shown
+from archbench.pricing.priced_space import Asked, PricedSpace, Shown, price_space, shown
 from archbench.reporting import sql
 from archbench.reporting.writable import check_writable
 
@@ -68,7 +69,7 @@ class ParquetFile:
         self._spill = tempfile.TemporaryDirectory(prefix="archbench-")
         self._table = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": self._spill.name})
         columns = [*(f"{sql.name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
-        self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused TINYINT'])})")
+        self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused SMALLINT'])})")
 
     def __enter__(self) -> ParquetFile:
         return self

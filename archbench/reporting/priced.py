@@ -8,7 +8,7 @@ from archbench.design.space import expand
 from archbench.design.spec import Spec
 from archbench.pricing.constraints import Priced, keep, price_all
 from archbench.reporting.records import Record
-from archbench.reporting.scores import read_scores
+from archbench.reporting.scores import spec_scores
 from archbench.reporting.tables import Front, Table, build
 from archbench.reporting.times import Times
 
@@ -18,8 +18,7 @@ UNPRICED = "a hand-written module is counted when it is run, not priced"
 def price_each(spec: Spec) -> Table:
     """Every variant its constraints leave, priced one by one."""
     kept = keep(price_all(expand(spec).variants), spec.constraints)
-    scores = read_scores(spec.scores) if spec.scores else None
-    return priced_table(kept.priced, title=spec.name, scores=scores)
+    return priced_table(kept.priced, title=spec.name, scores=spec_scores(spec))
 
 
 def priced_table(

@@ -23,6 +23,7 @@ from archbench.reporting.frame import frame
 from archbench.reporting.gate import Judged
 from archbench.reporting.records import UNFINISHED, Block, Key, Record, as_json
 from archbench.reporting.review import Review, review
+from archbench.reporting.scores import told
 from archbench.reporting.side_by_side import Taken, judge_pairs, stored_limits
 from archbench.reporting.stats import summarise, ties
 from archbench.reporting.store import PAGE, TABLE, TEXT, RunFolder
@@ -101,12 +102,13 @@ class Run:
 
     @cached_property
     def _unmarked(self) -> Table:
+        header = self.folder.header
         return build(
             self.records,
             self.times,
             reference=self._reference,
-            scores=self.folder.header.get("scores"),
-            title=self.folder.header["name"],
+            scores=told(header.get("scores"), self.records, header["space"].get("strangers")),
+            title=header["name"],
             notes=tuple(notes(self.folder)),
         )
 

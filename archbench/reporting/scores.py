@@ -6,11 +6,13 @@ import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from archbench.design.document import visible
+from archbench.design.spec import Spec
 from archbench.errors import SpecError
+from archbench.reporting.records import Record
 
 MAX_BYTES = 16 << 20
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
@@ -39,6 +41,24 @@ def read_scores(path: str | Path) -> dict[str, float]:
     if header is None:
         raise SpecError(f"empty; {FORM}", f"{shown}:1")
     return scores
+
+
+def spec_scores(spec: Spec) -> dict[str, float] | None:
+    """The scores of a spec's file; null where it names none."""
+    return read_scores(spec.scores) if spec.scores else None
+
+
+def told(
+    scores: Mapping[str, float] | None, records: Iterable[Record], strangers: Sequence[str] | None
+) -> Mapping[str, float] | None:
+    """The scores that a table of a few of a space's variants is told of: theirs, and those of no variant of the space.
+
+    Where nobody looked for those (`strangers` null) all.
+    """
+    if scores is None or strangers is None:
+        return scores
+    known = {*strangers, *(text for record in records for text in (record.id, record.name))}
+    return {text: score for text, score in scores.items() if text in known}
 
 
 def _text(path: Path, shown: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 
 from archbench.design.spec import Spec
 from archbench.pricing.funnel import Funnel
 from archbench.pricing.priced_space import Asked, PricedSpace, Shown
 from archbench.reporting.captions import funnel_lines
-from archbench.reporting.priced import priced_table
-from archbench.reporting.scores import read_scores
+from archbench.reporting.priced import priced_table, record
+from archbench.reporting.scores import spec_scores, told
 from archbench.reporting.tables import Front, Table
 
 Said = Callable[[int], None]
@@ -18,21 +19,20 @@ Pricing = Callable[[Spec, Asked, Said], tuple[PricedSpace, tuple[Shown, ...]]]
 
 def space_view(spec: Spec, asked: Asked, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
     """Price a space and show the rows asked for; `said` hears how many points are done."""
-    scores = read_scores(spec.scores) if spec.scores else None
+    asked = replace(asked, scores=spec_scores(spec))
     space, rows = pricing(spec, asked, said)
-    return space_table(spec, space, rows, asked, scores), space.funnel
+    return space_table(spec, space, rows, asked), space.funnel
 
 
-def space_table(
-    spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: Asked, scores: Mapping[str, float] | None = None
-) -> Table:
+def space_table(spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: Asked) -> Table:
     """The rows shown, each marked where it is on the front of the whole space, and how many there were at each step."""
     on_front = set(space.front.at.tolist())
     ids = frozenset(row.priced.variant.id for row in rows if row.at in on_front)
+    priced = [row.priced for row in rows]
     return priced_table(
-        [row.priced for row in rows],
+        priced,
         title=spec.name,
-        scores=scores,
+        scores=told(asked.scores, map(record, priced), space.funnel.strangers),
         notes=[*funnel_lines(space.funnel.as_json()), _which(space, asked)],
         found=Front(ids, str(space.funnel.aims)),
     )

@@ -165,6 +165,16 @@ def test_rows_nobody_asked_for_are_not_in_the_way() -> None:
         divided.columns(values)
 
 
+def test_a_result_past_64_bits_is_not_in_the_way_of_rows_somebody_asked_for() -> None:
+    """(2**62)**2 is past them, 2**62 * 1 is not: what is kept stays whole numbers."""
+    expression, factor = compile_expression("a * b"), np.array([2**62, 1])
+    names = {"a": np.array([2**62, 2**62]), "b": factor}
+    found = expression.columns(names, np.array([False, True]))
+    assert (found.dtype, int(found[1])) == (np.int64, 2**62)
+    with pytest.raises(SpecError, match="does not fit in 64 bits"):
+        expression.columns(names, np.array([True, False]))
+
+
 def test_a_mask_is_true_or_false() -> None:
     assert compile_expression("a > 1").mask({"a": np.array([1, 2])}).tolist() == [False, True]
     with pytest.raises(SpecError, match="a: it is 1, neither true nor false; compare it with something"):

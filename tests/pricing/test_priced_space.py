@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import small_space
 from small_space import SELECT, SMALL, written
 
 from archbench.design.expressions import compile_expression
+from archbench.design.schema import Select
 from archbench.design.space import expand
 from archbench.design.spec import Spec, read_spec
 from archbench.errors import SpecError
@@ -120,6 +122,94 @@ def test_where_leaves_out_rows_and_by_orders_them(spec: Spec, one_by_one: list[P
 def test_an_order_by_words_is_refused(spec: Spec) -> None:
     with pytest.raises(SpecError, match=r"--by: top_block\.type: not a number"):
         price_space(spec, Asked(by=compile_expression("top_block.type", "--by")))
+
+
+def test_a_front_over_scores_is_of_the_rows_that_have_one(spec: Spec, one_by_one: list[Priced]) -> None:
+    """By name and by id, in no order; some of rows that a constraint refuses, one of no variant."""
+    kept = within(one_by_one, spec)
+    scores = {
+        (i.variant.id if n % 6 else i.variant.name): 40 + n * 37 % 101 / 100
+        for n, i in enumerate(one_by_one)
+        if n % 3 == 0
+    }
+    by_id = {i.variant.id: scores.get(i.variant.id, scores.get(i.variant.name)) for i in kept}
+    known = [item for item in kept if by_id[item.variant.id] is not None and item.cost]
+    points = [(i.cost.acts, i.cost.peak_bytes, by_id[i.variant.id]) for i in known if i.cost]
+    expected = [i for i, on in zip(known, front(points, ["min", "min", "max"]), strict=True) if on]
+    wished = replace(spec, select=Select(("acts", "peak_bytes"), ("score",), 1000))
+    space = price_space(wished, Asked(scores=scores | {"nobody": 1.0}))
+    rows = [row.priced.variant for row in shown(wished, space) if row.at in set(space.front.at.tolist())]
+    assert {row.id for row in rows} == {item.variant.id for item in expected}
+    assert space.funnel.front == len(expected)
+    assert 1 < len(expected) < len(known) < len(kept)
+    assert space.funnel.unscored == len(kept) - len(known)
+    assert space.funnel.strangers == ("nobody",)
+    assert space.funnel.aims == "least acts and peak, most score"
+
+
+def test_where_no_row_has_a_score_macs_stand_for_it_and_whose_they_are_not_is_told(spec: Spec) -> None:
+    wished = replace(spec, select=Select((), ("score",)))
+    funnel = price_space(wished, Asked(scores={"nobody": 1.0})).funnel
+    assert (funnel.aims, funnel.unscored, funnel.strangers) == ("most MACs (for score)", None, ("nobody",))
+
+
+def test_scores_that_no_aim_asks_for_are_not_looked_up(spec: Spec) -> None:
+    assert price_space(spec, Asked(scores={"nobody": 1.0})).funnel.strangers is None
+
+
+OWN_PATHS = """\
+archbench: 1
+base: R-50-FPN
+input: {height: 64, width: 64}
+axes: {neck.channels: [64, 256]}
+include: [{input.height: 128, backbone.width: 0.5}, {input.width: 96}]
+select: {minimize: [macs], limit: 1}
+"""
+
+
+@pytest.mark.parametrize("few", [1, 2, 3, 4])
+def test_a_row_is_called_the_same_among_few_as_among_all(few: int, tmp_path: Path) -> None:
+    """An include sets paths of its own; what is shown has, or has not, a row of those."""
+    spec = written(OWN_PATHS, tmp_path)
+    names = {variant.id: variant.name for variant in expand(spec).variants}
+    assert list(names.values()) == [
+        "channels=64",
+        "channels=256",
+        "channels=256,height=128,backbone.width=0.5",
+        "channels=256,input.width=96",
+    ]
+    asked = Asked(by=compile_expression("-macs"), limit=few)
+    rows = [row.priced.variant for row in shown(spec, price_space(spec, asked))]
+    assert len(rows) >= few
+    assert {row.id: row.name for row in rows}.items() <= names.items()
+
+
+def test_an_order_is_of_the_rows_kept_whatever_others_have(tmp_path: Path) -> None:
+    """64 x 64 to 800 x 1333: the squares of the MACs kept, under 3e9, fit in 64 bits, and those of the others do not."""
+    axes = "input.height: [64, 800], input.width: [64, 1333], top_block.type: [maxpool, p6p7], neck.channels: [64, 256]"
+    spec = written(f"archbench: 1\nbase: R-50-FPN\naxes: {{{axes}}}\n", tmp_path)
+    least = sorted(i.cost.macs for i in small_space.one_by_one(spec) if i.cost and i.cost.macs < 3_000_000_000)
+    asked = Asked(compile_expression("macs < 3e9"), compile_expression("macs * macs"), 3)
+    rows = [row for row in shown(spec, price_space(spec, asked)) if not row.priced.variant.reference]
+    assert [row.priced.cost.macs for row in rows if row.priced.cost] == least[:3]
+    with pytest.raises(SpecError, match="does not fit in 64 bits"):
+        price_space(spec, Asked(by=compile_expression("macs * macs")))
+
+
+def test_an_order_by_what_only_the_rows_kept_have_is_one(tmp_path: Path) -> None:
+    spec = written("archbench: 1\nbase: R-50-FPN\naxes: {measure.threads: [null, 4, 2]}\n", tmp_path)
+    asked = Asked(compile_expression("input.threads != null"), compile_expression("input.threads"), 1)
+    (first,) = price_space(spec, asked).chosen
+    assert first.point["measure.threads"] == 2
+
+
+def test_as_many_constraints_as_a_spec_may_have_are_told_apart(tmp_path: Path) -> None:
+    few = "archbench: 1\nbase: R-50-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128]}\n"
+    text = few + "constraints:\n" + "".join(f"  - macs > {least}\n" for least in range(999)) + "  - macs < 999\n"
+    refused = price_space(written(text, tmp_path)).funnel.refused
+    assert {constraint: count for constraint, count in refused.items() if count} == {"macs < 999": 3}
+    with pytest.raises(SpecError, match=r"constraints: 1,001 are more than the 1,000 of one spec; join some by `and`"):
+        written(text + "  - macs < 9999\n", tmp_path)
 
 
 def test_an_unknown_name_is_refused_where_it_stands(spec: Spec) -> None:

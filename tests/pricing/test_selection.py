@@ -56,6 +56,17 @@ def test_a_large_unit_is_no_larger_distance() -> None:
         assert thin([few, (10 - few) * unit], ["min", "min"], 3).tolist() == [0, 2, 3]
 
 
+def test_a_small_unit_is_no_smaller_distance() -> None:
+    """Scores of 0.30 to 0.40: the one farthest from both ends is at 0.36, where the cost is not far from its least."""
+    cost, score = np.array([0, 1, 2, 10]), np.array([0.30, 0.36, 0.31, 0.40])
+    assert thin([cost, score], ["min", "max"], 3).tolist() == [0, 1, 3]
+
+
+def test_a_score_that_is_known_is_itself_and_no_count_stands_for_it() -> None:
+    assert aims_of(None, scored=True)[-1] == Aim("score", "max")
+    assert described(aims_of(Wished(("peak_bytes",), ("score",)), scored=True)) == "least peak, most score"
+
+
 def test_of_many_rows_the_same_are_taken_every_time() -> None:
     rng = np.random.default_rng(0)
     columns = [rng.integers(0, 10**9, 100_000) for _ in range(3)]

@@ -52,6 +52,33 @@ def file(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("where", [None, "neck.channels == 64"])
+def test_the_reference_is_a_row_whoever_spells_it_and_named_as_the_row_is(where: str | None, tmp_path: Path) -> None:
+    """The base is a depth of 50; the grid has the same network as depths of its own, and no other row is it."""
+    axes = "axes: {backbone.depths: [[3, 4, 6, 3], [2, 2, 2, 2]], neck.channels: [64, 256]}\n"
+    head = "archbench: 1\nbase: R-50-FPN\ninput: {height: 64, width: 64}\n"
+    constraints = "select: {minimize: [macs], limit: 1}\nconstraints: ['sum(backbone.depths) > 4']\n"
+    spec, path = written(head + axes + constraints, tmp_path), tmp_path / "space.parquet"
+    (reference,) = (item.variant for item in one_by_one(spec) if item.variant.reference)
+    asked = Asked.written(where, None, None)
+    space, rows = write_space(path, spec, asked, lambda rows: None)
+    assert [row.priced.variant.name for row in rows if row.priced.variant.reference] == [reference.name]
+    assert reference.name == "depths=3-4-6-3,channels=256"
+    marked = [(row["name"], row["id"], row["neck.channels"]) for row in read(path) if row["reference"]]
+    assert marked == ([] if where else [(reference.name, reference.id, 256)])
+    assert (space.reference_at is None) == (where is not None)
+
+
+def test_the_last_of_many_constraints_is_named_where_it_refused(tmp_path: Path) -> None:
+    text = SMALL.replace("[0.5, 0.75, 1.0]", "[0.5]") + "constraints:\n"
+    many = text + "".join(f"  - macs > {least}\n" for least in range(130)) + "  - neck.channels != 64\n"
+    path = tmp_path / "many.parquet"
+    write_space(path, written(many, tmp_path), Asked(), lambda rows: None)
+    rows = read(path)
+    assert {row["refused"] for row in rows if row["neck.channels"] == 64} == {"neck.channels != 64"}
+    assert {row["refused"] for row in rows if row["neck.channels"] != 64} == {None}
+
+
 def read(path: Path, text: str = "SELECT * FROM file") -> list[dict[str, Any]]:
     with duckdb.connect() as connection:
         file = connection.read_parquet(str(path))

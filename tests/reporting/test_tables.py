@@ -99,7 +99,7 @@ def test_scores_take_the_place_of_macs_on_the_front() -> None:
     made = table(records, scores={"a": 37.0, "b": 36.0, "C": 50.0})
     assert [row["pareto"] for row in made.rows] == [True, False, None]
     assert any("most score" in said for said in made.caption)
-    assert "scores of no variant here: C" in made.caption
+    assert "scores of no row here: C" in made.caption
 
 
 def test_a_score_is_found_by_id_before_name() -> None:
