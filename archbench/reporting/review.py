@@ -12,6 +12,7 @@ from typing import Any
 
 from archbench.design.document import visible
 from archbench.reporting import decision, effects, where
+from archbench.reporting.axes import Zips, zips
 from archbench.reporting.budgets import STANDING, WITHIN, Excess, stored_budgets
 from archbench.reporting.charts import Chart, is_drawn, plainly, scatter, shown
 from archbench.reporting.comparison import ORDER
@@ -80,7 +81,7 @@ def review(
             *warned(table.distrust),
         ),
         grids=tuple(grid for grid in grids if grid is not None),
-        charts=tuple(_charts(table, records, header, by, best, shown_steps)),
+        charts=tuple(_charts(table, records, by, best, shown_steps, zips=zips(header))),
         table=table,
         ties=ties,
         failures=failures(table.rows),
@@ -231,12 +232,7 @@ def warned(distrust: Sequence[str]) -> Facts:
 
 
 def _charts(
-    table: Table,
-    records: Sequence[Record],
-    header: Mapping[str, Any],
-    by: Terms,
-    best: Sequence[Row],
-    found: Sequence[Step],
+    table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[Step], *, zips: Zips
 ) -> Iterable[Chart]:
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
     new = replace(table, rows=tuple(decided(table.rows)))
@@ -253,7 +249,7 @@ def _charts(
     yield from _scattered("memory", table, (cost, memory), least, said, line_is=line_is)
     known = {record.key: record for record in records}
     yield from where.charts(_breakdowns(known, found, new.rows))
-    if (chart := effects.chart(new, cost)) is not None:
+    if (chart := effects.chart(new, cost, zips)) is not None:
         yield replace(chart, said="; ".join(filter(None, [chart.said, alone])))
 
 
