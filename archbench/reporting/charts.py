@@ -256,6 +256,7 @@ def abreast(names: Sequence[str]) -> dict[str, int]:
 
 
 def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+    """A ring each; the word beside one alone, since beside several the words would stand in each other."""
     data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
     ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
     text = {"type": "text", "dy": -16, "fontSize": 12, "aria": False}
@@ -266,13 +267,12 @@ def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
         "opacity": 0.85,
     }  # points may lie where the word stands
     words = dict(axes) | {"text": {"field": "text"}}
-    if not values:
-        return []
-    return [
+    layers = [
         {"data": data, "mark": ring, "encoding": dict(axes)},
         {"data": data, "mark": text | ground, "encoding": words},
         {"data": data, "mark": text | {"color": INK}, "encoding": words},
     ]
+    return layers if len(values) == 1 else layers[:1] if values else []
 
 
 def shown(value: float, metric: str) -> str:

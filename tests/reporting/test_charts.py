@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,16 @@ def test_a_scatter_has_every_variant_its_interval_the_line_and_the_reference_in_
     assert next((each["y_low"], each["y_high"]) for each in data(rules)) == (10.0 / 1.04, 10.0 * 1.04)
     assert [each["y"] for each in data(line)] == [10.0, 20.0]
     assert [each["y"] for each in data(ring)] == [10.0]
+
+
+def test_of_several_references_each_has_a_ring_and_none_the_word_that_would_stand_in_the_others() -> None:
+    one = table([{"a.x": n} for n in range(3)], [1.0, 2.0, 3.0])
+    two = replace(one, rows=tuple(row | {"reference": n < 2} for n, row in enumerate(one.rows)))
+    for made, rings, words in ((one, 1, 1), (two, 2, 0)):
+        spec = scatter(made, "macs", "latency_ms")
+        assert spec is not None
+        found = {str(layer["mark"]["type"]): data(layer) for layer in spec["layer"] if "aria" in layer["mark"]}
+        assert (len(found["point"]), len(found.get("text", []))) == (rings, words)
 
 
 def test_a_chart_of_fewer_than_two_variants_is_none() -> None:
