@@ -22,11 +22,12 @@ MOST_COLORS, MOST_SHAPES = len(SERIES), 6
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 DECADES = 15.0  # a largest so many times the smallest is read on a logarithmic scale
 LONGEST = 60
-LEGEND_COLUMNS, LETTER, SYMBOL = (
-    6,
-    7,
-    24,
-)  # of a legend at most; pixels of a letter, and of a mark with the room around it
+MOST_ABREAST = 6  # names of a legend on a line
+LETTER, SYMBOL = 8, 30  # pixels of a letter of a legend, and of a symbol with its gaps
+SPARE = 12  # pixels between two labels: a browser's letters may be wider than those the drawing was made with
+UNSET = "unset"  # what an axis is where its value is null: the network or the device has its own
+SAME = 1e-9  # a difference that is nothing to the numbers themselves
+ROOM_AROUND = 0.1  # a share of the one number there is, to either side
 
 Values = list[dict[str, Any]]
 Layer = dict[str, Any]
@@ -34,7 +35,10 @@ Layer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Chart:
-    """A Vega-Lite spec with what it is called, in a file's name and on a page, and what must be said of it."""
+    """A Vega-Lite spec with what it is called, in a file's name and on a page, and what must be said of it.
+
+    The spec is empty where there is nothing to draw, and `said` is why.
+    """
 
     name: str
     title: str
@@ -59,6 +63,7 @@ CONFIG: dict[str, Any] = {
         **dict.fromkeys(("labelColor", "titleColor"), MUTED),
         **{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "tickCount": 6, "labelLimit": 260},
     },
+    "axisXQuantitative": {"labelSeparation": SPARE},
     "legend": {
         **dict.fromkeys(("labelColor", "titleColor"), MUTED),
         **{
@@ -68,7 +73,7 @@ CONFIG: dict[str, Any] = {
             "orient": "bottom",
             "labelLimit": 200,
         },
-        **{"symbolOpacity": 1, "symbolSize": 80, "columns": LEGEND_COLUMNS},
+        **{"symbolOpacity": 1, "symbolSize": 80, "columns": MOST_ABREAST},
         "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 6}},
     },
 }
@@ -102,12 +107,17 @@ def scatter(
     joined = [(color, [_place(row, horizontal, vertical) for row in each]) for color, each in ((MUTED, line), *lines)]
     axes = {"x": _axis("x", horizontal, values), "y": _axis("y", vertical, values)}
     layers = [
-        *(_line(each, axes, color) for color, each in joined if len(each) > 1),
+        *(_line(each, axes, color) for color, each in joined if is_drawn(each)),
         *_intervals(values, axes),
         _points(values, axes, look, table),
         *_reference([value for value in values if value["reference"]], axes),
     ]
     return compose(layers)
+
+
+def is_drawn(line: Sequence[object]) -> bool:
+    """Whether a line of so many variants is one."""
+    return len(line) > 1
 
 
 def drawn(rows: Sequence[Row]) -> list[Row]:
@@ -134,15 +144,15 @@ def choices(column: Column, rows: Iterable[Row]) -> list[str]:
 
 
 def word(column: Column, row: Row) -> str:
-    return short(column.text(row))
+    return UNSET if row.get(column.name) is None else short(column.text(row))
 
 
-def short(text: str) -> str:
+def short(text: str, most: int = LONGEST) -> str:
     """A text as a chart has room for it; of two that differ far behind, not the same one."""
-    if len(text) <= LONGEST:
-        return visible(text, LONGEST)
+    if len(text) <= most:
+        return visible(text, most)
     told = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{visible(text, LONGEST - len(told) - 1)} {told}"
+    return f"{visible(text, most - len(told) - 1)} {told}"
 
 
 def told(table: Table, row: Row) -> str:
@@ -181,8 +191,14 @@ def _axis(side: str, metric: Metric, values: Values) -> Layer:
 
 
 def scale(numbers: Sequence[float]) -> dict[str, Any]:
-    """Linear over what there is; logarithmic where the largest is many times the smallest."""
+    """Linear over what there is; logarithmic where the largest is many times the smallest.
+
+    A single number has room to either side: over a range of no width the labels of its ticks are rounded to none of its digits.
+    """
     low, high = min(numbers), max(numbers)
+    if high - low <= SAME * abs(high):
+        room = ROOM_AROUND * abs(high) or 1.0
+        return {"zero": False, "nice": False, "domain": [low - room, high + room]}
     wide = low > 0 and high / low > DECADES
     return {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
 
@@ -215,24 +231,32 @@ def _points(values: Values, axes: Mapping[str, Layer], look: Look, table: Table)
         encoding["shape"] = {
             **{"field": "shape", "type": "nominal", "title": visible(look.shape.label)},
             "scale": {"domain": names, "range": list(SHAPES[: len(names)])},
-            "legend": {"symbolFillColor": MUTED},
+            "legend": {"symbolFillColor": MUTED} | abreast(names),
         }
     mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 1}
     return {"data": {"values": values}, "mark": mark, "encoding": encoding}
 
 
 def kinds(field: str, column: Column, rows: Iterable[Row]) -> Layer:
-    """An encoding by colour: amounts from light to dark where they are few, words each in its own."""
+    """An encoding by colour: amounts from light to dark where they are few, words and what is unset each in its own."""
     names = choices(column, rows)
-    ordered = column.numeric and len(names) <= len(RAMP) - 2
-    colors = spread(RAMP[2:], len(names)) if ordered else list(SERIES[: len(names)])
-    domain = {"domain": names, "range": colors}
-    columns = min(LEGEND_COLUMNS, max(1, WIDTH // (LETTER * max(map(len, names)) + SYMBOL)))
-    legend = {"columns": columns}
-    return {"field": field, "type": "nominal", "title": visible(column.label), "scale": domain, "legend": legend}
+    amounts = [name for name in names if name != UNSET] if column.numeric else []
+    ordered = 0 < len(amounts) <= len(RAMP) - 2
+    colors = [*spread(RAMP[2:], len(amounts)), SERIES[-1]] if ordered else list(SERIES)
+    domain = {"domain": names, "range": colors[: len(names)]}
+    title = visible(column.label)
+    return {"field": field, "type": "nominal", "title": title, "scale": domain, "legend": abreast(names)}
+
+
+def abreast(names: Sequence[str]) -> dict[str, int]:
+    """How many names of a legend stand on a line of a drawing's width, and the pixels between them."""
+    longest = min(max(map(len, names), default=0), LONGEST)
+    columns = max(1, min(MOST_ABREAST, WIDTH // (LETTER * longest + SYMBOL + SPARE)))
+    return {"columns": columns, "columnPadding": SPARE + longest}
 
 
 def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+    """A ring each; the word beside one alone, since beside several the words would stand in each other."""
     data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
     ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
     text = {"type": "text", "dy": -16, "fontSize": 12, "aria": False}
@@ -243,13 +267,12 @@ def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
         "opacity": 0.85,
     }  # points may lie where the word stands
     words = dict(axes) | {"text": {"field": "text"}}
-    if not values:
-        return []
-    return [
+    layers = [
         {"data": data, "mark": ring, "encoding": dict(axes)},
         {"data": data, "mark": text | ground, "encoding": words},
         {"data": data, "mark": text | {"color": INK}, "encoding": words},
     ]
+    return layers if len(values) == 1 else layers[:1] if values else []
 
 
 def shown(value: float, metric: str) -> str:

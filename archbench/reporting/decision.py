@@ -78,8 +78,9 @@ def terms(rows: Sequence[Row]) -> Terms:
 
 
 def line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "max") -> list[Row]:
-    """The variants that nothing else beats in both, cheapest first; of equals the first."""
-    known = [row for row in rows if row.get(cost) is not None and row.get(gain) is not None]
+    """The variants that nothing else beats in both, cheapest first; of equals the first. None that failed: it cannot be taken."""
+    possible = [row for row in rows if row["status"] != "failed"]
+    known = [row for row in possible if row.get(cost) is not None and row.get(gain) is not None]
     sides = front([(row[cost], row[gain]) for row in known], ["min", "max" if gain_side == "max" else "min"])
     best: dict[tuple[float, float], Row] = {}
     for row, on_front in zip(known, sides, strict=True):

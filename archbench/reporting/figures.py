@@ -12,11 +12,14 @@ from archbench.reporting.drawing import png, svg
 
 
 def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
-    """Write `NAME.svg` and `NAME.png` of each chart into the folder, which is made. Raises CannotMeasure where it cannot."""
+    """Write `NAME.svg` and `NAME.png` of each chart that has a drawing into the folder, which is made.
+
+    Raises CannotMeasure where it cannot.
+    """
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for chart in charts:
+        for chart in filter(lambda each: each.spec, charts):
             for path, data in (
                 (folder / f"{chart.name}.svg", svg(chart.spec).encode()),
                 (folder / f"{chart.name}.png", png(chart.spec)),

@@ -39,7 +39,6 @@ class Grid:
 
 
 def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
-    left_out = f"; {len(found)} of the {of} on the line, evenly chosen" if len(found) < of else ""
     beside = [name for name in ("macs", "params", "peak_bytes") if name not in (by.cost, by.gain)]
     measured = by.cost == "latency_ms"
     headings = [
@@ -57,8 +56,14 @@ def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
         for step in found
     )
     told = "; told apart: whether the interval of the two's ratio leaves out 1" if measured else ""
-    said = f"each row is the next step up from the one above it{told}{left_out}"
+    said = f"{_next_step(len(found), of)}{told}"
     return Grid("What each step up costs", said, tuple(headings), (False, *(True,) * (len(headings) - 1)), rows)
+
+
+def _next_step(shown: int, of: int) -> str:
+    if shown == of:
+        return "each row is the next step up from the one above it"
+    return f"{shown} of the {of} on the line, evenly chosen: each row is against the one above it, steps between are left out"
 
 
 def _more(step: Step, by: Terms) -> str:

@@ -47,7 +47,7 @@ def render(review: Review) -> str:
         .get_template("report.html")
         .render(
             review=review,
-            charts=[(chart, Markup(inline(chart.spec, alternative(chart)))) for chart in review.charts],
+            charts=[(chart, _drawing(chart)) for chart in review.charts],
             columns=columns,
             main=_main(columns, rows),
             rows=[(_looks(row), [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
@@ -60,6 +60,10 @@ def render(review: Review) -> str:
             policy=_policy(style, script),
         )
     )
+
+
+def _drawing(chart: Chart) -> Markup:
+    return Markup(inline(chart.spec, alternative(chart)) if chart.spec else "")
 
 
 def alternative(chart: Chart) -> str:

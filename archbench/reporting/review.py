@@ -12,8 +12,9 @@ from typing import Any
 
 from archbench.design.document import visible
 from archbench.reporting import decision, effects, where
+from archbench.reporting.axes import Zips, zips
 from archbench.reporting.budgets import STANDING, WITHIN, Excess, stored_budgets
-from archbench.reporting.charts import Chart, plainly, scatter, shown
+from archbench.reporting.charts import Chart, is_drawn, plainly, scatter, shown
 from archbench.reporting.comparison import ORDER
 from archbench.reporting.decision import Peers, Step, Terms
 from archbench.reporting.grids import Grid, excess_grid, ladder_grid, standing_grid, step_grid, verdict_grid
@@ -80,7 +81,7 @@ def review(
             *warned(table.distrust),
         ),
         grids=tuple(grid for grid in grids if grid is not None),
-        charts=tuple(_charts(table, records, by, best, shown_steps)),
+        charts=tuple(_charts(table, records, by, best, shown_steps, zips=zips(header))),
         table=table,
         ties=ties,
         failures=failures(table.rows),
@@ -97,7 +98,8 @@ def _question(table: Table, rows: Sequence[Row], header: Mapping[str, Any]) -> s
     differ = f" They differ in {conjoined(axes)}." if axes and len(rows) > 1 else ""
     constraints = [str(text) for text in spec.get("constraints") or []]
     allowed = f" Allowed: {plainly(constraints)}." if constraints else " No constraint was set."
-    return f"{_asked(len(rows), of, header.get('against'))}{differ}{allowed}"
+    count = len({row["id"] for row in rows})  # of a variant that is measured several times one
+    return f"{_asked(count, of, header.get('against'))}{differ}{allowed}"
 
 
 def _asked(count: int, of: str, against: Mapping[str, Any] | None) -> str:
@@ -166,12 +168,10 @@ def _cheapest(rows: Sequence[Row], by: Terms) -> Facts:
     if not known:
         return ()
     least = min(known, key=lambda row: int(row["macs"]))
-    return (
-        (
-            "Nothing was measured",
-            f"what follows is exact cost. Least MACs: {full_name(least)}, {amount(least, 'macs')}.",
-        ),
-    )
+    failed = sum(row["status"] == "failed" for row in rows)
+    told = f"{failed:,} of {len(rows):,} failed; " if failed else ""
+    said = f"{told}what follows is exact cost. Least MACs: {full_name(least)}, {amount(least, 'macs')}."
+    return (("Nothing was measured", said),)
 
 
 def _budgets(rows: Sequence[Row], header: Mapping[str, Any], by: Terms, ties: Ties) -> Facts:
@@ -232,30 +232,24 @@ def warned(distrust: Sequence[str]) -> Facts:
 
 
 def _charts(
-    table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[Step]
+    table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[Step], *, zips: Zips
 ) -> Iterable[Chart]:
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
     new = replace(table, rows=tuple(decided(table.rows)))
     alone = "of the new networks alone" if len(new.rows) < len(table.rows) else ""
     table = _sided(table)
-    yield from _against_macs(table, by, best, alone)
+    yield from _against_macs(table, by, alone)
     if by.gain == "score":
-        yield from _scattered(
-            "score", table, (by.cost, "score"), best, _joined("dashed: most score for least cost", alone)
-        )
+        line_is = _joined("most score for least cost", alone)
+        yield from _scattered("score", table, (by.cost, "score"), best, line_is=line_is)
     memory = memory_metric(table.rows)
     least = decision.line(new.rows, cost, memory, gain_side="min")
-    said = (
-        "dashed: nothing is less in both"
-        if len(least) > 1
-        else f"{full_name(least[0])} is least in both"
-        if least
-        else ""
-    )
-    yield from _scattered("memory", table, (cost, memory), least, _joined(said, alone))
+    said = _joined(f"{full_name(least[0])} is least in both", alone) if len(least) == 1 else ""
+    line_is = _joined("nothing is less in both", alone)
+    yield from _scattered("memory", table, (cost, memory), least, said, line_is=line_is)
     known = {record.key: record for record in records}
     yield from where.charts(_breakdowns(known, found, new.rows))
-    if (chart := effects.chart(new, cost)) is not None:
+    if (chart := effects.chart(new, cost, zips)) is not None:
         yield replace(chart, said="; ".join(filter(None, [chart.said, alone])))
 
 
@@ -270,23 +264,27 @@ def _sided(table: Table) -> Table:
     return replace(table, columns=(*sides, *(column for column in table.columns if column.name != SIDE.name)))
 
 
-def _against_macs(table: Table, by: Terms, best: Sequence[Row], alone: str) -> Iterable[Chart]:
+def _against_macs(table: Table, by: Terms, alone: str) -> Iterable[Chart]:
     if by.cost == "latency_ms":
-        line = _joined("; dashed: most MACs for least latency", alone)
-        joined, said = (best, line) if by.gain == "macs" else ((), "")
         known = any(row["half_width"] is not None for row in table.rows)
         marks = ("bars are 95 % intervals, " if known else "no interval is known, ") + "the ring is the reference"
-        yield from _scattered("latency", table, ("macs", "latency_ms"), joined, marks + said)
+        best = decision.line(decided(table.rows), "latency_ms", "macs")
+        line_is = _joined("most MACs for least latency", alone)
+        yield from _scattered("latency", table, ("macs", "latency_ms"), best, marks, line_is=line_is)
     else:
         yield from _scattered(
             "macs", table, ("params", "macs"), (), "nothing was measured: MACs in the place of latency"
         )
 
 
-def _scattered(name: str, table: Table, axes: tuple[str, str], line: Sequence[Row], said: str) -> Iterable[Chart]:
+def _scattered(
+    name: str, table: Table, axes: tuple[str, str], line: Sequence[Row], said: str = "", *, line_is: str = ""
+) -> Iterable[Chart]:
+    """Two metrics against each other. `line_is` is said of the line, where there is one."""
     x, y = axes
     if (spec := scatter(table, x, y, line=line)) is not None:
-        yield Chart(name, f"{word(y, capital=True)} against {word(x)}", said, spec)
+        told = [said, f"dashed: {line_is}" if is_drawn(line) else ""]
+        yield Chart(name, f"{word(y, capital=True)} against {word(x)}", "; ".join(filter(None, told)), spec)
 
 
 def memory_metric(rows: Sequence[Row]) -> str:

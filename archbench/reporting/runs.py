@@ -109,7 +109,7 @@ class Run:
             reference=self._reference,
             scores=told(header.get("scores"), self.records, header["space"].get("strangers")),
             title=header["name"],
-            notes=tuple(notes(self.folder)),
+            notes=tuple(notes(self.folder, untimed=self._untimed)),
         )
 
     @property
@@ -167,6 +167,11 @@ class Run:
             verdicts=self.verdict_view,
             excesses=self.excesses,
         )
+
+    @property
+    def _untimed(self) -> bool:
+        """Whether nothing was measured of any variant, lost or not."""
+        return not self.times.latencies and all(record.status != "measured" for record in self.records)
 
     @property
     def _reference(self) -> Key | None:
@@ -227,12 +232,16 @@ def failed_keys(records: Iterable[Record]) -> frozenset[Key]:
     return frozenset(record.key for record in records if record.status == "failed")
 
 
-def notes(folder: RunFolder) -> list[str]:
-    """What the table's caption says of the whole run: where it was measured, and what was left out on the way."""
+def notes(folder: RunFolder, *, untimed: bool = False) -> list[str]:
+    """What the table's caption says of the whole run: where it was measured, and what was left out on the way.
+
+    `untimed`: nothing was measured, though it may have been tried.
+    """
     header = folder.header
     environment, space = header["environment"], header["space"]
     measured = environment["device"] != "none"
-    said = [f"measured on {machine(environment)}" if measured else "nothing was measured: priced alone, on no device"]
+    on = f"measured on {machine(environment)}" if measured else "nothing was measured: priced alone, on no device"
+    said = [f"nothing was {on}" if measured and untimed else on]
     said += funnel_lines(space)
     if space.get("front") is not None:
         said.append(

@@ -175,7 +175,7 @@ def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]], fou
         for row in rows:
             row["pareto"] = row["id"] in found.ids
         return
-    known = [row for row in rows if all(row[name] is not None for name in axes)]
+    known = [row for row in rows if row["status"] != "failed" and all(row[name] is not None for name in axes)]
     sides = [(name, side) for name, both in axes.items() for side in both]
     points = [tuple(row[name] for name, _ in sides) for row in known]
     for row, on_front in zip(known, front(points, [side for _, side in sides]), strict=True):

@@ -163,7 +163,7 @@ def review_together(runs: Sequence[Run]) -> Review:
     """The page of several runs: who is fastest on which device, latency against MACs by device, the table of all."""
     named = dict(zip(labels(runs), runs, strict=True))
     table = together(runs)
-    count = len(table.rows)
+    count = len({row["id"] for row in table.rows})
     return Review(
         title=table.title,
         question=f"What do {count:,} variants cost on {len(runs)} devices or in as many runs?",

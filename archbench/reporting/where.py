@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,14 @@ from archbench.errors import SpecError
 from archbench.metrics import METRICS
 from archbench.models.detector import FAMILIES, Architecture
 from archbench.pricing.price import layers
-from archbench.reporting.charts import LONGEST, WIDTH, Chart, Layer, compose, shown
+from archbench.reporting.charts import WIDTH, Chart, Layer, compose, short, shown
 from archbench.reporting.layers import Share, shares
 from archbench.reporting.palette import INK, NECK, RAMP, REST, TOP
 from archbench.reporting.records import Record
 
-BAR, LEGEND = 38, 90  # pixels of a bar with its name above it; of what is below them all
+BAR, LINE, LEGEND = 24, 14, 90  # pixels of a bar, of a line of its name above it, of what is below them all
+ALONG, MOST_LINES = 70, 3  # characters that a line of a name has room for; lines of one
+LONGEST, LONGEST_LABEL = 200, 10_000  # characters of a name that is pointed at; of one before it is cut into lines
 FAMILY_COLORS = {"backbone": RAMP[1:], "neck": NECK, "top_block": TOP, "head": REST}
 PARTS = {"macs": ("macs_share", "MACs"), "params": ("params_share", "parameters")}
 
@@ -28,6 +31,7 @@ PARTS = {"macs": ("macs_share", "MACs"), "params": ("params_share", "parameters"
 class Breakdown:
     """One network's shares, in execution order, levels by name."""
 
+    id: str
     name: str
     shares: tuple[Share, ...]
 
@@ -43,7 +47,7 @@ def breakdown(record: Record) -> Breakdown | None:
         return None
     if record.exact is None or sum(row.macs for row in rows) != record.exact.get("macs"):
         return None
-    return Breakdown(record.name, shares(rows))
+    return Breakdown(record.id, record.name, shares(rows))
 
 
 def _variant(record: Record) -> Variant:
@@ -57,12 +61,13 @@ def _variant(record: Record) -> Variant:
 
 
 def charts(found: Sequence[Breakdown]) -> list[Chart]:
-    """MACs and parameters by group, a bar a network."""
-    if not found:
+    """MACs and parameters by group, a bar a network: its replicas cost the same."""
+    each_once = list({each.id: each for each in found}.values())
+    if not each_once:
         return []
     said = "priced layer by layer; a stage or level is what its name begins with in archbench show"
     return [
-        Chart(f"where_{metric}", f"Where the {word} are", said, _bars(found, metric))
+        Chart(f"where_{metric}", f"Where the {word} are", said, _bars(each_once, metric))
         for metric, (_, word) in PARTS.items()
     ]
 
@@ -70,49 +75,76 @@ def charts(found: Sequence[Breakdown]) -> list[Chart]:
 def _bars(found: Sequence[Breakdown], metric: str) -> dict[str, Any]:
     groups = list(dict.fromkeys(share.group for each in found for share in each.shares if getattr(share, metric)))
     values = [_value(each, share, metric, groups) for each in found for share in each.shares if share.group in groups]
-    names = list(dict.fromkeys(value["name"] for value in values))
-    colors = colored(groups)
-    y = {"field": "name", "type": "nominal", "axis": None, "sort": names}
-    x = {
-        "field": "amount",
-        "type": "quantitative",
-        "stack": True,
-        "title": METRICS[metric].title,
-        "axis": {"grid": False},
-    }
-    color = {
-        **{"field": "group", "type": "nominal", "title": None},
-        "scale": {"domain": [_short(group) for group in groups], "range": colors},
-    }
+    lines = [wrapped(label) for label in labels([each.name for each in found])]
+    most = max(map(len, lines))
+    y: Layer = {"field": "id", "type": "nominal", "axis": None, "sort": [each.id for each in found]}
+    x: Layer = {"field": "amount", "type": "quantitative", "stack": True, "title": METRICS[metric].title}
+    x["axis"] = {"grid": False}
+    color: Layer = {"field": "group", "type": "nominal", "title": None}
+    color["scale"] = {"domain": [_short(group) for group in groups], "range": colored(groups)}
     bars: Layer = {
         "data": {"values": values},
-        "mark": {"type": "bar", "height": {"band": 0.42}, "yOffset": 8},
+        "mark": {"type": "bar", "height": BAR - 8, "yOffset": most * LINE / 2},
         "encoding": {
             **{"y": y, "x": x, "color": color, "description": {"field": "said"}},
             "order": {"field": "place", "type": "quantitative"},
         },
     }
-    written: Layer = {
-        "data": {"values": [{"name": name, "start": 0} for name in names]},
-        "mark": {
-            "type": "text",
-            "align": "left",
-            "dy": -7,
-            "fontSize": 12,
-            "color": INK,
-            "limit": WIDTH,
-            "aria": False,
-        },
-        "encoding": {"y": y, "x": {"field": "start", "type": "quantitative"}, "text": {"field": "name"}},
-    }
-    return compose([bars, written], height=LEGEND + BAR * len(names))
+    height = BAR + LINE * most
+    return compose([bars, *_written(found, lines, y, height)], height=LEGEND + height * len(found))
+
+
+def _written(found: Sequence[Breakdown], lines: Sequence[list[str]], y: Layer, height: int) -> list[Layer]:
+    """The names, each line a mark of its own, the last right above its bar."""
+    layers: list[Layer] = []
+    most = max(map(len, lines))
+    for place in range(most):
+        values = [
+            {"id": each.id, "start": 0, "text": ([""] * (most - len(own)) + own)[place]}
+            for each, own in zip(found, lines, strict=True)
+        ]
+        mark = {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12, "color": INK, "limit": WIDTH}
+        mark |= {"dy": LINE * (place + 0.5) - height / 2 + 2, "aria": False}
+        start = {"field": "start", "type": "quantitative"}
+        layers.append(
+            {
+                "data": {"values": [value for value in values if value["text"]]},
+                "mark": mark,
+                "encoding": {"y": y, "x": start, "text": {"field": "text"}},
+            }
+        )
+    return layers
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """The names without what all of them say, where that leaves each its own."""
+    parts = [name.split(",") for name in names]
+    common = set(parts[0]).intersection(*parts) if len(names) > 1 else set()
+    found = [",".join(part for part in own if part not in common) for own in parts]
+    return found if all(found) and len(set(found)) == len(set(names)) else list(names)
+
+
+def wrapped(label: str) -> list[str]:
+    """The label in at most MOST_LINES lines that end at a comma where they can; what is longer is cut."""
+    shown = visible(label, LONGEST_LABEL)
+    lines = _lines(shown)
+    return lines if len(lines) <= MOST_LINES else _lines(short(shown, 2 * ALONG))
+
+
+def _lines(text: str) -> list[str]:
+    lines = [""]
+    for part in re.findall(rf"[^,]{{1,{ALONG - 1}}},?|,", text):
+        if len(lines[-1]) + len(part) > ALONG:
+            lines.append("")
+        lines[-1] += part
+    return lines
 
 
 def _value(each: Breakdown, share: Share, metric: str, groups: Sequence[str]) -> dict[str, Any]:
     amount = getattr(share, metric)
     part, word = PARTS[metric]
     return {
-        "name": visible(each.name, LONGEST),
+        "id": each.id,
         "group": _short(share.group),
         "place": groups.index(share.group),
         "amount": amount / METRICS[metric].scale,

@@ -1,28 +1,24 @@
-"""What charts hold: every number where it belongs, shares that add up, effects that a model without noise gives back."""
+"""What charts hold: every number where it belongs, ticks that are true, and colours a page and a slide take."""
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from made_runs import priced, stored, write_spec
-from runs_on_disk import record, summary
+from runs_on_disk import COUNTS, record, summary
 
-from archbench.design.space import preset
 from archbench.errors import CannotMeasure
-from archbench.pricing.constraints import Priced
-from archbench.pricing.price import price
-from archbench.reporting import charts, effects, where
+from archbench.reporting import charts
 from archbench.reporting.charts import Chart, drawn, scatter
-from archbench.reporting.drawing import inline, svg
+from archbench.reporting.drawing import SVG, inline, svg
 from archbench.reporting.figures import draw
-from archbench.reporting.palette import DARK, LIGHT
-from archbench.reporting.priced import record as priced_record
+from archbench.reporting.palette import DARK, LIGHT, RAMP, SERIES
 from archbench.reporting.runs import Run
 from archbench.reporting.tables import Table, build
 from archbench.reporting.times import Times
@@ -54,6 +50,16 @@ def test_a_scatter_has_every_variant_its_interval_the_line_and_the_reference_in_
     assert [each["y"] for each in data(ring)] == [10.0]
 
 
+def test_of_several_references_each_has_a_ring_and_none_the_word_that_would_stand_in_the_others() -> None:
+    one = table([{"a.x": n} for n in range(3)], [1.0, 2.0, 3.0])
+    two = replace(one, rows=tuple(row | {"reference": n < 2} for n, row in enumerate(one.rows)))
+    for made, rings, words in ((one, 1, 1), (two, 2, 0)):
+        spec = scatter(made, "macs", "latency_ms")
+        assert spec is not None
+        found = {str(layer["mark"]["type"]): data(layer) for layer in spec["layer"] if "aria" in layer["mark"]}
+        assert (len(found["point"]), len(found.get("text", []))) == (rings, words)
+
+
 def test_a_chart_of_fewer_than_two_variants_is_none() -> None:
     assert scatter(table([{}], [1.0]), "macs", "latency_ms") is None
 
@@ -67,76 +73,67 @@ def test_of_very_many_variants_a_chart_shows_some_and_the_reference_and_a_short_
     assert len(drawn([each | {"pareto": True} for each in rows])) == 1001
 
 
-def test_where_the_cost_is_adds_up_to_what_it_costs() -> None:
-    variant = preset("R-50-FPN")
-    found = where.breakdown(priced_record(Priced(variant, price(variant))))
-    assert found is not None
-    assert sum(share.macs for share in found.shares) == price(variant).macs
-    assert sum(share.params for share in found.shares) == price(variant).params
-    groups = [share.group for share in found.shares]
-    assert groups[:5] == ["backbone.stem", *(f"backbone.res{n}" for n in (2, 3, 4, 5))]
-    assert {"neck.p2", "neck.p5"} <= set(groups)
+@pytest.mark.parametrize("macs", [[547_000_000] * 3, [356_000_000] * 3, [142_967_000_000, 142_967_000_001], [0, 0]])
+def test_ticks_of_a_side_that_does_not_vary_say_where_it_is(macs: list[int]) -> None:
+    """0.547 G had one tick, `1`, and 0.356 G one that said `0`: what a tick says is where it stands."""
+    records = [record(f"n{n}", exact=COUNTS | {"macs": each}) for n, each in enumerate(macs)]
+    told = {each.key: summary(float(n + 1)) for n, each in enumerate(records)}
+    spec = scatter(build(records, Times({"request": told}), reference=None), "macs", "latency_ms")
+    assert spec is not None
+    where = dict(ticks(svg(spec))["MACs (G)"])
+    assert len(where) >= 3
+    said = sorted(where)
+    steps = [(where[high] - where[low]) / (high - low) for low, high in pairwise(said)]
+    assert steps == pytest.approx([steps[0]] * len(steps), rel=0.01)
+    assert said[0] < macs[0] / 1e9 < said[-1]
 
 
-def test_a_network_that_is_priced_differently_today_or_is_none_of_ours_is_not_broken_down() -> None:
-    variant = preset("R-18-FPN")
-    whole = priced_record(Priced(variant, price(variant)))
-    assert whole.exact is not None
-    wrong: list[dict[str, Any]] = [
-        {"exact": dict(whole.exact) | {"macs": 1}},
-        {"exact": None},
-        {"architecture": {"module": "nets:net"}},
-        {"architecture": {}},
-        {"architecture": dict.fromkeys(whole.architecture, "resnet")},
-        {"architecture": {**whole.architecture, "backbone": {"type": "resnet", "depth": 10**9}}},
-        {"workload": {"height": "a", "width": None}},
-    ]
-    assert where.breakdown(whole) is not None
-    assert [where.breakdown(replace(whole, **each)) for each in wrong] == [None] * len(wrong)
+@pytest.mark.parametrize("ends", [(2.0, 3000.0), (19.6, 3300.0), (150.0, 40_000.0), (900.0, 30_000.0)])
+def test_labels_along_a_logarithmic_scale_have_room_for_a_browsers_letters(ends: tuple[float, float]) -> None:
+    """In the page of several runs `2,000` and `3,000` overlapped: Chromium's letters are a sixth wider than those drawn with."""
+    made = table([{"a.x": n} for n in range(2)], list(ends))
+    spec = scatter(made, "latency_ms", "macs")
+    assert spec is not None
+    found = sorted((place, f"{number:,.0f}") for number, place in ticks(svg(spec))["latency (ms)"])
+    assert len(found) >= 4
+    width = 8  # pixels of a letter in Chromium
+    for (left, one), (right, other) in pairwise(found):
+        assert right - left > width * (len(one) + len(other)) / 2
 
 
-def test_effects_of_a_product_of_factors_are_those_factors_though_the_grid_has_holes() -> None:
-    """time = depth x width x 7: over each axis, the factor over the geometric mean of its values."""
-    depths, widths, batches = {18: 1.0, 50: 2.0, 101: 4.5}, {0.5: 1.0, 1.0: 1.6}, {1: 1.0, 8: 7.5}
-    points = [p for p in product(depths, widths, batches) if p not in ((18, 0.5, 1), (101, 1.0, 8))]
-    axes = [{"backbone.depth": d, "backbone.width": w, "input.batch": b} for d, w, b in points]
-    made = table(axes, [7.0 * depths[d] * widths[w] * batches[b] for d, w, b in points])
-    columns = [column for column in made.columns if column.axis]
-    found = effects.effects(made.rows, columns, "latency_ms")
-    for path, own in (("backbone.depth", depths), ("backbone.width", widths), ("input.batch", batches)):
-        middle = math.prod(own.values()) ** (1 / len(own))
-        for value, factor in own.items():
-            assert found[path, str(value)] == pytest.approx(factor / middle)
-    chart = effects.chart(made, "latency_ms")
-    assert chart is not None
-    assert "all else equal" in str(chart.spec)
+def ticks(drawing: str) -> dict[str, list[tuple[float, float]]]:
+    """What each axis of a drawing has for ticks, by its title: the number that stands there, and how far along."""
+    found = {}
+    for axis in ElementTree.fromstring(drawing).iter(f"{SVG}g"):
+        title = re.match(r"[XY]-axis titled '(.*?)' for a", axis.get("aria-label", ""))
+        if title:
+            groups = [each for each in axis.iter(f"{SVG}g") if "role-axis-label" in each.get("class", "")]
+            texts = [each for group in groups for each in group.iter(f"{SVG}text") if each.get("opacity") != "0"]
+            found[title[1]] = [(number(each.text), along(each)) for each in texts if each.text]
+    return found
 
 
-def test_values_and_axes_that_differ_far_behind_are_not_one() -> None:
-    """Sixty letters alike, then another: in a scatter's colours, along a line, and among the effects of two axes."""
-    far = ["v" * 60 + end for end in "xyz"]
-    one = table([{"a.x": value} for value in far], [1.0, 2.0, 4.0])
-    (column,) = [column for column in one.columns if column.axis]
-    names = charts.choices(column, one.rows)
-    assert len(set(names)) == 3
-    assert max(map(len, names)) <= charts.LONGEST
-    line = effects.chart(one, "latency_ms")
-    assert line is not None
-    assert {each["x"] for each in data(line.spec["layer"][-1])} == set(names)
-    two = table([dict.fromkeys(("p" * 60 + ".a", "p" * 60 + ".b"), n) for n in (1, 2, 1)], [1.0, 2.0, 3.0])
-    found = effects.chart(two, "latency_ms")
-    assert found is not None
-    assert len({each["y"] for each in data(found.spec["layer"][-1])}) == 4
+def number(text: str) -> float:
+    return float(text.replace(",", "").replace("\N{MINUS SIGN}", "-"))
 
 
-def test_two_axes_are_a_heatmap_one_is_a_line_and_none_is_nothing() -> None:
-    two = table([{"a.x": x, "b.y": y} for x in (1, 2, 3) for y in (1, 2)], [1.0, 2, 3, 4, 5, 6])
-    one = table([{"a.x": x} for x in (1, 2, 3)], [1.0, 2, 3])
-    drawings = [effects.chart(made, "latency_ms") for made in (two, one)]
-    assert [chart.spec["layer"][0]["mark"]["type"] for chart in drawings if chart] == ["rect", "line"]
-    assert drawings[0] is not None
-    assert [each["text"] for each in data(drawings[0].spec["layer"][0])] == [f"{n}.000" for n in range(1, 7)]
-    assert effects.chart(table([{}, {}], [1.0, 2.0]), "latency_ms") is None
+def along(text: ElementTree.Element) -> float:
+    return float(re.findall(r"-?[0-9.]+", text.get("transform", ""))[0])
+
+
+def test_a_value_that_is_null_is_said_to_be_unset_and_takes_no_shade_of_the_amounts() -> None:
+    made = table([{"a.x": None}, {"a.x": 1}, {"a.x": 2}], [1.0, 2.0, 3.0])
+    spec = scatter(made, "macs", "latency_ms")
+    assert spec is not None
+    points = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
+    assert [each["color"] for each in data(points)] == ["unset", "1", "2"]
+    colors = points["encoding"]["color"]["scale"]
+    assert colors["domain"] == ["1", "2", "unset"]
+    assert colors["range"] == [RAMP[2], RAMP[-1], SERIES[-1]]
+
+
+def test_names_of_a_legend_stand_on_as_many_lines_as_they_need() -> None:
+    assert [charts.abreast(["x" * letters] * 3)["columns"] for letters in (2, 10, 20, 60)] == [6, 3, 2, 1]
 
 
 def test_no_two_names_of_the_palette_share_a_colour_on_light_paper_and_each_has_a_dark_one() -> None:
@@ -169,6 +166,10 @@ def test_figures_are_files_that_slides_take(tmp_path: Path) -> None:
     for path in written:
         begin = path.read_bytes()[:8]
         assert begin == (b"\x89PNG\r\n\x1a\n" if path.suffix == ".png" else b"<svg xml")
+
+
+def test_what_has_no_drawing_is_no_file(tmp_path: Path) -> None:
+    assert draw([Chart("axes", "What each axis does", "they are not told apart", {})], tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_is_said_to_be_one(tmp_path: Path) -> None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_runs import ENVIRONMENT, priced, stored, unmeasured, write_spec
 from runs_on_disk import COUNTS, record, summary, whole_round
 
 from archbench.reporting import decision
 from archbench.reporting.decision import Terms
+from archbench.reporting.grids import step_grid
+from archbench.reporting.markdown import render as markdown
 from archbench.reporting.records import Block, Key
+from archbench.reporting.review import Review
+from archbench.reporting.runs import Run
 from archbench.reporting.stats import summarise, ties
+from archbench.reporting.store import SAMPLES
 from archbench.reporting.tables import Row, build
 from archbench.reporting.ties import Ties
 from archbench.reporting.times import Times
@@ -229,3 +237,89 @@ def test_a_ladder_joins_no_rungs_of_which_one_has_another_that_was_not_compared(
     found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), tying("ab c"))
     told = [(rung.least / 1e9, rung.row["name"], rung.peers.told, dict(rung.peers.untold)) for rung in found]
     assert told == [(10, "a", 0, {}), (20, "b", 1, {}), (30, "b", 1, {"no session in common": 1})]
+
+
+SWEEP = (
+    "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128, 256]}\n"
+)
+
+
+def swept(folder: Path, milliseconds: list[float], **given: Any) -> Run:
+    spec = write_spec(folder, SWEEP)
+    records = priced(spec)
+    told = {each.id: ms for each, ms in zip(records, milliseconds, strict=False)}
+    return stored(folder, spec, records, told, **given)
+
+
+def dashed(review: Review) -> dict[str, bool]:
+    """Of each chart of two metrics whether it has the line."""
+    return {
+        chart.name: any("strokeDash" in layer["mark"] for layer in chart.spec["layer"])
+        for chart in review.charts
+        if chart.name in ("latency", "score", "memory", "macs")
+    }
+
+
+@pytest.mark.parametrize("milliseconds", [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_line_is_spoken_of_under_a_chart_that_has_one_and_under_no_other(
+    tmp_path: Path, milliseconds: list[float], *, scored: bool
+) -> None:
+    """Where more MACs take longer there is a line of the most for the least; where the largest is the fastest there is none."""
+    scores = {each.name: 30.0 + n for n, each in enumerate(priced(write_spec(tmp_path, SWEEP)))}
+    review = swept(tmp_path, milliseconds, scores=scores if scored else None).review
+    said = {chart.name: "dashed: " in chart.said for chart in review.charts}
+    found = dashed(review)
+    assert {name: said[name] for name in found} == found
+    assert found["latency"] == (milliseconds[0] == 1.0)
+    assert ("score" in found) == scored
+
+
+def test_of_a_thinned_line_it_is_said_that_steps_are_left_out() -> None:
+    by = Terms("latency_ms", "macs")
+    line = rows(**{f"v{n}": float(n) for n in range(1, 51)})
+    kept = decision.steps(decision.thinned(line), by, Ties())
+    thinned, whole = (step_grid(kept, of, by).said for of in (50, len(kept)))
+    assert thinned.startswith("12 of the 50 on the line, evenly chosen: each row is against the one above it, steps ")
+    assert whole.startswith("each row is the next step up from the one above it;")
+
+
+def test_where_every_variant_failed_nothing_is_recommended_and_it_is_said_that_nothing_was_measured(
+    tmp_path: Path,
+) -> None:
+    run = swept(tmp_path, [])
+    answers = dict(run.review.answers)
+    assert answers["Nothing was measured"].startswith("3 of 3 failed; what follows is exact cost.")
+    assert "Worth a look" not in answers
+    assert [grid.title for grid in run.review.grids] == []
+    assert not any(row["pareto"] for row in run.view.rows)
+    where = "cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1"
+    assert [line for line in run.view.caption if where in line] == [f"nothing was measured on {where}"]
+    assert f"nothing was measured on {where}" in markdown(run.view)
+
+
+def test_a_run_whose_samples_were_lost_was_measured_all_the_same(tmp_path: Path) -> None:
+    run = swept(tmp_path, [1.0, 2.0, 3.0])
+    (run.folder.path / SAMPLES).unlink()
+    assert [line for line in Run(run.folder).view.caption if line.startswith("measured on cuda:0")]
+
+
+def test_of_what_was_only_priced_something_is_worth_a_look_and_nobody_failed(tmp_path: Path) -> None:
+    answers = dict(unmeasured(tmp_path, tmp_path).review.answers)
+    assert answers["Nothing was measured"].startswith("what follows is exact cost.")
+    assert "Worth a look" in answers
+
+
+def test_a_variant_that_failed_is_on_no_line() -> None:
+    first, *others = rows(a=1.0, b=2.0, c=3.0)
+    assert names(decision.line([first, *others], "macs", "latency_ms", gain_side="min")) == ["a"]
+    failed = first | {"status": "failed"}
+    assert names(decision.line([failed, *others], "macs", "latency_ms", gain_side="min")) == ["b"]
+
+
+def test_the_question_counts_variants_and_not_how_often_each_was_measured(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, SWEEP)
+    twice = [replace(each, replica=replica) for each in priced(spec) for replica in (0, 1)]
+    run = stored(tmp_path, spec, twice, {}, environment=ENVIRONMENT)
+    assert len(run.view.rows) == 6
+    assert run.review.question.startswith("Which of 3 variants of R-18-FPN ")
