@@ -25,6 +25,7 @@ class Funnel:
     refused          for each constraint, those it was the first to refuse
     kept             within the constraints
     spared           1 where the reference is refused: it stays whatever it costs
+    unjudged         of those kept, hand-written and so without a price that a constraint could judge
     front            of these on the Pareto front, which is over what `aims` says
     chosen           of these taken to be measured, or shown
     unscored         of those kept the ones without a score, which cannot be on a front over it; null: it is over none
@@ -37,6 +38,7 @@ class Funnel:
     refused: Mapping[str, int]
     kept: int
     spared: int = 0
+    unjudged: int = 0
     collapsed_draws: int = 0
     elsewhere: int = 0
     front: int | None = None
@@ -63,5 +65,13 @@ def is_many(spec: Spec) -> bool:
 def funnel_of(space: Space, kept: Kept) -> Funnel:
     """The steps of a spec whose variants are all there."""
     within = len(space.variants) - sum(kept.refused.values())
-    spared = len(kept.priced) - within
-    return Funnel(space.raw, space.excluded, space.duplicates, dict(kept.refused), within, spared, space.collapsed)
+    return Funnel(
+        raw=space.raw,
+        excluded=space.excluded,
+        duplicates=space.duplicates,
+        collapsed_draws=space.collapsed,
+        refused=dict(kept.refused),
+        kept=within,
+        spared=len(kept.priced) - within,
+        unjudged=sum(item.cost is None for item in kept.priced) if kept.refused else 0,
+    )

@@ -25,14 +25,16 @@ MEANING: dict[Quantity, str] = {
     "device": "the device's own work, no gap inside",
 }
 FITTED = "latencies, by one fit that takes out what a generation has in common; not the quotient of two medians"
+IN_COMMON = "; what slows all variants of a generation alike is not in it: another day's times may be further off"
 PROCESSOR_TIME = "the processor's time of a call, over all threads"
 
 
-def reference_line(base: Record | None, *, measured: bool) -> list[str]:
+def reference_line(base: Record | None, *, measured: bool, spared: bool = False) -> list[str]:
     if base is None:
         return ["no reference: ratios are null"]
     of = FITTED if measured else "MACs, nothing was measured"
-    return [f"R is the reference, {base.name}; ratio: of {of}"]
+    outside = ["the reference is outside the constraints: here to compare with, on no front"] if spared else []
+    return [f"R is the reference, {base.name}; ratio: of {of}", *outside]
 
 
 def latency_lines(times: Times) -> list[str]:
@@ -76,10 +78,10 @@ def target_line(times: Times) -> list[str]:
 
 
 def _estimator_line(found: Sequence[Summary], times: Times) -> list[str]:
-    """How ± was made; all that have one share it."""
+    """How ± was made, and what it is not; all that have one share it."""
     made = dict.fromkeys(each.estimator for each in found if each.half_width is not None)
     looks = ", widened for the looks of the stopping rule" if times.looked else ""
-    return [f"±: {estimator}{looks}" for estimator in made]
+    return [f"±: {estimator}{looks}{IN_COMMON if estimator == TWO_WAY else ''}" for estimator in made]
 
 
 def beside_lines(times: Times) -> list[str]:
@@ -145,23 +147,32 @@ def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
     if counts.get("elsewhere"):
         steps.append(f"{counts['elsewhere']:,} outside --where")
     steps.append(f"{refused:,} refused by constraints")
+    if counts.get("unjudged"):
+        steps.append(_unjudged(counts))
     front = [] if counts.get("front") is None else [front_step(counts)]
-    left_out = any(counts.get(key) for key in ("excluded", "duplicates", "collapsed_draws", "elsewhere")) or refused
+    kinds = ("excluded", "duplicates", "collapsed_draws", "elsewhere", "unjudged")
+    left_out = any(counts.get(kind) for kind in kinds) or refused
     return [f"of {counts['raw']:,} variants {', '.join(steps)}", *front] if left_out or front else []
 
 
 def counted_lines(name: str, counts: Mapping[str, Any]) -> list[str]:
     """What `check` says of a spec: its variants, and what became of the others at each step."""
-    lines = [f"{name}: {counts['variants']:,} variants of {counts['raw']:,} raw, the reference included"]
+    lines = [f"{name}: {_span([counts['variants']], 'variant')} of {counts['raw']:,} raw, the reference included"]
     lines += [f"  {counts['excluded']:,} excluded, {counts['duplicates']:,} the same network as another"]
     if counts["collapsed_draws"]:
         lines += [f"  {counts['collapsed_draws']:,} drawn where another was"]
     lines += [f"  {refused:,} refused by {constraint}" for constraint, refused in counts["refused"].items()]
+    if counts.get("unjudged"):
+        lines += [f"  {_unjudged(counts)}"]
     if counts.get("front") is not None:
         lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}{_without_score(counts)}"]
     if counts.get("strangers"):
         lines += [f"  scores of no variant: {_names(counts['strangers'])}"]
     return lines
+
+
+def _unjudged(counts: Mapping[str, Any]) -> str:
+    return f"{counts['unjudged']:,} hand-written and held to no constraint, having no price"
 
 
 def front_step(counts: Mapping[str, Any]) -> str:

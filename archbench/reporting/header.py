@@ -81,7 +81,7 @@ OPTIONAL: dict[str, Expected] = {
     "environment.flags": ("texts by name, or null", or_null(maps_to(is_text))),
     "environment.gpus": ("a list of GPUs", _each(lambda value: isinstance(value, dict))),
     "environment.gpu": ("a GPU with its name, or null", or_null(_is_gpu)),
-    **{f"space.{name}": COUNT_OR_NULL for name in ("kept", "spared", "collapsed_draws", "elsewhere")},
+    **{f"space.{name}": COUNT_OR_NULL for name in ("kept", "spared", "unjudged", "collapsed_draws", "elsewhere")},
     **{f"space.{name}": COUNT_OR_NULL for name in ("front", "chosen", "unscored")},
     "space.aims": TEXT_OR_NULL,
     "space.strangers": ("a list of texts or null", or_null(_each(is_text))),

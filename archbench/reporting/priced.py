@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from archbench.design.space import expand
 from archbench.design.spec import Spec
 from archbench.pricing.constraints import Priced, keep, price_all
+from archbench.pricing.funnel import funnel_of
+from archbench.reporting.captions import funnel_lines
 from archbench.reporting.records import Record
 from archbench.reporting.scores import spec_scores
 from archbench.reporting.tables import Front, Table, build
@@ -17,8 +19,16 @@ UNPRICED = "a hand-written module is counted when it is run, not priced"
 
 def price_each(spec: Spec) -> Table:
     """Every variant its constraints leave, priced one by one."""
-    kept = keep(price_all(expand(spec).variants), spec.constraints)
-    return priced_table(kept.priced, title=spec.name, scores=spec_scores(spec))
+    space = expand(spec)
+    kept = keep(price_all(space.variants), spec.constraints)
+    funnel = funnel_of(space, kept)
+    return priced_table(
+        kept.priced,
+        title=spec.name,
+        scores=spec_scores(spec),
+        notes=funnel_lines(funnel.as_json()),
+        spared=funnel.spared > 0,
+    )
 
 
 def priced_table(
@@ -28,6 +38,7 @@ def priced_table(
     scores: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
     found: Front | None = None,
+    spared: bool = False,
 ) -> Table:
     """One row a variant with its exact metrics; a hand-written module's are null and its row says why.
 
@@ -35,7 +46,9 @@ def priced_table(
     """
     records = [record(item) for item in priced]
     reference = next((item.key for item in records if item.reference), None)
-    return build(records, Times(), reference=reference, scores=scores, title=title, notes=notes, found=found)
+    return build(
+        records, Times(), reference=reference, scores=scores, title=title, notes=notes, found=found, spared=spared
+    )
 
 
 def record(item: Priced) -> Record:

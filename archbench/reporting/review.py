@@ -235,22 +235,30 @@ def _charts(
     table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[Step], *, zips: Zips
 ) -> Iterable[Chart]:
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
-    new = replace(table, rows=tuple(decided(table.rows)))
-    alone = "of the new networks alone" if len(new.rows) < len(table.rows) else ""
+    own, alone = decided(table.rows), _among(table.rows)
+    new = replace(table, rows=tuple(row for row in table.rows if row.get(SIDE.name) != "base"))
     table = _sided(table)
     yield from _against_macs(table, by, alone)
     if by.gain == "score":
         line_is = _joined("most score for least cost", alone)
         yield from _scattered("score", table, (by.cost, "score"), best, line_is=line_is)
     memory = memory_metric(table.rows)
-    least = decision.line(new.rows, cost, memory, gain_side="min")
+    least = decision.line(own, cost, memory, gain_side="min")
     said = _joined(f"{full_name(least[0])} is least in both", alone) if len(least) == 1 else ""
     line_is = _joined("nothing is less in both", alone)
     yield from _scattered("memory", table, (cost, memory), least, said, line_is=line_is)
     known = {record.key: record for record in records}
     yield from where.charts(_breakdowns(known, found, new.rows))
     if (chart := effects.chart(new, cost, zips)) is not None:
-        yield replace(chart, said="; ".join(filter(None, [chart.said, alone])))
+        of_whom = alone if len(new.rows) < len(table.rows) else ""
+        yield replace(chart, said="; ".join(filter(None, [chart.said, of_whom])))
+
+
+def _among(rows: Sequence[Row]) -> str:
+    """Whose the lines are, where that is not everybody's."""
+    if any(row.get(SIDE.name) == "base" for row in rows):
+        return "of the new networks alone"
+    return "" if len(decided(rows)) == len(rows) else "of those within the constraints"
 
 
 def _joined(said: str, alone: str) -> str:

@@ -110,6 +110,7 @@ class Run:
             scores=told(header.get("scores"), self.records, header["space"].get("strangers")),
             title=header["name"],
             notes=tuple(notes(self.folder, untimed=self._untimed)),
+            spared=bool(header["space"].get("spared")),
         )
 
     @property

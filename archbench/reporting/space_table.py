@@ -35,6 +35,7 @@ def space_table(spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: 
         scores=told(asked.scores, map(record, priced), space.funnel.strangers),
         notes=[*funnel_lines(space.funnel.as_json()), _which(space, asked)],
         found=Front(ids, str(space.funnel.aims)),
+        spared=space.funnel.spared > 0,
     )
 
 

@@ -71,6 +71,7 @@ class Table:
 
 
 SIDE = Column("side", "side", "text", 82)  # of a comparison: new, or the base that is shown beside it
+OUTSIDE = Column("outside", "outside", "flag", 83, write=lambda value: "outside" if value else "")  # the constraints
 
 
 @dataclass(frozen=True)
@@ -90,24 +91,28 @@ def build(
     title: str = "",
     notes: Sequence[str] = (),
     found: Front | None = None,
+    spared: bool = False,
 ) -> Table:
-    """The table of `records`, in their order. `scores` are by name or id; `notes` end the caption.
+    """The table of `records`, in their order. `scores` are by name or id; `notes` end the caption; the reference was
+    `spared` where the constraints refuse it, and is context then.
 
     `ratio` is of latencies where anything was measured, else of MACs. `pareto` is the front of latency (MACs where
     nothing was measured) and peak bytes, least, against score (MACs where there are no scores), most; null for a row that
-    lacks one of them and for a base, which is context; where a front was `found` among more rows it is that one. A failed
+    lacks one of them and for what is context; where a front was `found` among more rows it is that one. A failed
     row keeps its exact counts and has no times.
     """
     times = times.only({record.key for record in records if record.status != "failed"})
     measured = bool(times.latencies)
     base = next((record for record in records if record.key == reference), None)
     rows = [row_of(record, times, scores or {}) for record in records]
+    if spared:
+        rows = [row | {OUTSIDE.name: row["reference"]} for row in rows]
     if not measured:
         add_macs_ratios(rows, base)
     axes = _front_axes(measured=measured, scored=scores is not None)
     _add_front(decided(rows), axes, found)
     caption = [
-        *captions.reference_line(base, measured=measured),
+        *captions.reference_line(base, measured=measured, spared=spared),
         *captions.latency_lines(times),
         *captions.disturbed_line(times),
         *captions.target_line(times),
@@ -139,8 +144,8 @@ def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tu
 
 
 def decided(rows: Iterable[Row]) -> list[Row]:
-    """The rows a decision is among: in a comparison those of the new side alone, whose bases are there to be seen beside."""
-    return [row for row in rows if row.get("side") != "base"]
+    """The rows a decision is among: no base of a comparison and no reference that the constraints refuse, which are context."""
+    return [row for row in rows if row.get("side") != "base" and not row.get(OUTSIDE.name)]
 
 
 def says_something(column: Column, rows: Iterable[Row]) -> bool:
@@ -186,6 +191,7 @@ def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> li
     """Every column, in the order of the files; a terminal picks by priority."""
     replicas = [Column("replica", "replica", "integer", 0)] if any(record.replica for record in records) else []
     sides = [SIDE] if any(record.side for record in records) else []
+    sides += [OUTSIDE] if any(row.get(OUTSIDE.name) for row in rows) else []
     return [
         Column("name", "name", "text", 0),
         Column("id", "id", "text", 90),
