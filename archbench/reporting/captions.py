@@ -25,7 +25,6 @@ MEANING: dict[Quantity, str] = {
     "device": "the device's own work, no gap inside",
 }
 FITTED = "latencies, by one fit that takes out what a generation has in common; not the quotient of two medians"
-IN_COMMON = "; what slows all variants of a generation alike is not in it: another day's times may be further off"
 PROCESSOR_TIME = "the processor's time of a call, over all threads"
 
 
@@ -78,10 +77,10 @@ def target_line(times: Times) -> list[str]:
 
 
 def _estimator_line(found: Sequence[Summary], times: Times) -> list[str]:
-    """How ± was made, and what it is not; all that have one share it."""
+    """How ± was made; all that have one share it."""
     made = dict.fromkeys(each.estimator for each in found if each.half_width is not None)
     looks = ", widened for the looks of the stopping rule" if times.looked else ""
-    return [f"±: {estimator}{looks}{IN_COMMON if estimator == TWO_WAY else ''}" for estimator in made]
+    return [f"±: {estimator}{looks}" for estimator in made]
 
 
 def beside_lines(times: Times) -> list[str]:

@@ -35,7 +35,10 @@ from archbench.units import NS_PER_MS
 CONFIDENCE = 0.95
 LOOKING = 0.97  # where a run stops by its own intervals
 
-TWO_WAY = "two-way fit of log block medians on variant and generation, residual pooled, 95 % by Student's t"
+TWO_WAY = (
+    "two-way fit of log block medians on variant and generation, what slows all of a generation alike taken out, "
+    "residual pooled, 95 % by Student's t"
+)
 ONE_WAY = "mean of log block medians, 95 % by Student's t over generations"
 NO_INTERVAL = "median of the calls; no interval"
 
