@@ -39,6 +39,11 @@ def boxed(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
     return objects.reshape(shape)
 
 
+def at(table: Array, places: NDArray[Any]) -> Array:
+    """The table's entries at those places, an array of their shape: a list at a single place stays one entry."""
+    return np.asarray(table[places, ...])
+
+
 @dataclass(frozen=True)
 class Column:
     """One dotted path: its distinct values, and for each point the place of its own among them."""
@@ -51,7 +56,7 @@ class Column:
         """Each code's value, in the codes' shape, as an expression takes it: numbers, or objects; null where it is unset."""
         unset = (self.codes == UNSET).any()
         table = boxed([*self.values, None] if unset else self.values, (-1,))  # UNSET counts from the end
-        return np.asarray(table[self.codes])
+        return at(table, self.codes)
 
 
 @dataclass(frozen=True)

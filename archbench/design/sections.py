@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbench.design.config import SECTIONS, Config, split
-from archbench.design.points import LARGEST, UNSET, Array, Codes, Column, boxed
+from archbench.design.points import LARGEST, UNSET, Array, Codes, Column, at, boxed
 from archbench.design.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE, choice, part_model, section_model, validated
 from archbench.design.space import configured
 from archbench.design.spec import Spec
@@ -102,7 +102,7 @@ class Section:
     def values(self, columns: Sequence[Column], key: str) -> Array:
         """One knob of each point's section, defaults included; null where its part has none of that name."""
         places, found = self.resolve(columns)
-        return np.asarray(boxed([resolved.knobs.get(key) for resolved in found], (-1,))[places])
+        return at(boxed([resolved.knobs.get(key) for resolved in found], (-1,)), places)
 
     def _read(self, columns: Sequence[Column]) -> _Read:
         read = [column for column in columns if self.reads(column.path)]
