@@ -54,6 +54,12 @@ REFUSED = {
     "axes: {backbone.width: [1, 1.0]}": "axes.backbone.width: 1.0 is there twice",
     "axes: {neck.channels: [64, abc]}": "axes.neck.channels: numbers and words are mixed",
     "axes: {channels: [64]}": "channels: not a path of a spec; write it like neck.channels",
+    "axes: {measure.seed: [0, 1], neck.channels: [64]}": "spec.yaml:3:8: measure.seed: of the whole run, the same for every "
+    "variant; write it under measure:, or `--set measure.seed=VALUE`. Of measure precision, memory_format, threads, engine, "
+    "mode can vary",
+    "axes: {both: {zip: {measure.budget: [1m, 2m], neck.channels: [64, 32]}}}": "spec.yaml:3:21: measure.budget: of the whole run",
+    "include: [{measure.seed: 1}]": "measure.seed: of the whole run",
+    "reference: {measure.replicas: 2}": "measure.replicas: of the whole run",
     "axes: {nek.channels: [64]}": "nek.channels: not a path of a spec; write it like neck.channels. Did you mean neck?",
     "axes: [neck.channels]": "axes: ['neck.channels'] is not a mapping",
     "exclude: [{neck.channels: 64}]": "exclude: neck.channels is not an axis",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from archbench.design.config import split
+from archbench.design.config import check_varies
 from archbench.design.document import Document
 from archbench.design.expressions import Expression, compile_expression
 from archbench.design.schema import named, shown
@@ -114,7 +114,7 @@ def _axis(key: str, form: Any, document: Document) -> Axis:
     where = f"axes.{key}"
     if isinstance(form, dict) and "zip" in form:
         return _zipped(key, form, document)
-    split(key)
+    check_varies(key)
     if isinstance(form, dict):
         kind = _kind_of_form(where, form)
         levels = FORMS[kind](where, form[kind])
@@ -245,7 +245,7 @@ def _zipped(key: str, form: Mapping[str, Any], document: Document) -> Axis:
     if not isinstance(columns, dict) or not columns:
         raise SpecError(f"{where}: {shown(columns)} is not a mapping; write {{zip: {{input.height: [480, 800], ..}}}}")
     for path, values in columns.items():
-        split(path)
+        check_varies(path)
         _values(f"{where}: {path}", values, repeats=True)
     if len({len(values) for values in columns.values()}) > 1:
         given = ", ".join(f"{path} has {len(values)}" for path, values in columns.items())

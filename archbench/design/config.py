@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archbench.design.document import parse_document, read_document
-from archbench.design.schema import MODULE_PATTERN, SPEC_VERSION, named, shown
+from archbench.design.schema import MODULE_PATTERN, OF_THE_RUN, SPEC_VERSION, WORKLOAD_IN_MEASURE, named, shown
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.models.presets import PRESETS, find_preset
@@ -143,3 +143,13 @@ def split(path: str) -> tuple[str, str]:
             f"{named(path)}: not a path of a spec; write it like {example}." + nearest(section, list(SECTIONS))
         )
     return section, key
+
+
+def check_varies(path: str) -> None:
+    """SpecError unless a dotted path names what can differ between variants."""
+    section, key = split(path)
+    if section == "measure" and key in OF_THE_RUN:
+        raise SpecError(
+            f"{path}: of the whole run, the same for every variant; write it under measure:, or `--set {path}=VALUE`. "
+            f"Of measure {', '.join(WORKLOAD_IN_MEASURE)} can vary"
+        )

@@ -81,6 +81,8 @@ class Select:
     limit: Annotated[int, Ge(1), Le(100_000)] | None = None
 
 
+OF_THE_RUN = tuple(field.name for field in fields(MeasurePlan))
+
 SETTINGS: dict[str, tuple[type, dict[str, Any]]] = {  # with the fields whose form in a file is another
     "sample": (Sample, {}),
     "select": (Select, {"minimize": (list[str], []), "maximize": (list[str], [])}),

@@ -14,10 +14,10 @@ from archbench.design.config import (
     Config,
     base_config,
     check_keys,
+    check_varies,
     inside,
     is_preset,
     merged,
-    split,
     with_sets,
     written,
 )
@@ -232,7 +232,7 @@ def _assignment(key: str, item: Any) -> Mapping[str, Any]:
     if not isinstance(item, dict) or not item:
         raise SpecError(f"{key}: {shown(item)} is not {{path: value}}")
     for path in item:
-        split(path)
+        check_varies(path)
     return item
 
 

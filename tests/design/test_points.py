@@ -68,7 +68,6 @@ CASES = {
     "a type and its keys": "axes:\n  top_block.type: [none, maxpool, p6p7]\n  top_block.source: {values: [c5, p5], when: top_block.type == 'p6p7'}",
     "a neck that reads less": "axes: {neck.levels: [[2, 3, 4, 5], [2, 3]], backbone.depths: {product: [[1, 2], [1], [1, 2], [1, 2]]}}",
     "bases": "axes: {base: [R-18-FPN, R-50-FPN, R-50-C4], input.batch: [1, 2], measure.precision: [fp32, amp_bf16]}",
-    "axes no network has": "axes: {measure.seed: [1, 2, 3], neck.channels: [64, 32]}",
     "exclusions beside spellings": "axes: {backbone.width: [1.0, 1.001, 0.5], neck.channels: [64, 128, 256], input.batch: [1, 2]}\nexclude:\n"
     "  - {backbone.width: 1.0, neck.channels: 64}\n  - backbone.width < 0.7 and input.batch == 2\n  - {neck.channels: 128, input.batch: 1}",
     "all excluded": "axes: {neck.channels: [64, 128]}\nexclude: [neck.channels > 1]",
