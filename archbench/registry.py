@@ -11,6 +11,12 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from archbench.errors import SpecError
 
 Program = TypeVar("Program", bound=Callable[..., Any])
+Resolvers = Mapping[
+    str, Callable[..., Any]
+]  # by knob, or by a new name: what it is once every shorthand is written out
+
+UNREAD = object()  # what a resolver gives where it makes no difference
+LAST_LEVEL = "last_level"  # what a resolver may read beside the knobs: the coarsest level that is built
 
 
 def nearest(word: str, accepted: list[str]) -> str:
@@ -22,8 +28,8 @@ def nearest(word: str, accepted: list[str]) -> str:
 class Part(Generic[Program]):
     """One registered program with the knobs its signature declares."""
 
-    def __init__(self, family: str, name: str, program: Program, resolve: Callable[..., Any] | None) -> None:
-        self.family, self.name, self.program, self.resolve = family, name, program, resolve
+    def __init__(self, family: str, name: str, program: Program, resolvers: Resolvers | None = None) -> None:
+        self.family, self.name, self.program, self.resolvers = family, name, program, resolvers or {}
 
     @property
     def doc(self) -> str:
@@ -41,6 +47,19 @@ class Part(Generic[Program]):
     def defaults(self) -> dict[str, Any]:
         return {name: knob.default for name, knob in self.knobs.items()}
 
+    @cached_property
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """What each outcome hangs on: a resolver's on its parameters, a knob without one on itself."""
+        signatures = {name: inspect.signature(resolver) for name, resolver in self.resolvers.items()}
+        return {name: (name,) for name in self.knobs} | {name: tuple(s.parameters) for name, s in signatures.items()}
+
+    def outcome(self, name: str, given: Mapping[str, Any]) -> Any:
+        """What a knob comes to, of knobs and the last level; its default where it makes no difference, or has one."""
+        if name not in self.resolvers:
+            return given[name]
+        value = self.resolvers[name](**{read: given[read] for read in self.reads[name]})
+        return self.defaults.get(name, UNREAD) if value is UNREAD else value
+
 
 class Registry(Mapping[str, Part[Program]]):
     """The parts of one family (`neck`): register with `@necks.register("fpn")`, look up with `necks["fpn"]`."""
@@ -49,13 +68,13 @@ class Registry(Mapping[str, Part[Program]]):
         self.family = family
         self._parts: dict[str, Part[Program]] = {}
 
-    def register(self, name: str, *, resolve: Callable[..., Any] | None = None) -> Callable[[Program], Program]:
-        """Add a program under `name`. `resolve(**knobs)` gives the knobs with every shorthand written out, for identity."""
+    def register(self, name: str, *, resolvers: Resolvers | None = None) -> Callable[[Program], Program]:
+        """Add a program under `name`. What resolvers give stands for the knobs in a network's identity."""
 
         def add(program: Program) -> Program:
             if name in self._parts:
                 raise ValueError(f"{self.family} {name} is registered twice")
-            self._parts[name] = Part(self.family, name, program, resolve)
+            self._parts[name] = Part(self.family, name, program, resolvers)
             return program
 
         return add

@@ -19,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbench.design.axes import MAX_VALUES, Axis, in_order
+from archbench.design.codes import combined
 from archbench.design.expressions import Expression
 from archbench.design.points import UNSET, Array, Codes, Column, Mask, Points
 from archbench.design.samplers import draw
-from archbench.design.sections import REFUSED, Section, combined, sections_of
+from archbench.design.sections import REFUSED, Section, check_tied, sections_of
 from archbench.design.space import check_size, make, spanned
 from archbench.design.spec import Exclusion, Spec
 from archbench.errors import SpecError
 
 ROWS = 1 << 18  # of a chunk: a few columns of it fit a core's cache
 MAX_POINTS = 100_000_000  # of a grid that is walked: minutes of pricing; more are sampled
-MAX_TIED = 1 << 23  # points of axes that something makes inseparable: half a GiB while they are compared
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Span:
         self.drawn = bool(spec.axes and spec.sample and spec.sample.method != "grid")
         self.grid, self.there = _drawn(spec) if self.drawn else _laid_out(spanned(spec), spec)
         self.extras = _rows([spec.reference, *spec.include])
-        self.sections = sections_of(spec)
-        self.identities = [self._identity(section) for section in self.sections.values()]
+        self.sections = sections_of(spec, (column.path for column in (*self.grid.columns, *self.extras.columns)))
+        self.identities = [one for section in self.sections.values() for one in self._identities(section)]
         self.ties = self._tied(_excluded(spec.exclude, self.grid))
         self._check()
         for point in (*spec.include, spec.reference):
@@ -88,32 +88,28 @@ class Span:
             for group in groups
         ]
 
-    def _identity(self, section: Section) -> _Identity:
-        extras = np.broadcast_to(section.identity(self.extras.columns), self.extras.shape)
-        grid = _full(section.identity(self.grid.columns), len(self.grid.shape))
-        return _Identity(grid, extras, len(section.identities))
+    def _identities(self, section: Section) -> Iterator[_Identity]:
+        grid, extras = (section.identities(points.columns) for points in (self.grid, self.extras))
+        for outcome, codes in grid.items():
+            beside = np.broadcast_to(extras[outcome], self.extras.shape)
+            yield _Identity(_full(codes, len(self.grid.shape)), beside, len(section.numbers[outcome]))
 
     def _shape_of(self, group: frozenset[int]) -> tuple[int, ...]:
         shape = tuple(size if dim in group else 1 for dim, size in enumerate(self.grid.shape))
-        if (size := math.prod(shape)) > MAX_TIED:
-            paths = [column.path for column in self.grid.columns if _spread(column.codes) & group]
-            raise SpecError(
-                f"axes: {', '.join(paths)} are tied by a `when`, an `exclude` or a part that reads them, and their "
-                f"{size:,} combinations are more than the {MAX_TIED:,} that can be compared; sample them, "
-                "`sample: {method: sobol, n: 1000}`, or shorten the axes",
-                self.spec.place("axes"),
-            )
+        check_tied(self.spec, shape, self.grid.columns)
         return shape
 
     def _check(self) -> None:
         """Refuse a wanted point with a part that cannot be, in the words of its own variant."""
-        refused = [tie.refused is not None for tie in self.ties]
-        if not any(refused) or not all(tie.wanted.any() for tie in self.ties):
+        if not any(tie.refused is not None for tie in self.ties) or not all(tie.wanted.any() for tie in self.ties):
             return
-        at = np.zeros(len(self.grid.shape), np.int64)
-        for tie in self.ties:
-            at += tie.position(int(tie.wanted.argmax()) if tie.refused is None else tie.refused)
-        make(self.spec, self.grid.assignment(int(np.ravel_multi_index(tuple(at), self.grid.shape))))
+        first = [tie.position(int(tie.wanted.argmax())) for tie in self.ties]
+        rows = []
+        for place, tie in enumerate(self.ties):
+            if tie.refused is not None:
+                at = sum((*first[:place], *first[place + 1 :]), tie.position(tie.refused))
+                rows.append(int(np.ravel_multi_index(tuple(at), self.grid.shape)))
+        make(self.spec, self.grid.assignment(min(rows)))
         raise AssertionError("a section was refused and its variant is not")
 
     @cached_property
@@ -180,7 +176,7 @@ class Span:
 
 @dataclass(frozen=True)
 class _Identity:
-    """One section's identities: of the grid's points, of the rows beside it, and how many there are."""
+    """One outcome of a section, by number: of the grid's points, of the rows beside it, and how many there are."""
 
     grid: Codes
     extras: Codes
@@ -218,10 +214,10 @@ class _Tie:
     def _networks(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which network each point is, then each row beside the grid; and the first wanted point of every network."""
         size = math.prod(self.shape)
-        parts = [
+        parts = (
             (np.concatenate([np.broadcast_to(one.grid, self.shape).ravel(), one.extras]), one.count)
             for one in self.identities
-        ]
+        )
         network, bound = combined(parts)
         network = np.broadcast_to(network, size + self.beside)
         if bound > 4 * size + 1024:  # rather a sort than a table of what is not there

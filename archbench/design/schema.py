@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from types import UnionType
@@ -151,6 +151,32 @@ def validated(model: type[BaseModel], given: Mapping[str, Any], where: str, whos
         key = str(error.errors()[0]["loc"][0])
         takes = accepted(model.model_fields[key].rebuild_annotation())
         raise SpecError(f"{where}.{key}: {shown(given[key])} is not accepted; it takes {takes}") from None
+
+
+NOT_ACCEPTED = object()
+
+
+def each_validated(model: type[BaseModel], key: str, values: Sequence[Any]) -> list[Any]:
+    """Many values of one knob, each as `validated` has it; NOT_ACCEPTED where it would raise. No check reads another knob."""
+    if key not in model.model_fields:
+        return [NOT_ACCEPTED] * len(values)
+    try:
+        return _all_validated(model, key, list(values))
+    except ValidationError as error:
+        refused = {int(detail["loc"][1]) for detail in error.errors(include_url=False, include_input=False)}
+    rest = iter(_all_validated(model, key, [value for place, value in enumerate(values) if place not in refused]))
+    return [NOT_ACCEPTED if place in refused else next(rest) for place in range(len(values))]
+
+
+def _all_validated(model: type[BaseModel], key: str, values: list[Any]) -> list[Any]:
+    return list(dict(_lists_of(model, key).model_validate({"values": values}))["values"])
+
+
+@cache
+def _lists_of(model: type[BaseModel], key: str) -> type[BaseModel]:
+    """A model of a list of one knob's values."""
+    annotation = model.model_fields[key].rebuild_annotation()
+    return _model(f"{model.__name__}_{key}", {"values": (list[annotation], ...)})  # type: ignore[valid-type]
 
 
 def accepted(annotation: Any) -> str:

@@ -1,194 +1,207 @@
-"""What the sections of many points are, each resolved once for every combination of the paths that it reads.
+"""What the sections of many points are, outcome by outcome, each worked out once for all points that agree in what it reads.
 
-A backbone does not change with the input's height, nor a neck with the backbone: three million points are a few thousand
-combinations of one section or another. Two points are one network where all their sections resolve to the same.
+A backbone does not change with the input's height, nor its stem with its depths: three million points are a few thousand
+combinations of what one outcome or another hangs on. Two points are one network where all outcomes are the same.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.config import SECTIONS, Config, split
-from archbench.design.points import LARGEST, UNSET, Array, Codes, Column, at, boxed
-from archbench.design.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE, choice, part_model, section_model, validated
-from archbench.design.space import configured
+from archbench.design.codes import combined, distinct
+from archbench.design.config import SECTIONS, split
+from archbench.design.frames import KEPT, Frame, frame_of, is_trimmed, reads_of_parts
+from archbench.design.points import UNSET, Array, Codes, Column, at, boxed
+from archbench.design.schema import NOT_ACCEPTED
 from archbench.design.spec import Spec
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Choice, resolved_part
+from archbench.models.detector import FAMILIES
 
-REFUSED = -1  # the identity of a combination that is no network
+REFUSED = -1  # the number of what is no network
+MAX_TIED = 1 << 23  # points of axes that something makes inseparable: half a GiB while they are compared
+AT_ONCE = 1 << 16  # combinations whose knobs are Python's own objects at a time
 
-CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """One combination of one section: which it is among the distinct, and every knob it has, defaults included."""
-
-    identity: int
-    knobs: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class _Frame:
-    """What combinations share that differ in their own knobs alone: the type, and every knob as it is before those."""
-
-    module: str | None
-    type: str | None
-    fixed: Mapping[str, Any]
-    last_level: int
-    checked: dict[tuple[int, int], Any] = field(default_factory=dict)  # a column's place and code: the value, validated
-
-
-@dataclass(frozen=True)
-class _Read:
-    """The columns a section reads: those that give its frame, and by their place the knobs of its own."""
-
-    columns: Sequence[Column]
-    tables: tuple[int, ...]  # what tells one set of columns' codes from another's
-    leading: tuple[int, ...]
-    own: tuple[tuple[int, str], ...]
+Rows = Sequence[tuple[Any, ...]]  # values of some knobs
+WorkedOut = Callable[[Frame, Rows], Iterable[Any]]
 
 
 @dataclass
 class Section:
-    """One section of a spec, and what its combinations were found to be."""
+    """One section of a spec. `varied`: the knobs of its own that some point sets."""
 
     spec: Spec
     name: str
-    identities: dict[str, int] = field(default_factory=dict)
-    known: dict[tuple[int, ...], Resolved] = field(default_factory=dict)
-    frames: dict[tuple[Any, ...], _Frame] = field(default_factory=dict)
-    tables: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # known by their ids, so they must stay
+    varied: tuple[str, ...] = ()
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)  # outcome -> content -> its number
+    frames: dict[str, Frame] = field(default_factory=dict)
 
     def reads(self, path: str) -> bool:
         """Whether a path can change what the section is: its own keys, what it starts from, and the levels it is built to."""
         section, _ = split(path)
-        if section in ("base", "module", self.name):
-            return True
-        return self._is_trimmed and path in ("neck.type", "neck.levels")
+        return section in ("base", "module", self.name) or (self._is_trimmed and path in ("neck.type", "neck.levels"))
 
-    @property
+    @cached_property
     def _is_trimmed(self) -> bool:
-        """Whether what a part is hangs on the coarsest level that the neck reads."""
-        return self.name in FAMILIES and any(part.resolve for part in FAMILIES[self.name].values())
+        return is_trimmed(self.name)
 
     def has(self, key: str) -> bool:
         """Whether some variant can have a knob of that name here."""
         if self.name in FAMILIES:
             return key == "type" or any(key in part.knobs for part in FAMILIES[self.name].values())
-        return key in {"input": WORKLOAD_IN_INPUT, "measure": WORKLOAD_IN_MEASURE}.get(self.name, ())
+        return key in KEPT.get(self.name, ())
 
-    def resolve(self, columns: Sequence[Column]) -> tuple[Codes, list[Resolved]]:
-        """Which of the listed combinations each point has, in the shape of the columns that are read."""
-        read = self._read(columns)
-        key, _ = combined([(column.codes, len(column.values)) for column in read.columns])
-        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-        rows = [np.broadcast_to(column.codes, key.shape).ravel()[first].tolist() for column in read.columns]
-        found = [self._known(read, codes) for codes in (zip(*rows, strict=True) if rows else [()])]
-        return inverse.reshape(key.shape).astype(np.int32), found
+    @cached_property
+    def outcomes(self) -> dict[str, tuple[str, ...]]:
+        """What of the section varies, with the varied knobs it hangs on in one part or another."""
+        found: dict[str, tuple[str, ...]] = {}
+        for reads in reads_of_parts(self.name):
+            for outcome, keys in reads.items():
+                own = (*found.get(outcome, ()), *(key for key in keys if key in self.varied))
+                found |= {outcome: tuple(dict.fromkeys(own))} if own else {}
+        read = {key for keys in found.values() for key in keys}
+        return found | {key: (key,) for key in self.varied if key not in read}  # no part's: refused where it is set
 
-    def identity(self, columns: Sequence[Column]) -> Codes:
-        """The identity of each point's section, REFUSED where it is none."""
-        places, found = self.resolve(columns)
-        return np.array([resolved.identity for resolved in found], np.int32)[places]
+    def identities(self, columns: Sequence[Column]) -> dict[str, Codes]:
+        """By outcome, which it is at each point, REFUSED where it is none. Sections are equal where all of theirs are.
+
+        Each is as broad as the axes it hangs on. The one without a name is all that does not vary within a frame.
+        """
+        view, varying = _View(self, columns), tuple(self.outcomes)
+        found = {"": view.each((), lambda frame, rows: [frame.rest(varying)] * len(rows))}
+        for outcome, keys in self.outcomes.items():
+            found[outcome] = view.each(keys, partial(_contents, outcome, keys))
+        return {outcome: self._numbered(outcome, *contents) for outcome, contents in found.items()}
+
+    def _numbered(self, outcome: str, contents: Sequence[str | None], places: Codes) -> Codes:
+        numbers = self.numbers.setdefault(outcome, {})
+        table = [REFUSED if each is None else numbers.setdefault(each, len(numbers)) for each in contents]
+        return np.array(table, np.int32)[places, ...]
 
     def values(self, columns: Sequence[Column], key: str) -> Array:
         """One knob of each point's section, defaults included; null where its part has none of that name."""
-        places, found = self.resolve(columns)
-        return at(boxed([resolved.knobs.get(key) for resolved in found], (-1,)), places)
+        keys = (key,) if key in self.varied else ()
+        values, places = _View(self, columns).each(keys, partial(_values, key))
+        return at(boxed(values, (-1,)), places)
 
-    def _read(self, columns: Sequence[Column]) -> _Read:
-        read = [column for column in columns if self.reads(column.path)]
-        self.tables |= {id(column.values): column.values for column in read}
-        paths = [split(column.path) for column in read]
-        own = tuple(
-            (place, key)
-            for place, (section, key) in enumerate(paths)
-            if section == self.name and key not in ("", "type")
+    def frame(self, leading: Mapping[str, Any]) -> Frame:
+        """The frame of the points that set these paths, beside varied knobs of its own."""
+        key = repr(leading)
+        if key not in self.frames:
+            self.frames[key] = frame_of(self.spec, self.name, self.varied, leading)
+        return self.frames[key]
+
+
+class _View:
+    """The columns of some points that a section reads: knobs of its own by their names, and those that give the frame."""
+
+    def __init__(self, section: Section, columns: Sequence[Column]) -> None:
+        self._section = section
+        read = [column for column in columns if section.reads(column.path)]
+        self._own = {key: column for column in read if (key := _own_key(section.name, column.path))}
+        self._leading = [column for column in read if column not in self._own.values()]
+
+    @cached_property
+    def _framed(self) -> tuple[list[Frame], Codes]:
+        """The frames that there are, and which of them each point is in."""
+        first, places = self._combinations([(column.codes, len(column.values)) for column in self._leading])
+        where = np.unravel_index(first, places.shape)
+        rows = [np.broadcast_to(column.codes, places.shape)[where].tolist() for column in self._leading]
+        found = [self._section.frame(self._set(codes)) for codes in (zip(*rows, strict=True) if rows else [()])]
+        numbers: dict[str, int] = {}
+        table = [numbers.setdefault(repr(frame), len(numbers)) for frame in found]
+        frames = dict(zip(table, found, strict=True))
+        return list(frames.values()), np.array(table, np.int32)[places, ...]
+
+    def _set(self, codes: Sequence[int]) -> dict[str, Any]:
+        pairs = zip(self._leading, codes, strict=True)
+        return {column.path: column.values[code] for column, code in pairs if code != UNSET}
+
+    def each(self, keys: Sequence[str], worked_out: WorkedOut) -> tuple[list[Any], Codes]:
+        """What is worked out for every combination there is of a frame and these knobs; and which each point has."""
+        frames, which = self._framed
+        knobs = [self._own.get(key) for key in keys]
+        parts = [(knob.codes, len(knob.values)) for knob in knobs if knob is not None]
+        first, places = self._combinations([(which, len(frames)), *parts])
+        where = np.unravel_index(first, places.shape)
+        found: list[Any] = [None] * len(first)
+        for frame, rows in _together(frames, np.broadcast_to(which, places.shape)[where]):
+            here = tuple(index[rows] for index in where)
+            values = [_given(frame, key, knob, places.shape, here) for key, knob in zip(keys, knobs, strict=True)]
+            combinations = list(zip(*values, strict=True)) if values else [()] * len(rows)
+            for row, result in zip(rows.tolist(), worked_out(frame, combinations), strict=True):
+                found[row] = result
+        return found, places
+
+    def _combinations(self, parts: Sequence[tuple[Codes, int]]) -> tuple[NDArray[np.intp], Codes]:
+        shape = np.broadcast_shapes(*(codes.shape for codes, _ in parts))
+        check_tied(self._section.spec, shape, [*self._own.values(), *self._leading])
+        return distinct(*combined(parts))
+
+
+def _own_key(section: str, path: str) -> str:
+    """The knob of a section's own that a path names; none for its type, and for a path of another."""
+    home, key = split(path)
+    return key if home == section and key != "type" else ""
+
+
+def _contents(outcome: str, keys: Sequence[str], frame: Frame, rows: Rows) -> Iterable[str | None]:
+    return frame.contents(outcome, keys, rows)
+
+
+def _values(key: str, frame: Frame, rows: Rows) -> Iterable[Any]:
+    """A knob's values: those given, or where it does not vary the frame's."""
+    if rows[0]:
+        return [None if value is NOT_ACCEPTED else value for (value,) in rows]
+    return [frame.part if key == "type" else frame.fixed.get(key)] * len(rows)
+
+
+def _given(
+    frame: Frame, key: str, knob: Column | None, shape: Sequence[int], where: tuple[NDArray[np.intp], ...]
+) -> list[Any]:
+    """A knob's values, validated, at some places of points of that shape."""
+    if knob is None:
+        return [frame.unset(key)] * len(where[0])
+    used, places = np.unique(np.broadcast_to(knob.codes, shape)[where], return_inverse=True)
+    values = frame.knob(key, [knob.values[code] for code in used.tolist() if code != UNSET])
+    table = [frame.unset(key), *values] if used[0] == UNSET else values
+    return [table[place] for place in places.tolist()]
+
+
+def _together(frames: Sequence[Frame], which: Codes) -> Iterator[tuple[Frame, NDArray[np.intp]]]:
+    """Each frame with its places, not too many at once."""
+    order = np.argsort(which, kind="stable")
+    ends = np.cumsum(np.bincount(which, minlength=len(frames))).tolist()
+    for frame, start, end in zip(frames, [0, *ends], ends, strict=False):
+        for place in range(start, end, AT_ONCE):
+            yield frame, order[place : min(place + AT_ONCE, end)]
+
+
+def sections_of(spec: Spec, paths: Iterable[str]) -> dict[str, Section]:
+    """Every section that a network's identity is made of, where points set these paths."""
+    own = [split(path) for path in dict.fromkeys(paths)]
+    return {
+        name: Section(spec, name, tuple(key for home, key in own if home == name and key not in ("", "type")))
+        for name in (*SECTIONS, "module")
+    }
+
+
+def check_tied(spec: Spec, shape: Sequence[int], columns: Sequence[Column]) -> None:
+    """Refuse what hangs on more points of these axes than can be compared."""
+    if (size := math.prod(shape)) > MAX_TIED:
+        spread = {axis for axis, length in enumerate(reversed(shape)) if length > 1}
+        tied = [
+            c.path for c in columns if spread & {n for n, length in enumerate(reversed(c.codes.shape)) if length > 1}
+        ]
+        raise SpecError(
+            f"axes: {', '.join(tied)} are tied by a `when`, an `exclude` or a part that reads them, and their "
+            f"{size:,} combinations are more than the {MAX_TIED:,} that can be compared; sample them, "
+            "`sample: {method: sobol, n: 1000}`, or shorten the axes",
+            spec.place("axes"),
         )
-        leading = tuple(place for place in range(len(read)) if place not in dict(own))
-        return _Read(read, tuple(id(column.values) for column in read), leading, own)
-
-    def _known(self, read: _Read, codes: tuple[int, ...]) -> Resolved:
-        place = read.tables + codes
-        if place not in self.known:
-            try:
-                self.known[place] = self._resolved(read, codes)
-            except SpecError:  # told by the variant that has it, if one is asked for
-                self.known[place] = Resolved(REFUSED)
-        return self.known[place]
-
-    def _resolved(self, read: _Read, codes: tuple[int, ...]) -> Resolved:
-        frame = self._frame(read, codes)
-        if self.name == "module":
-            return Resolved(self._identity(str(frame.module)))
-        if frame.module and self.name in FAMILIES:
-            return Resolved(self._identity("a hand-written module"))
-        knobs = self._knobs(read, codes, frame)
-        if frame.type is not None:
-            content = resolved_part(self.name, Choice(frame.type, knobs), frame.last_level)
-            return Resolved(self._identity(CANONICAL(content)), {"type": frame.type, **knobs})
-        kept = {key: knobs[key] for key in (WORKLOAD_IN_INPUT if self.name == "input" else WORKLOAD_IN_MEASURE)}
-        return Resolved(self._identity(CANONICAL(kept)), kept)
-
-    def _identity(self, content: str) -> int:
-        return self.identities.setdefault(content, len(self.identities))
-
-    def _frame(self, read: _Read, codes: tuple[int, ...]) -> _Frame:
-        """The frame of one combination. SpecError as `choice`, where what is fixed is no part."""
-        unset = tuple(codes[place] == UNSET for place, _ in read.own)
-        place = (read.tables, tuple(codes[place] for place in read.leading), unset)
-        if place not in self.frames:
-            own = [key for (_, key), gone in zip(read.own, unset, strict=True) if not gone]
-            pairs = ((read.columns[place], codes[place]) for place in read.leading)
-            leading = {column.path: column.values[code] for column, code in pairs if code != UNSET}
-            self.frames[place] = self._made_frame(configured(self.spec, leading), own)
-        return self.frames[place]
-
-    def _made_frame(self, config: Config, own: Sequence[str]) -> _Frame:
-        module = config.get("module")
-        if self.name == "module" or (module and self.name in FAMILIES):
-            return _Frame(module, None, {}, 0)
-        given = {key: value for key, value in config.get(self.name, {}).items() if key not in own}
-        if self.name in FAMILIES:
-            part = choice(self.name, given)
-            level = max(choice("neck", config.get("neck", {})).knobs["levels"]) if self._is_trimmed else 0
-            return _Frame(module, part.type, part.knobs, level)
-        return _Frame(module, None, validated(section_model(self.name), given, self.name, self.name), 0)
-
-    def _knobs(self, read: _Read, codes: tuple[int, ...], frame: _Frame) -> dict[str, Any]:
-        """Every knob. A value is checked once for each frame it is given to: no check of one knob reads another."""
-        knobs = dict(frame.fixed)
-        for place, key in read.own:
-            code = codes[place]
-            if code != UNSET:
-                if (place, code) not in frame.checked:
-                    model = part_model(self.name, frame.type) if frame.type else section_model(self.name)
-                    given = {key: read.columns[place].values[code]}
-                    frame.checked[place, code] = validated(model, given, self.name, frame.type or self.name)[key]
-                knobs[key] = frame.checked[place, code]
-        return knobs
-
-
-def sections_of(spec: Spec) -> dict[str, Section]:
-    """Every section that a network's identity is made of."""
-    return {name: Section(spec, name) for name in (*SECTIONS, "module")}
-
-
-def combined(parts: Sequence[tuple[NDArray[Any], int]]) -> tuple[NDArray[np.int64], int]:
-    """Codes from UNSET to their size as one number, equal where all of them are; and a number above all of those."""
-    key, bound = np.zeros((), np.int64), 1
-    for codes, size in parts:
-        if bound * (size + 1) > LARGEST:  # as many as there are points, at most
-            distinct, key = np.unique(key, return_inverse=True)
-            key, bound = key.reshape(np.shape(key)), distinct.size
-        key = key * (size + 1) + (codes + 1)
-        bound *= size + 1
-    return np.asarray(key, np.int64), bound

@@ -13,7 +13,7 @@ from archbench.models.necks import necks
 from archbench.models.ops import Shape
 from archbench.models.resnet import LEVELS, backbones
 from archbench.models.top_blocks import top_blocks
-from archbench.registry import Part, Registry
+from archbench.registry import LAST_LEVEL, UNREAD, Part, Registry
 
 FAMILIES: dict[str, Registry[Any]] = {"backbone": backbones, "neck": necks, "top_block": top_blocks, "head": heads}
 
@@ -60,10 +60,9 @@ class Architecture:
 def resolved_part(family: str, choice: Choice, last_level: int) -> dict[str, Any]:
     """One part as `Architecture.resolved` has it."""
     part = FAMILIES[family][choice.type]
-    knobs = dict(choice.knobs)
-    if part.resolve is not None:
-        knobs = part.resolve(last_level, **knobs)
-    own = {name: value for name, value in knobs.items() if name not in part.defaults or value != part.defaults[name]}
+    given = {**choice.knobs, LAST_LEVEL: last_level}
+    resolved = {name: part.outcome(name, given) for name in (*choice.knobs, *part.resolvers)}
+    own = {name: value for name, value in resolved.items() if value != part.defaults.get(name, UNREAD)}
     return {"type": choice.type, **own}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from archbench.errors import SpecError
 from archbench.models.graph import Feature, Features, add, scale, scope, upsample_to
@@ -26,12 +26,12 @@ def none(features: Features, *, levels: Levels = [2, 3, 4, 5]) -> Features:  # n
     return {f"c{level}": feature for level, feature in chosen(features, levels).items()}
 
 
-def resolve(last_level: int, *, levels: Sequence[int], fuse: str, **knobs: Any) -> dict[str, Any]:
-    """The knobs, `fuse` as it is by default where one level leaves nothing to merge."""
-    return {**knobs, "levels": list(levels), "fuse": fuse if len(levels) > 1 else "sum"}
+def _fuse(levels: Sequence[int], fuse: str) -> str:
+    """As it is by default where one level leaves nothing to merge."""
+    return fuse if len(levels) > 1 else "sum"
 
 
-@necks.register("fpn", resolve=resolve)
+@necks.register("fpn", resolvers={"fuse": _fuse})
 def fpn(
     features: Features,
     *,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from archbench.errors import SpecError
 from archbench.models.graph import Feature, Features, add, conv, max_pool, relu, repeat, scope
 from archbench.models.knobs import Channels, Depths, Epsilon, Groups, Norm, Width, normed
-from archbench.registry import Registry
+from archbench.registry import UNREAD, Registry, Resolvers
 
 backbones: Registry[Callable[..., Features]] = Registry("backbone")
 
@@ -82,40 +82,56 @@ def widened(channels: int, width: float) -> int:
     return channels + (rounded - channels) * (width != 1)
 
 
-def resolve(
-    last_level: int,
-    *,
-    depth: int,
-    block: BlockName | None,
-    depths: list[int] | None,
-    width: float,
-    stem_channels: int,
-    width_per_group: int,
-    norm_eps: float,
-    **knobs: Any,
-) -> dict[str, Any]:
-    """The knobs with every shorthand written out: `depth` as block and depths, `width` as channels, unbuilt stages gone."""
-    named_block, named_depths = NAMED_DEPTHS[depth]
-    stages = last_level - 1
-    planes = [widened(planes, width) for planes in PLANES[:stages]]
-    knobs |= {
-        "block": block or named_block,
-        "depths": list(depths or named_depths)[:stages],
-        "planes": planes,
-        "stem_channels": widened(stem_channels, width),
-        "width_per_group": _least(width_per_group, planes),
-    }
-    if knobs["block"] == "basic" or stages == 1:  # no 1x1 to put a stride in, or no stride
-        knobs["stride_in_1x1"] = False
-    return knobs if knobs["norm"] == "none" else knobs | {"norm_eps": norm_eps + 0.0}  # -0.0 is 0.0
+def _unread() -> Any:
+    """A shorthand, once it is written out."""
+    return UNREAD
 
 
-def _least(width_per_group: int, planes: Sequence[int]) -> int:
+def _block(depth: int, block: BlockName | None) -> BlockName:
+    return block or NAMED_DEPTHS[depth][0]
+
+
+def _depths(last_level: int, depth: int, depths: list[int] | None) -> list[int]:
+    return list(depths or NAMED_DEPTHS[depth][1])[: last_level - 1]
+
+
+def _planes(last_level: int, width: float) -> list[int]:
+    return [widened(planes, width) for planes in PLANES[: last_level - 1]]
+
+
+def _stem_channels(stem_channels: int, width: float) -> int:
+    return widened(stem_channels, width)
+
+
+def _width_per_group(last_level: int, width: float, width_per_group: int) -> int:
     """The least that leaves every stage its bottlenecks' width: under 64 planes, several round down to one."""
+    planes = _planes(last_level, width)
     return max((-(-(each * width_per_group // 64) * 64 // each) for each in planes), default=width_per_group)
 
 
-@backbones.register("resnet", resolve=resolve)
+def _stride_in_1x1(last_level: int, depth: int, block: BlockName | None, *, stride_in_1x1: bool) -> bool:
+    """Not of a basic block, which has no 1x1 to put a stride in, nor of the first stage alone, which has no stride."""
+    return stride_in_1x1 and _block(depth, block) != "basic" and last_level > 2
+
+
+def _norm_eps(norm: Norm, norm_eps: float) -> Any:
+    return UNREAD if norm == "none" else norm_eps + 0.0  # -0.0 is 0.0
+
+
+RESOLVERS: Resolvers = {  # `depth` as block and depths, `width` as channels, unbuilt stages gone
+    "depth": _unread,
+    "width": _unread,
+    "block": _block,
+    "depths": _depths,
+    "planes": _planes,
+    "stem_channels": _stem_channels,
+    "width_per_group": _width_per_group,
+    "stride_in_1x1": _stride_in_1x1,
+    "norm_eps": _norm_eps,
+}
+
+
+@backbones.register("resnet", resolvers=RESOLVERS)
 def resnet(
     image: Feature,
     last_level: int,

@@ -82,10 +82,7 @@ def _give_a_new_knob(monkeypatch: Any, family: str, name: str) -> None:
     def program(*features: Any, attention: str | None = None, **knobs: Any) -> Features:
         return old.program(*features, **knobs)
 
-    def resolve(level: int, *, attention: str | None, **knobs: Any) -> dict[str, Any]:
-        return {**(old.resolve(level, **knobs) if old.resolve else knobs), "attention": attention}
-
-    part = Part(family, name, program, resolve)
+    part = Part(family, name, program, old.resolvers)
     part.__dict__["defaults"] = old.defaults | {"attention": None}
     monkeypatch.setitem(FAMILIES[family]._parts, name, part)
 
@@ -105,7 +102,7 @@ def test_a_part_that_is_registered_moves_no_id(monkeypatch):
         """For a test."""
         return {}
 
-    monkeypatch.setitem(FAMILIES["top_block"]._parts, "other", Part("top_block", "other", other, None))
+    monkeypatch.setitem(FAMILIES["top_block"]._parts, "other", Part("top_block", "other", other))
     assert preset("R-50-FPN", {"top_block.type": "other"}).id != preset("R-50-FPN", {"top_block.type": "none"}).id
     assert known() == before
 
