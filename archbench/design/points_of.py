@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.axes import MAX_VALUES, Axis, in_order
+from archbench.design.axes import MAX_VALUES, Axis, Product, in_order
 from archbench.design.codes import combined
 from archbench.design.expressions import Expression
-from archbench.design.points import UNSET, Array, Codes, Column, Mask, Points
+from archbench.design.points import UNSET, Array, Codes, Column, Lists, Mask, Points
 from archbench.design.samplers import draw
 from archbench.design.sections import REFUSED, Section, check_tied, sections_of
 from archbench.design.space import check_size, make, spanned
@@ -146,7 +146,7 @@ class Span:
         is wanted is left out. The columns of a sub-grid stay as broad as the axes they hang on.
         """
         for block in _blocks(self.grid.shape, rows):
-            columns = tuple(Column(c.path, c.values, _cut(c.codes, block)) for c in self.grid.columns)
+            columns = tuple(_chunk_of(column, block, rows) for column in self.grid.columns)
             shape = tuple(part.stop - part.start for part in block)
             wanted = reduce(np.logical_and, (_cut(tie.first, block) for tie in self.ties))
             if wanted.any():
@@ -296,8 +296,12 @@ def _columns(axes: Sequence[Axis], places: Sequence[NDArray[np.int64]], there: l
 def _axis_columns(axis: Axis, place: NDArray[np.int64]) -> list[Column]:
     """The columns of one axis: only the levels that are there are made."""
     used = np.unique(place[place != UNSET])
-    levels = [axis.levels[int(position)] for position in used]
     level = np.where(place == UNSET, used.size, np.searchsorted(used, place))
+    if isinstance(axis.levels, Product):  # each of its lists is there once
+        return [
+            Column(axis.key, Lists(axis.levels.factors, used), np.where(place == UNSET, UNSET, level).astype(np.int32))
+        ]
+    levels = [axis.levels[int(position)] for position in used]
     return [_column(path, [values[n] for values in levels], level) for n, path in enumerate(axis.paths)]
 
 
@@ -381,6 +385,12 @@ def _blocks(shape: Sequence[int], rows: int) -> Iterator[tuple[slice, ...]]:
     runs = [slice(place, min(place + run, shape[cut - 1])) for place in range(0, shape[cut - 1], run)]
     rest = [[slice(0, size)] for size in shape[cut:]]
     return itertools.product(*lead, runs, *rest)
+
+
+def _chunk_of(column: Column, block: Sequence[slice], rows: int) -> Column:
+    """A column at a block of points, with no more values than so many, if there are."""
+    part = Column(column.path, column.values, _cut(column.codes, block))
+    return part.trimmed() if len(column.values) > rows else part
 
 
 def _cut(array: NDArray[Any], block: Sequence[slice]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from archbench.design.config import split
-from archbench.design.points import UNSET, Column, Points
-from archbench.design.schema import part_model, section_model, validated
+from archbench.design.points import UNSET, Column, Lists, Points
+from archbench.design.schema import NOT_ACCEPTED, each_validated, part_model, section_model
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.pricing.blocks import Array, Block
@@ -56,17 +56,31 @@ class Varying:
     """One column, and what its values must have in common to be lanes of one recording."""
 
     column: Column
-    tables: dict[tuple[str, str], Table] = field(default_factory=dict, repr=False)  # by kind and part, made when asked
+    tables: dict[tuple[int, str], Table] = field(default_factory=dict, repr=False)  # by kind and part, made when asked
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        return (*(kind(self.column.path, value) for value in self.column.values), NOT_SET)
+        """The kinds of values there are, the last that of a point that leaves the path as it is."""
+        return (*dict.fromkeys(self._kinds), NOT_SET)
 
     @cached_property
     def labels(self) -> Array:
         """The place of each code's kind among the kinds; UNSET, -1, finds the last."""
-        distinct = list(dict.fromkeys(self.kinds))
-        return np.array([distinct.index(each) for each in self.kinds])
+        places = {each: place for place, each in enumerate(self.kinds)}
+        if len(self.kinds) == 2:
+            return np.array([0] * len(self.column.values) + [1])
+        return np.array([*(places[each] for each in self._kinds), len(places) - 1])
+
+    @cached_property
+    def _kinds(self) -> list[str]:
+        """The kind of each value; only one where all are of it."""
+        values = self.column.values
+        found = [
+            kind(self.column.path, value) for value in (values.diagonal() if isinstance(values, Lists) else values)
+        ]
+        if len(set(found)) <= 1:
+            return found[:1]
+        return [kind(self.column.path, value) for value in values]
 
     def structure(self, block: Block) -> Array:
         """The kinds in a block, as numbers."""
@@ -78,20 +92,20 @@ class Varying:
         Raises Diverged where only some are accepted, SpecError where none is.
         """
         codes = block.codes(self.column)
-        which = self.kinds[int(codes.flat[0])]
-        if not which.startswith("number"):
+        label = int(self.labels[codes.flat[0]])
+        if not self.kinds[label].startswith("number"):
             return None
-        table = self._table(which, part)
+        table = self._table(label, part)
         if (refused := table.refused[codes]).all():
             raise SpecError(f"{self.column.path}: not accepted")
         if refused.any():
             raise Diverged(refused)
         return Numbers(codes, table.elements, table.listed)
 
-    def _table(self, which: str, part: str) -> Table:
-        if (which, part) not in self.tables:
-            self.tables[which, part] = _validated_table(self.column, self.kinds, which, part)
-        return self.tables[which, part]
+    def _table(self, label: int, part: str) -> Table:
+        if (label, part) not in self.tables:
+            self.tables[label, part] = _validated_table(self.column, self.labels != label, part)
+        return self.tables[label, part]
 
 
 def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *, endless: bool) -> dict[str, Any]:
@@ -105,24 +119,37 @@ def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *,
     return {path: each.knob(draw, endless=endless) for path, (each, _) in zip(numbers, placed, strict=True)}
 
 
-def _validated_table(column: Column, kinds: Sequence[str], which: str, part: str) -> Table:
+def _validated_table(column: Column, refused: Array, part: str) -> Table:
+    """The table of a column's values but for those that are refused already, as not of the kind."""
     section, key = split(column.path)
     model = part_model(section, part) if section in FAMILIES else section_model(section)
-    refused = np.array([each != which for each in kinds])
-    accepted: dict[int, Any] = {}
-    for code in np.flatnonzero(~refused).tolist():
-        try:
-            accepted[code] = validated(model, {key: column.values[code]}, section, part)[key]
-        except SpecError:
-            refused[code] = True
+    if isinstance(column.values, Lists) and refused[:-1].sum() == 0:
+        diagonal = each_validated(model, key, column.values.diagonal())
+        if NOT_ACCEPTED not in diagonal:
+            return Table(_factored(column.values, diagonal), True, refused)
+    codes = np.flatnonzero(~refused).tolist()
+    found = zip(codes, each_validated(model, key, [column.values[code] for code in codes]), strict=True)
+    accepted = {code: value for code, value in found if value is not NOT_ACCEPTED}
+    refused = refused.copy()
+    refused[[code for code in codes if code not in accepted]] = True
     listed = any(isinstance(value, list) for value in accepted.values())
     rows = {code: value if listed else [value] for code, value in accepted.items()}
     width = max(map(len, rows.values()), default=0)
-    floats = any(isinstance(item, float) for row in rows.values() for item in row)
-    elements = np.zeros((width, len(kinds)), np.float64 if floats else np.int64)
+    elements = np.zeros((width, len(refused)), _number_type(item for row in rows.values() for item in row))
     for code, row in rows.items():
         elements[:, code] = row
     return Table(tuple(elements), listed, refused)
+
+
+def _factored(lists: Lists, diagonal: Sequence[Sequence[Any]]) -> tuple[Array, ...]:
+    """The items of lists, of which only as many were validated as have every item."""
+    kind = _number_type(item for row in diagonal for item in row)
+    tables = [np.array([row[place] for row in diagonal], kind) for place in range(len(lists.factors))]
+    return tuple(np.append(table[digit], kind(0)) for table, digit in zip(tables, lists.digits(), strict=True))
+
+
+def _number_type(items: Iterable[Any]) -> type[np.float64] | type[np.int64]:
+    return np.float64 if any(isinstance(item, float) for item in items) else np.int64
 
 
 def kind(path: str, value: Any) -> str:

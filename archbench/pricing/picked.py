@@ -87,7 +87,7 @@ class Places:
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
         self._values: list[Any] = []
-        self._last: tuple[tuple[Any, ...], NDArray[np.int32]] | None = None
+        self._last: tuple[Sequence[Any], NDArray[np.int32]] | None = None
 
     @property
     def values(self) -> tuple[Any, ...]:
