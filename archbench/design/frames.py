@@ -32,7 +32,29 @@ KEPT = {
 }  # what of a section without parts a network is made of
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
+ABSENT = object()  # an outcome of other parts
+
+Rows = Sequence[tuple[Any, ...]]  # values of some knobs
 Reads = Mapping[str, tuple[str, ...]]  # an outcome -> the knobs it hangs on
+
+
+@dataclass(frozen=True)
+class Item:
+    """In the place of an item of a list: whatever does more than pass it on ends in TypeError."""
+
+    place: int
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("an item is looked at")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("an item is looked at")
+
+
+class Passed(list[Item]):
+    """A list of items that stand for those of many lists."""
 
 
 @dataclass(frozen=True)
@@ -63,35 +85,47 @@ class Frame:
         if self.part is None:
             return self.module
         fixed = [name for name in self.reads if name not in varying]
-        return CANONICAL([self.part, *zip(fixed, (next(self.contents(name, (), [()])) for name in fixed), strict=True)])
+        return CANONICAL([self.part, *((name, next(self.contents(name, (), [()]))) for name in fixed)])
 
-    def contents(self, outcome: str, keys: Sequence[str], knobs: Sequence[Sequence[Any]]) -> Iterator[str | None]:
+    def contents(self, outcome: str, keys: Sequence[str], knobs: Rows) -> Iterator[str | None]:
         """What an outcome comes to, for values of these knobs; null where one of them is not accepted.
 
         It is the default where it makes no difference, as an id leaves it out then; nothing, where the part has it not.
         """
+        default = self._defaults.get(outcome, NOT_ACCEPTED)
+        for value in self._values(outcome, keys, knobs):
+            yield written(default if value == default else value)
+
+    def items(self, outcome: str, keys: Sequence[str], knobs: Rows) -> Iterator[tuple[str | Item, ...] | None]:
+        """The same item by item, where it is a list. An `Item` among a list's stands for any, and must not be looked at."""
+        for value in self._values(outcome, keys, knobs):
+            if isinstance(value, list | tuple):
+                yield ("a list", *(item if isinstance(item, Item) else str(written(item)) for item in value))
+            else:
+                yield None if (text := written(value)) is None else (f"not a list: {text}",)
+
+    def _values(self, outcome: str, keys: Sequence[str], knobs: Rows) -> Iterator[Any]:
         given = {**self.fixed, LAST_LEVEL: self.last_level}
-        there = outcome in self.reads
         for values in knobs:
             if NOT_ACCEPTED in values:
-                yield None
-            elif not there:
-                yield ""
+                yield NOT_ACCEPTED
+            elif outcome not in self.reads:
+                yield ABSENT
             else:
                 given.update(zip(keys, values, strict=True))
-                yield self._content(outcome, given)
+                part = FAMILIES[self.section][str(self.part)] if self.section in FAMILIES else None
+                yield part.outcome(outcome, given) if part else given[outcome]
 
-    def _content(self, outcome: str, given: Mapping[str, Any]) -> str:
-        if self.section not in FAMILIES:
-            return _written(given[outcome])
-        part = FAMILIES[self.section][str(self.part)]
-        value = part.outcome(outcome, given)
-        default = part.defaults.get(outcome, value)
-        return _written(default if value == default else value)
+    @property
+    def _defaults(self) -> Mapping[str, Any]:
+        has_parts = self.part is not None and self.section in FAMILIES
+        return FAMILIES[self.section][str(self.part)].defaults if has_parts else {}
 
     def knob(self, key: str, values: Sequence[Any]) -> list[Any]:
         """Values of a varied knob, validated; NOT_ACCEPTED where one is not, or the part has no such knob."""
-        return values if self.part is None else each_validated(self._model, key, values)  # type: ignore[return-value]
+        if self.part is None or any(isinstance(value, Passed) for value in values):
+            return list(values)
+        return each_validated(self._model, key, values)
 
     def unset(self, key: str) -> Any:
         """A knob of its own that a point leaves as it is; null where the part has none of that name."""
@@ -148,6 +182,8 @@ def _kept(section: str) -> Reads:
     return {key: (key,) for key in KEPT.get(section, ())}
 
 
-def _written(value: Any) -> str:
-    """A plain value as text, equal where canonical JSON is."""
-    return repr(value) if type(value) in (int, float, str, bool) else CANONICAL(value)
+def written(value: Any) -> str | None:
+    """A plain value as text, equal where canonical JSON is; null for what is not accepted."""
+    if value is NOT_ACCEPTED:
+        return None
+    return "" if value is ABSENT else repr(value) if type(value) in (int, float, str, bool) else CANONICAL(value)

@@ -65,7 +65,7 @@ class Span:
         self.drawn = bool(spec.axes and spec.sample and spec.sample.method != "grid")
         self.grid, self.there = _drawn(spec) if self.drawn else _laid_out(spanned(spec), spec)
         self.extras = _rows([spec.reference, *spec.include])
-        self.sections = sections_of(spec, (column.path for column in (*self.grid.columns, *self.extras.columns)))
+        self.sections = sections_of(spec, [*self.grid.columns, *self.extras.columns])
         self.identities = [one for section in self.sections.values() for one in self._identities(section)]
         self.ties = self._tied(_excluded(spec.exclude, self.grid))
         self._check()
@@ -90,9 +90,14 @@ class Span:
 
     def _identities(self, section: Section) -> Iterator[_Identity]:
         grid, extras = (section.identities(points.columns) for points in (self.grid, self.extras))
-        for outcome, codes in grid.items():
-            beside = np.broadcast_to(extras[outcome], self.extras.shape)
-            yield _Identity(_full(codes, len(self.grid.shape)), beside, len(section.numbers[outcome]))
+        for outcome in {**grid, **extras}:
+            numbers = section.numbers[outcome]
+            absent = np.full(
+                1, numbers.setdefault("", len(numbers)), np.int32
+            )  # an item that all lists are too short for
+            codes, beside = (given.get(outcome, absent) for given in (grid, extras))
+            beside = np.broadcast_to(beside, self.extras.shape)
+            yield _Identity(_full(codes, len(self.grid.shape)), beside, len(numbers))
 
     def _shape_of(self, group: frozenset[int]) -> tuple[int, ...]:
         shape = tuple(size if dim in group else 1 for dim, size in enumerate(self.grid.shape))

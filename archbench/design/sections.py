@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from archbench.design.codes import combined, distinct
 from archbench.design.config import SECTIONS, split
-from archbench.design.frames import KEPT, Frame, frame_of, is_trimmed, reads_of_parts
-from archbench.design.points import UNSET, Array, Codes, Column, at, boxed
+from archbench.design.frames import KEPT, Frame, Item, Passed, Rows, frame_of, is_trimmed, reads_of_parts, written
+from archbench.design.points import UNSET, Array, Codes, Column, Lists, at, boxed
 from archbench.design.schema import NOT_ACCEPTED
 from archbench.design.spec import Spec
 from archbench.errors import SpecError
@@ -28,17 +28,21 @@ REFUSED = -1  # the number of what is no network
 MAX_TIED = 1 << 23  # points of axes that something makes inseparable: half a GiB while they are compared
 AT_ONCE = 1 << 16  # combinations whose knobs are Python's own objects at a time
 
-Rows = Sequence[tuple[Any, ...]]  # values of some knobs
 WorkedOut = Callable[[Frame, Rows], Iterable[Any]]
 
 
 @dataclass
 class Section:
-    """One section of a spec. `varied`: the knobs of its own that some point sets."""
+    """One section of a spec.
+
+    varied  the knobs of its own that some point sets
+    listed  those of them that a product gives
+    """
 
     spec: Spec
     name: str
     varied: tuple[str, ...] = ()
+    listed: frozenset[str] = frozenset()
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)  # outcome -> content -> its number
     frames: dict[str, Frame] = field(default_factory=dict)
 
@@ -74,10 +78,34 @@ class Section:
         Each is as broad as the axes it hangs on. The one without a name is all that does not vary within a frame.
         """
         view, varying = _View(self, columns), tuple(self.outcomes)
-        found = {"": view.each((), lambda frame, rows: [frame.rest(varying)] * len(rows))}
+        whole = {"": view.each((), lambda frame, rows: [frame.rest(varying)] * len(rows))}
+        found: dict[str, Codes] = {}
         for outcome, keys in self.outcomes.items():
-            found[outcome] = view.each(keys, partial(_contents, outcome, keys))
-        return {outcome: self._numbered(outcome, *contents) for outcome, contents in found.items()}
+            if self.listed.isdisjoint(keys):
+                whole[outcome] = view.each(keys, partial(_contents, outcome, keys))
+            else:
+                found |= self._items(view, outcome, keys)
+        return found | {outcome: self._numbered(outcome, *contents) for outcome, contents in whole.items()}
+
+    def _items(self, view: _View, outcome: str, keys: Sequence[str]) -> dict[str, Codes]:
+        """An outcome that reads lists, item by item; those of a product are not made where their items are only passed on."""
+        passed = view.passed(keys)
+        try:
+            rows, places = (passed or view).each(keys, partial(_listed, outcome, keys))
+        except TypeError:  # an item was looked at
+            passed = None
+            rows, places = view.each(keys, partial(_listed, outcome, keys))
+        found = {}
+        for place in range(max((len(row) for row in rows if row is not None), default=1)):
+            name = f"{outcome}[{place}]"
+            items = [row if row is None else row[place] if place < len(row) else "" for row in rows]
+            codes = self._numbered(name, ["" if isinstance(item, Item) else item for item in items], places)
+            for item in {item.place for item in items if isinstance(item, Item)}:
+                assert passed is not None
+                here = np.array([isinstance(each, Item) and each.place == item for each in items])[places]
+                codes = np.where(here, self._numbered(name, passed.texts[item], passed.digits(item)), codes)
+            found[name] = codes
+        return found
 
     def _numbered(self, outcome: str, contents: Sequence[str | None], places: Codes) -> Codes:
         numbers = self.numbers.setdefault(outcome, {})
@@ -103,9 +131,28 @@ class _View:
 
     def __init__(self, section: Section, columns: Sequence[Column]) -> None:
         self._section = section
-        read = [column for column in columns if section.reads(column.path)]
-        self._own = {key: column for column in read if (key := _own_key(section.name, column.path))}
-        self._leading = [column for column in read if column not in self._own.values()]
+        self._columns = [column for column in columns if section.reads(column.path)]
+        self._own = {key: column for column in self._columns if (key := _own_key(section.name, column.path))}
+        self._leading = [column for column in self._columns if not _own_key(section.name, column.path)]
+
+    def passed(self, keys: Sequence[str]) -> _Passed | None:
+        """The same with items in the place of a product's lists; null where some of their items are not accepted."""
+        products = [key for key in keys if key in self._own and isinstance(self._own[key].values, Lists)]
+        if len(products) != 1:
+            return None
+        (key,) = products
+        lists = self._own[key].values
+        assert isinstance(lists, Lists)
+        texts: list[list[str | None]] | None = None
+        for frame in self._framed[0]:
+            rows = frame.knob(key, lists.diagonal())
+            if NOT_ACCEPTED in rows:
+                return None
+            found = [[written(row[place]) for row in rows[: len(factor)]] for place, factor in enumerate(lists.factors)]
+            if texts not in (None, found):
+                return None
+            texts = found
+        return _Passed(self._section, self._columns, self._own[key], texts or [])
 
     @cached_property
     def _framed(self) -> tuple[list[Frame], Codes]:
@@ -145,6 +192,24 @@ class _View:
         return distinct(*combined(parts))
 
 
+class _Passed(_View):
+    """A view with one list of items in the place of a product's. `texts`: what every item of every factor is."""
+
+    def __init__(
+        self, section: Section, columns: Sequence[Column], product: Column, texts: Sequence[Sequence[str | None]]
+    ) -> None:
+        assert isinstance(product.values, Lists)
+        self.texts, self._product, self._digits = texts, product, product.values.digits()
+        items = Passed(Item(place) for place in range(len(texts)))
+        codes = np.where(product.codes == UNSET, UNSET, 0).astype(np.int32)
+        stand_in = Column(product.path, (items,), codes)
+        super().__init__(section, [stand_in if column is product else column for column in columns])
+
+    def digits(self, place: int) -> Codes:
+        """Which item of a factor every point has; of a point that has no such list it means nothing."""
+        return self._digits[place][self._product.codes]
+
+
 def _own_key(section: str, path: str) -> str:
     """The knob of a section's own that a path names; none for its type, and for a path of another."""
     home, key = split(path)
@@ -153,6 +218,10 @@ def _own_key(section: str, path: str) -> str:
 
 def _contents(outcome: str, keys: Sequence[str], frame: Frame, rows: Rows) -> Iterable[str | None]:
     return frame.contents(outcome, keys, rows)
+
+
+def _listed(outcome: str, keys: Sequence[str], frame: Frame, rows: Rows) -> Iterable[tuple[str | Item, ...] | None]:
+    return frame.items(outcome, keys, rows)
 
 
 def _values(key: str, frame: Frame, rows: Rows) -> Iterable[Any]:
@@ -183,13 +252,18 @@ def _together(frames: Sequence[Frame], which: Codes) -> Iterator[tuple[Frame, ND
             yield frame, order[place : min(place + AT_ONCE, end)]
 
 
-def sections_of(spec: Spec, paths: Iterable[str]) -> dict[str, Section]:
-    """Every section that a network's identity is made of, where points set these paths."""
-    own = [split(path) for path in dict.fromkeys(paths)]
+def sections_of(spec: Spec, columns: Sequence[Column]) -> dict[str, Section]:
+    """Every section that a network's identity is made of, where points have these columns."""
+    own = {column.path: split(column.path) for column in columns}
+    listed = {column.path for column in columns if isinstance(column.values, Lists)}
     return {
-        name: Section(spec, name, tuple(key for home, key in own if home == name and key not in ("", "type")))
+        name: Section(spec, name, _keys(name, own.values()), frozenset(_keys(name, map(split, listed))))
         for name in (*SECTIONS, "module")
     }
+
+
+def _keys(section: str, paths: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(key for home, key in paths if home == section and key not in ("", "type"))
 
 
 def check_tied(spec: Spec, shape: Sequence[int], columns: Sequence[Column]) -> None:

@@ -55,7 +55,7 @@ def taken(points: Points, rows: NDArray[Any]) -> Points:
     """Some rows of points, as points of one dimension."""
     at = np.unravel_index(rows, points.shape)
     columns = (Column(c.path, c.values, np.broadcast_to(c.codes, points.shape)[at]) for c in points.columns)
-    return Points((len(rows),), tuple(columns))
+    return Points((len(rows),), tuple(c.trimmed() if len(c.values) > len(rows) else c for c in columns))
 
 
 def joined(parts: Sequence[Picked]) -> Picked:

@@ -17,6 +17,7 @@ from archbench.design.points_of import Span, chunks, count
 from archbench.design.space import expand, make
 from archbench.design.spec import Spec, read_spec
 from archbench.errors import SpecError
+from archbench.models.resnet import widened
 
 HEAD = "archbench: 1\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
 LISTS = ", ".join(str(n) for n in range(1, 11))
@@ -80,6 +81,10 @@ CASES = {
     "hand-written": "axes: {module: [null, nets.small:net, nets.big:net], neck.channels: [64, 128]}",
     "a middle grid": "axes: {neck.channels: {range: [16, 256, 16]}, input.batch: {range: [1, 9, 1]}}\nsample: {method: grid, n: 10}",
     "random": "axes: {neck.channels: {range: [16, 256, 16]}, backbone.width: [1.0, 1.001, 0.5]}\nsample: {method: random, n: 40}\nexclude: [neck.channels > 200]",
+    "lists drawn and written": "axes:\n  backbone.depths: {product: [[1, 2], [1, 2], [1], [1, 2]], when: backbone.depth == 18}\n  backbone.depth: [18, 34]\n"
+    "  neck.levels: {product: [[2, 3], [4]]}\ninclude: [{backbone.depths: [2, 1, 1, 1], neck.levels: [2, 4]}, {neck.levels: [2]},\n"
+    "  {backbone.depths: [2, 1, 1, 2], neck.levels: [2, 4]}, {neck.levels: [2, 3, 4, 5]}]\nsample: {method: random, n: 30}",
+    "levels of one item": "axes: {neck.levels: {product: [[2, 3, 4, 5]]}, backbone.depths: {product: [[1], [1], [1, 2], [1, 2]]}}",
     "lhs": "axes: {neck.channels: {range: [16, 256, 16]}, input.batch: [1, 2, 3]}\nsample: {method: lhs, n: 24, seed: 3}",
     "sobol": "axes:\n  neck.channels: {log2: [16, 256], when: top_block.type != 'none'}\n  top_block.type: [none, maxpool]\nsample: {method: sobol, n: 30}",
 }  # fmt: skip
@@ -153,6 +158,9 @@ def test_a_bad_point_is_told_as_its_variant_is(read):
         "axes: {neck.chanels: [64]}\n",
         "neck: {relu: 3}\naxes: {input.batch: [1, 2]}\n",
         "axes: {size: {zip: {input.height: [64, 99999], input.width: [64, 64]}}}\n",
+        "axes: {backbone.depths: {product: [[1, 2], [1], [1], [1, 0]]}, neck.levels: [[2, 3], [2, 3, 4, 5]]}\n",
+        "axes: {neck.channels: [64, 0], input.batch: [1, 0]}\n",
+        "axes: {neck.channels: [64, 0], input.batch: [0, 1]}\n",
     ):
         spec = read(text)
         with pytest.raises(SpecError) as one_by_one:
@@ -205,15 +213,59 @@ def test_an_upper_bound_is_said_to_be_one_where_axes_have_conditions(read):
 
 def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
     resolved = []
-    content = Frame._content
-    monkeypatch.setattr(Frame, "_content", lambda *given: resolved.append(1) or content(*given))
+    values = Frame._values
+    monkeypatch.setattr(Frame, "_values", lambda *given: resolved.extend(given[-1]) or values(*given))
     spec = read(
         "axes:\n  backbone.depths: {product: [[2, 3], [3, 4], [4, 6, 9, 12], [2, 3]]}\n  backbone.width: {range: [0.5, 1.5, 0.125]}\n"
         "  neck.channels: {range: [64, 256, 16]}\n  top_block.type: [none, maxpool, p6p7]\n"
         "  input.height: {range: [64, 800, 32]}\n  input.width: {range: [64, 864, 64]}\n"
     )
     assert count(spec).raw == 32 * 9 * 13 * 3 * 24 * 13 == 3_504_384
-    assert 32 + 9 + 13 + 24 + 13 < len(resolved) < 32 + 3 * 9 + 13 + 24 + 13 + 100  # what is fixed is seen once a frame
+    assert 9 + 13 + 24 + 13 < len(resolved) < 3 * 9 + 13 + 24 + 13 + 100  # what is fixed is seen once a frame
+
+
+def test_knobs_that_meet_in_no_outcome_are_not_combined(read, monkeypatch):
+    resolved = []
+    values = Frame._values
+    monkeypatch.setattr(Frame, "_values", lambda *given: resolved.extend(given[-1]) or values(*given))
+    ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
+    spec = read(
+        f"axes:\n  backbone.width: {{range: [0.5, 0.59, 0.01]}}\n  backbone.stem_channels: {{range: [1, 100, 1]}}\n"
+        f"  backbone.depths: {{product: [{ten}, {ten}, {ten}, [3]]}}\n"
+    )
+    counts = count(spec)
+    assert len(resolved) < 10 * 100 + 2 * 10 + 100  # stems of every width, planes, lists' items
+    widths = [round(0.5 + step / 100, 2) for step in range(10)]
+    alike = {(*(widened(p, w) for p in (64, 128, 256, 512)), widened(n, w)) for w in widths for n in range(1, 101)}
+    assert counts.raw == 10 * 100 * 1000
+    assert counts.variants == len(alike) * 1000 + 1  # and the reference, of width 1
+    assert counts.duplicates == counts.raw - len(alike) * 1000
+
+
+def test_drawn_lists_are_told_apart_by_their_items(read, monkeypatch):
+    resolved = []
+    values = Frame._values
+    monkeypatch.setattr(Frame, "_values", lambda *given: resolved.extend(given[-1]) or values(*given))
+    items = f"[{', '.join(map(str, range(1, 65)))}]"
+    draw = f"axes: {{backbone.depths: {{product: [{', '.join([items] * 4)}]}}, neck.levels: [[2, 3], [2, 3, 4, 5]]}}\n"
+    span = Span(read(draw + "sample: {method: random, n: 20000, seed: 1}\n"))
+    assert len(resolved) < 200
+    rows = {
+        (tuple(point["backbone.depths"][: max(point["neck.levels"]) - 1]), tuple(point["neck.levels"]))
+        for points in Span(span.spec).chunks(4096)
+        for point in (points.assignment(row) for row in range(points.size))
+        if point
+    }
+    assert span.counts.variants == len(rows) + 1
+    assert span.counts.duplicates > 100  # of two levels, two stages are not built
+
+
+def test_a_chunk_of_draws_has_no_more_values_than_points(read):
+    items = f"[{', '.join(map(str, range(1, 65)))}]"
+    draw = f"axes: {{backbone.depths: {{product: [{', '.join([items] * 4)}]}}, input.batch: [1, 2]}}\n"
+    spec = read(draw + "sample: {method: random, n: 5000}\n")
+    columns = [column for points in chunks(spec, rows=1000) for column in points.columns]
+    assert max(len(column.values) for column in columns) == 1000
 
 
 def test_fields_are_what_each_variant_has(read):
