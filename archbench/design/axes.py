@@ -23,7 +23,8 @@ from archbench.design.schema import named, shown
 from archbench.errors import SpecError
 from archbench.registry import nearest
 
-MAX_VALUES = 100_000  # of one list, range or zip; a product may have more, and be sampled
+MAX_VALUES = 100_000  # of one list, range or zip
+MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at most; it may have more, and be sampled
 MAX_PRODUCT = 2**62  # so that a position fits an int64
 
 UNSET = -1  # the position of an axis that does not apply: its paths are as the base has them
@@ -305,17 +306,30 @@ def assigned(axes: Sequence[Axis], positions: Sequence[int]) -> dict[str, Any]:
 
 
 def thinned(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
-    """A coarser grid of `count` points at most: of every axis the middles of even strata, the poorest axis refined first."""
-    kept = [1] * len(axes)
-    growing = {place for place, axis in enumerate(axes) if axis.size > 1}
+    """A coarser grid of `count` points at most: the middles of even strata of every axis, and of every factor of a product."""
+    steps = _steps([size for axis in axes for size in axis.radices], count)
+    return tuple(replace(axis, levels=_coarser(axis.levels, [steps.pop(0) for _ in axis.radices])) for axis in axes)
+
+
+def _steps(sizes: Sequence[int], count: int) -> list[int]:
+    """How many are kept of each, `count` combinations at most: the poorest is refined first."""
+    kept = [1] * len(sizes)
+    growing = {place for place, size in enumerate(sizes) if size > 1}
     while growing:
         place = min(growing, key=lambda place: (kept[place], place))
         if math.prod(kept) // kept[place] * (kept[place] + 1) > count:
             growing.discard(place)
         else:
             kept[place] += 1
-            growing -= {place} if kept[place] == axes[place].size else set()
-    return tuple(
-        replace(axis, levels=tuple(axis.levels[(2 * step + 1) * axis.size // (2 * steps)] for step in range(steps)))
-        for axis, steps in zip(axes, kept, strict=True)
-    )
+            growing -= {place} if kept[place] == sizes[place] else set()
+    return kept
+
+
+def _coarser(levels: Sequence[Level], steps: Sequence[int]) -> Sequence[Level]:
+    if isinstance(levels, Product):
+        return Product(tuple(_middles(factor, kept) for factor, kept in zip(levels.factors, steps, strict=True)))
+    return _middles(levels, steps[0])
+
+
+def _middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
+    return tuple(values[(2 * step + 1) * len(values) // (2 * steps)] for step in range(steps))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.axes import MAX_VALUES, Axis, Product, in_order
+from archbench.design.axes import MAX_LISTS, Axis, Product, in_order
 from archbench.design.codes import combined
 from archbench.design.expressions import Expression
 from archbench.design.points import UNSET, Array, Codes, Column, Lists, Mask, Points
@@ -258,10 +258,10 @@ def _laid_out(axes: Sequence[Axis], spec: Spec) -> tuple[Points, list[Mask]]:
     if not axes:
         return Points((1,), ()), []
     for axis in axes:
-        if axis.size > MAX_VALUES:
+        if axis.size > MAX_LISTS:
             raise SpecError(
-                f"axes.{axis.key}: {axis.size:,} values are more than the {MAX_VALUES:,} of one axis of a grid; sample "
-                "them, `sample: {method: sobol, n: 1000}`, or shorten the lists",
+                f"axes.{axis.key}: {axis.size:,} lists are more than the {MAX_LISTS:,} of one product that is walked; sample "
+                "them, `sample: {method: sobol, n: 1000}`, or shorten its lists",
                 spec.place(axis.key),
             )
     places = [

@@ -56,8 +56,9 @@ class MeasurePlan:
 class Sample:
     """Which points of the grid are taken.
 
-    method  grid: the middles of even strata, as many an axis as `n` allows, or all without `n`; random: any, again and
-            again; lhs: Latin hypercube, one in each of n strata of every axis; sobol: a scrambled Sobol' sequence
+    method  grid: the middles of even strata of every axis and every factor of a product, as many as `n` allows, or all
+            without `n`; random: any, again and again; lhs: Latin hypercube, one in each of n strata of every axis and
+            factor; sobol: a scrambled Sobol' sequence
     n       how many points are drawn; several may fall on one
     seed    of what is random in it
     """

@@ -328,3 +328,23 @@ def test_a_middle_grid_takes_the_middles_of_even_strata(read):
     assert [(row["neck.channels"], row["input.batch"]) for row in made_rows(spec)] == [
         (channels, batch) for channels in (2, 5, 8) for batch in (1, 2)
     ]
+
+
+def test_a_middle_grid_takes_the_middles_of_every_factor_of_a_product(read):
+    items = f"[{', '.join(map(str, range(1, 513)))}]"
+    product = f"axes: {{backbone.depths: {{product: [[1, 2, 3, 4, 5, 6, 7, 8, 9], {items}, [7], {items}]}}}}\n"
+    rows = made_rows(read(product + "sample: {method: grid, n: 9}\n"))
+    assert [row["backbone.depths"] for row in rows] == [
+        [stage_2, stage_3, 7, stage_5] for stage_2 in (3, 7) for stage_3 in (129, 385) for stage_5 in (129, 385)
+    ]
+    assert count(read(product + "sample: {method: grid, n: 200000}\n")).raw == 9 * 149 * 149  # over 100,000 of one axis
+
+
+def test_more_lists_than_are_walked_are_refused_at_once_and_not_where_they_are_sampled(read):
+    items = f"[{', '.join(map(str, range(1, 51)))}]"
+    product = f"axes: {{backbone.depths: {{product: [{', '.join([items] * 4)}]}}}}\n"
+    with pytest.raises(
+        SpecError, match=r"axes\.backbone\.depths: 6,250,000 lists are more than the 4,000,000 of one product"
+    ):
+        count(read(product))
+    assert count(read(product + "sample: {method: grid, n: 1000}\n")).raw <= 1000
