@@ -91,13 +91,10 @@ class Span:
     def _identities(self, section: Section) -> Iterator[_Identity]:
         grid, extras = (section.identities(points.columns) for points in (self.grid, self.extras))
         for outcome in {**grid, **extras}:
-            numbers = section.numbers[outcome]
-            absent = np.full(
-                1, numbers.setdefault("", len(numbers)), np.int32
-            )  # an item that all lists are too short for
+            absent = np.full(1, section.absent(outcome), np.int32)
             codes, beside = (given.get(outcome, absent) for given in (grid, extras))
             beside = np.broadcast_to(beside, self.extras.shape)
-            yield _Identity(_full(codes, len(self.grid.shape)), beside, len(numbers))
+            yield _Identity(_full(codes, len(self.grid.shape)), beside, len(section.numbers[outcome]))
 
     def _shape_of(self, group: frozenset[int]) -> tuple[int, ...]:
         shape = tuple(size if dim in group else 1 for dim, size in enumerate(self.grid.shape))

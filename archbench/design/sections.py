@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from archbench.design.codes import combined, distinct
 from archbench.design.config import SECTIONS, split
 from archbench.design.frames import KEPT, Frame, Item, Passed, Rows, frame_of, is_trimmed, reads_of_parts, written
-from archbench.design.points import UNSET, Array, Codes, Column, Lists, at, boxed
+from archbench.design.points import UNSET, Array, Codes, Column, Lists, Mask, at, boxed
 from archbench.design.schema import NOT_ACCEPTED
 from archbench.design.spec import Spec
 from archbench.errors import SpecError
@@ -86,6 +86,21 @@ class Section:
             else:
                 found |= self._items(view, outcome, keys)
         return found | {outcome: self._numbered(outcome, *contents) for outcome, contents in whole.items()}
+
+    def absent(self, outcome: str) -> int:
+        """Its number where it is not among the identities: an item that all lists are too short for."""
+        numbers = self.numbers.setdefault(outcome, {})
+        return numbers.setdefault("", len(numbers))
+
+    def alike(self, columns: Sequence[Column], row: Sequence[Column]) -> Mask:
+        """Which points have the section that the first point of others has."""
+        found, wanted = (
+            self.identities(columns),
+            {name: int(codes.flat[0]) for name, codes in self.identities(row).items()},
+        )
+        absent = {name: self.absent(name) for name in {**found, **wanted}}
+        same = (found.get(name, np.full(1, none)) == wanted.get(name, none) for name, none in absent.items())
+        return reduce(np.logical_and, same, np.ones(1, bool))
 
     def _items(self, view: _View, outcome: str, keys: Sequence[str]) -> dict[str, Codes]:
         """An outcome that reads lists, item by item; those of a product are not made where their items are only passed on."""

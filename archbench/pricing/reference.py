@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from archbench.design.points import Mask, Points
+from archbench.design.points import Column, Mask, Points
 from archbench.design.points_of import Span
 from archbench.pricing.judging import PricedChunk
 
@@ -22,8 +22,9 @@ class Reference:
 
     def __init__(self, span: Span) -> None:
         self._sections = list(span.sections.values())
-        beside, shape = span.extras.columns, span.extras.shape
-        self._identities = [int(np.broadcast_to(one.identity(beside), shape)[0]) for one in self._sections]
+        self._own = tuple(
+            Column(c.path, c.values, np.broadcast_to(c.codes, span.extras.shape)[:1]) for c in span.extras.columns
+        )
         self._found = False
         self.point: Mapping[str, Any] = span.spec.reference
         self.at: int | None = None
@@ -41,5 +42,4 @@ class Reference:
     def _here(self, points: Points) -> Mask:
         """The wanted points that have every section as it has it."""
         wanted = np.ones((), bool) if points.kept is None else points.kept
-        pairs = zip(self._sections, self._identities, strict=True)
-        return reduce(np.logical_and, (section.identity(points.columns) == own for section, own in pairs), wanted)
+        return reduce(np.logical_and, (one.alike(points.columns, self._own) for one in self._sections), wanted)
