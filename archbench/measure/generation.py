@@ -89,7 +89,9 @@ class Generation:
             if number > 1 and self.setup.clock() + 2 * sum(seat.turn_s for seat in seats) > end:
                 return number - 1
             self._round(self._order(seats, number), {"round": number, "group": group})
-            self.least += self.setup.clock() - began if number == 1 else 0.0
+            if number == 1:
+                self.least += self.setup.clock() - began
+                self.history.first_round_done()
         return most
 
     def _round(self, order: Sequence[Seat], where: Mapping[str, Any], quantity: Quantity | None = None) -> None:
