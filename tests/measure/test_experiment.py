@@ -14,6 +14,7 @@ from archbench.measure.hygiene import Hygiene
 from archbench.measure.setup import Setup
 from archbench.measure.task import Task
 from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.starved import Starting
 from archbench.reporting.stats import summarise
 
 GIB = 1 << 30
@@ -351,6 +352,16 @@ def test_with_a_budget_the_time_left_is_the_most_it_may_still_take():
     measure(tasks(3), setup(lab, budget=100.0, generations=3), sink)
     assert (sink.said[0].seconds_left, sink.said[0].estimated) == (100.0, False)
     assert not any(step.estimated for step in sink.said)
+
+
+def test_what_starting_took_is_told_of_the_first_generation():
+    """Four variants: 3 s to start each and 1 to warm up. In 7 s two or three are begun, and none is warm."""
+    whole = measure(tasks(4), setup(Lab(), generations=2), Sink())
+    assert whole == Starting(4, 4, 16.0)
+    torn = measure(tasks(4), setup(Lab(), budget=7.0), Sink())
+    assert torn.networks == 4
+    assert (torn.started, torn.seconds) in {(3, 9.0), (4, 12.0)}
+    assert measure(tasks(4), setup(Lab(), budget=0.0), Sink()) == Starting(4, 0, 0.0)
 
 
 def test_without_a_budget_the_wanted_generations_are_all():
