@@ -74,10 +74,10 @@ def run(
             else:
                 listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
-            _write_files(folder)
+            _write_files(ledger.folder)
     if stop():
         raise Interrupted
-    return Run(folder)
+    return Run(ledger.folder)
 
 
 def _write_files(folder: RunFolder) -> None:
@@ -112,14 +112,17 @@ def _setup(spec: Spec, device: str, plugins: Sequence[str], began: float, folder
 
 def _measure(tasks: Sequence[Task], setup: Setup, ledger: Ledger, stop: Stop) -> None:
     """Blocks, and a record for each variant that has its share; where the run is asked to end, blocks to go on from."""
+    ledger.begin()
     folder = ledger.folder
     with Crew(folder.path / COMPILED) as crew:
         stop.ends(crew.kill)
-        if not stop():
-            shared = replace(setup, worker=crew.hire, stop=stop)
-            measure(tasks, shared, ledger, folder.blocks(), failed_keys(folder.records()))
+        if stop():
+            return
+        shared = replace(setup, worker=crew.hire, stop=stop)
+        starting = measure(tasks, shared, ledger, folder.blocks(), failed_keys(folder.records()))
     if not stop():
         ledger.measured()
+        ledger.starved(starting, setup.plan)
 
 
 def check_plugins(space: Space, plugins: Sequence[str]) -> None:

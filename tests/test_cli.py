@@ -1,6 +1,7 @@
 """The commands from outside: what they print, where, and the code they exit with."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import archbench
 from archbench import exits
 from archbench.cli import guarded
+from archbench.design.named import load
+from archbench.measure.interruption import Interrupted, Stop
 from archbench.metrics import EXACT
 from archbench.reporting.outcome import Outcome
 from archbench.reporting.verdicts import Word
@@ -219,6 +222,22 @@ def test_a_results_folder_that_cannot_be_written_is_exit_4(folder, capsys):
 
 def test_a_run_that_is_not_there_is_exit_2(folder, capsys):
     assert "archbench: " in said(capsys, "report", "nothing", code=2).err
+
+
+def test_a_run_whose_budget_ends_before_a_round_says_what_to_give_and_the_next_takes_it_back(folder, capsys):
+    """A budget that is over before any process starts: 10 s x 4 networks x 3 generations x 1.5 = 180 s are enough."""
+    told = "was over before a network was started: no round was reached; give more: --set measure.budget=3m00s"
+    command = ["run", "spec.yaml", "--device", "cpu", "--set", "measure.budget=0.01"]
+    found = said(capsys, *command, code=1)
+    assert told in found.err
+    assert told in " ".join(found.out.split())
+    (header,) = Path("results").glob("sweep/*/run.json")
+    assert told in json.loads(header.read_text())["starved"]
+    with Stop() as stop:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            archbench.run(load("spec.yaml", ["measure.device=cpu"]), stop=stop)
+    assert json.loads(header.read_text())["starved"] is None
 
 
 def test_a_bug_of_ours_is_exit_70_with_its_traceback_in_a_file(folder, capsys, monkeypatch):

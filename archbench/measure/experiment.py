@@ -20,22 +20,28 @@ from archbench.measure.history import History
 from archbench.measure.setup import Setup, Sink
 from archbench.measure.task import Task
 from archbench.reporting.records import Block, Key
+from archbench.reporting.starved import Starting
 
 
 def measure(
     tasks: Sequence[Task], setup: Setup, sink: Sink, done: Iterable[Block] = (), failed: frozenset[Key] = frozenset()
-) -> None:
+) -> Starting:
     """Measure all tasks, going on from the blocks already on disk and without the variants that failed before.
+
+    Tells what starting them the first time took.
 
     An interrupted generation with a whole round counts as a shorter one. Failures go to the sink; none is raised.
     """
     history = History(setup, sink, list(done), set(failed))
     alive = list(affordable(tasks, setup, history))
+    starting = Starting(len(alive), 0, 0.0)
     least = 0.0  # what a generation of one round takes
     for number in history.generations(alive):
         if least >= setup.left():
-            return
+            break
         fresh = Generation(number, setup, history, history.due, history.slot())
         fresh.run()
+        starting = starting if starting.started else fresh.starting
         least = fresh.least
         alive[:] = [task for task in alive if task.key not in history.lost]
+    return starting

@@ -17,6 +17,8 @@ from archbench.measure.setup import Setup
 from archbench.measure.supervisor import Job, Worker, WorkerFailed
 from archbench.measure.task import Task
 from archbench.measure.turns import Seat, Turns
+from archbench.reporting.records import Key
+from archbench.reporting.starved import Starting
 
 STARTS_AT_ONCE = 2  # importing torch is one thread's work; more at once only queue for the disk and memory bus
 MOST_ROUNDS = 10  # within one generation more rounds sharpen nothing that a fresh process would not sharpen more
@@ -34,6 +36,8 @@ class Generation:
     tasks: Sequence[Task]
     slot: float  # seconds this generation may take
     least: float = 0.0  # seconds it took to start, warm up and run one round of each group
+    started: set[Key] = field(default_factory=set)
+    starting_s: float = 0.0  # seconds until these were warm
     turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,8 +52,13 @@ class Generation:
             with ExitStack() as stack:
                 seats = self._start([task for task in group if task.key not in self.history.lost], stack)
                 seats = [seat for seat in seats if self.turns.warm(seat, index)]
+                self.starting_s += self.setup.clock() - began
                 rounds = self._rounds(seats, index, began, began + self.slot / len(parts))
                 self._other_quantities(seats, index, rounds)
+
+    @property
+    def starting(self) -> Starting:
+        return Starting(len(self.tasks), len(self.started), self.starting_s)
 
     def _start(self, tasks: Sequence[Task], stack: ExitStack) -> list[Seat]:
         """Workers with their networks built, two starting at a time; those that fail are lost.
@@ -59,6 +68,7 @@ class Generation:
         workers = [self._worker(task, stack) for task in tasks]
         with ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
             outcomes = list(pool.map(self._try_start, tasks, workers))
+        self.started |= {task.key for task, outcome in zip(tasks, outcomes, strict=True) if outcome is not None}
         for task, outcome in zip(tasks, outcomes, strict=True):
             if isinstance(outcome, WorkerFailed):
                 self.history.failed(task, str(outcome))
@@ -89,7 +99,9 @@ class Generation:
             if number > 1 and self.setup.clock() + 2 * sum(seat.turn_s for seat in seats) > end:
                 return number - 1
             self._round(self._order(seats, number), {"round": number, "group": group})
-            self.least += self.setup.clock() - began if number == 1 else 0.0
+            if number == 1:
+                self.least += self.setup.clock() - began
+                self.history.first_round_done()
         return most
 
     def _round(self, order: Sequence[Seat], where: Mapping[str, Any], quantity: Quantity | None = None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from archbench.design.schema import MeasurePlan
 from archbench.design.spec import Spec, budget_seconds
 from archbench.measure import environment
 from archbench.measure.groups import with_company
@@ -16,6 +17,7 @@ from archbench.measure.plan import Planned
 from archbench.measure.plugins import code_digests
 from archbench.measure.task import Task
 from archbench.pricing.funnel import Funnel
+from archbench.reporting import starved
 from archbench.reporting.environments import fingerprint
 from archbench.reporting.finding import newest
 from archbench.reporting.gate import Limit
@@ -135,6 +137,19 @@ class Ledger:
             if key in summaries:
                 starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
                 self._close(with_facts(record, starts))
+
+    def starved(self, starting: starved.Starting, plan: MeasurePlan) -> None:
+        """Where the budget left some without a round, say what starting took, and keep it for the table's caption."""
+        budget = budget_seconds(plan)
+        if self._open and budget is not None:
+            said = starved.said(starting, len(self._open), generations=plan.generations, budget_s=budget)
+            self.folder = self.folder.amend(starved=said)
+            self.listener.say(said)
+
+    def begin(self) -> None:
+        """Take back what an earlier command's caption said of its budget."""
+        if self.folder.header.get("starved") is not None:
+            self.folder = self.folder.amend(starved=None)
 
     def _close(self, record: Record) -> None:
         self.folder.append_record(record)

@@ -131,6 +131,6 @@ class Turns:
         )
 
     def say(self, doing: Doing, task: Task, round: int = 0) -> None:
-        left = self.setup.left()
-        seconds_left = None if left == float("inf") else max(0.0, left)
-        self.history.progress(Step(doing, task.title, self.number, round, self.history.precision, seconds_left))
+        seconds_left, estimated = self.history.seconds_left()
+        precision = self.history.precision
+        self.history.progress(Step(doing, task.title, self.number, round, precision, seconds_left, estimated))

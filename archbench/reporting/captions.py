@@ -198,9 +198,9 @@ def status_lines(records: Sequence[Record], rows: Rows) -> list[str]:
     if counts["failed"]:
         said.append(f"{counts['failed']} of {len(records)} failed")
     if counts["not reached"]:
-        said.append(
-            f"{counts['not reached']} of {len(records)} not reached: what is shown of them is of the rounds so far"
-        )
+        shown = any(row["status"] == "not reached" and row["latency_ms"] is not None for row in rows)
+        so_far = ": what is shown of them is of the rounds so far" if shown else ""
+        said.append(f"{counts['not reached']} of {len(records)} not reached{so_far}")
     return said + lost_line(rows)
 
 

@@ -71,6 +71,7 @@ REQUIRED: dict[str, Expected] = {
 OPTIONAL: dict[str, Expected] = {
     "against": MAPPING_OR_NULL,
     "code": ("hashes by name, or null", or_null(maps_to(is_text))),
+    "starved": TEXT_OR_NULL,
     "scores": ("numbers by name, or null", or_null(maps_to(is_number))),
     "spec.constraints": ("a list of texts or null", or_null(_each(is_text))),
     "spec.budgets": ("numbers over 0 by metric", _are_budgets),

@@ -253,6 +253,8 @@ def notes(folder: RunFolder, *, untimed: bool = False) -> list[str]:
         said.append(CONTEXT)
     if measured and header["budget_s"] is not None:
         said.append(f"budget {units.duration(header['budget_s'])}")
+    if header.get("starved") is not None:
+        said.append(header["starved"])
     return said
 
 

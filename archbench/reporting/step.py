@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archbench import units
@@ -15,7 +15,8 @@ class Step:
     """What is done to which variant, and how far the run is.
 
     `precision` is the widest half-width of the intervals so far, a share; null before there is one. `seconds_left` is the
-    most the run may still take; null where nothing bounds it. Generations and rounds count from 1; round 0 is before them.
+    most the run may still take; where nothing bounds it an estimate (`estimated`), null before there is one. Generations
+    and rounds count from 1; round 0 is before them.
     """
 
     doing: Doing
@@ -24,6 +25,7 @@ class Step:
     round: int = 0
     precision: float | None = None
     seconds_left: float | None = None
+    estimated: bool = False
 
     @property
     def place(self) -> str:
@@ -31,13 +33,18 @@ class Step:
         turn = f", round {self.round}" if self.round else ""
         return f"generation {self.generation}{turn}: {self.doing} {self.variant}"
 
+    def later(self, seconds: float) -> Step:
+        """The same step once it took so long: less time is left."""
+        return self if self.seconds_left is None else replace(self, seconds_left=max(0.0, self.seconds_left - seconds))
+
     @property
     def outlook(self) -> str:
         """`(±1.8% so far, at most 34s left)`; empty where nothing is known."""
         known = [] if self.precision is None else [f"{units.half_width(self.precision)} so far"]
-        known += [] if self.seconds_left is None else [time_left(self.seconds_left)]
+        if self.seconds_left is not None:
+            known.append(time_left(self.seconds_left, estimated=self.estimated))
         return f"({', '.join(known)})" if known else ""
 
 
-def time_left(seconds: float) -> str:
-    return f"at most {units.duration(seconds)} left"
+def time_left(seconds: float, *, estimated: bool = False) -> str:
+    return f"{'about' if estimated else 'at most'} {units.duration(max(0.0, seconds))} left"

@@ -7,7 +7,7 @@ Verdicts
   equivalent    both one-sided tests put the ratio inside the margin; or both sides are the very same blocks
   regressed     slower, and not shown to be within the margin
   improved      faster, and not shown to be within the margin
-  inconclusive  none of these; or too little to tell: under two generations a side, or three tenths of the blocks disturbed
+  inconclusive  none of these; or too little to tell: under two generations a side, or three tenths of a side's blocks disturbed
 Every test is at 1 %, Holm's over the variants for the difference: a gate that cries wolf is switched off.
 """
 
@@ -47,7 +47,7 @@ class Contrast:
     error: float | None
     df: int
     generations: int  # of the side that has fewer
-    disturbed: float  # share of the counted blocks
+    disturbed: float  # share of the counted blocks of the side that has more of them
     paired: bool
     same: bool = False  # the very same blocks on both sides, which are no sample of a difference: there is none
 
@@ -70,15 +70,16 @@ class Verdict:
 
 def contrast(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
     """The contrast of two that took turns in one experiment, from its counted blocks, over the sessions both were in."""
-    own = [block for block in counted if block.key in (base, new)]
-    found = _cells(own)
+    before, after = ([block for block in counted if block.key == key] for key in (base, new))
+    disturbed = max(_disturbed(before), _disturbed(after))
+    found = _cells([*before, *after])
     both = [session for key, session in found if key == base and (new, session) in found]
     differences = [found[new, session] - found[base, session] for session in both]
     generations = len({generation for generation, _ in both})
     if generations < LEAST_GENERATIONS:
-        return Contrast(fmean(differences) if differences else None, None, 0, generations, _disturbed(own), True)
+        return Contrast(fmean(differences) if differences else None, None, 0, generations, disturbed, True)
     error = math.sqrt(variance(differences) / len(differences))
-    return Contrast(fmean(differences), error, len(differences) - 1, generations, _disturbed(own), True)
+    return Contrast(fmean(differences), error, len(differences) - 1, generations, disturbed, True)
 
 
 def behind(

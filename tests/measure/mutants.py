@@ -643,8 +643,8 @@ MUTANTS = [
     Mutant(
         "the narrowest interval ends the run",
         HISTORY,
-        "self.precision = max(widths)",
-        "self.precision = min(widths)",
+        "self.precision = max(widths.values()",
+        "self.precision = min(widths.values()",
         method.test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest,
     ),
     Mutant(

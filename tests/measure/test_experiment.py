@@ -14,6 +14,7 @@ from archbench.measure.hygiene import Hygiene
 from archbench.measure.setup import Setup
 from archbench.measure.task import Task
 from archbench.reporting.rounds import whole_rounds
+from archbench.reporting.starved import Starting
 from archbench.reporting.stats import summarise
 
 GIB = 1 << 30
@@ -301,6 +302,66 @@ def test_two_variants_need_five_generations_before_their_interval_may_end_a_run(
     lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), tasks(2)
     measure(given, setup(lab, budget=1000.0, generations=2), sink)
     assert {b.generation for b in sink.steady()} == {1, 2, 3, 4, 5}
+
+
+def widest(sink, generations, *, looked):
+    blocks = [b for b in sink.blocks if b.generation <= generations]
+    return max(each.half_width for each in summarise(blocks, None, looked=looked).values())
+
+
+def test_the_precision_is_told_from_two_generations_on_and_is_the_tables():
+    """Without a budget, where nothing stops by it, as with one whose rule waits for more degrees of freedom."""
+    for budget in (None, 1000.0):
+        lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(2)
+        measure(given, replace(setup(lab, budget=budget, generations=3), widened=budget is not None), sink)
+        said = {(step.generation, step.round): step.precision for step in sink.said}  # the last of each round
+        assert {said[1, number] for number in (0, 1, 2, 3)} == {None}
+        assert said[2, 0] is said[2, 1] is None
+        assert said[2, 2] is not None
+        assert said[3, 0] == said[3, 1] == widest(sink, 2, looked=budget is not None)
+
+
+def test_a_variant_without_an_interval_keeps_the_precision_from_being_told():
+    """Two groups of one variant beside the reference: after the first the other has met one generation."""
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3, weight_bytes=GIB)
+    measure(given, setup(lab, memory=2 * (PROCESS_BYTES + GIB), generations=2), sink)
+    second = [step.precision for step in sink.said if step.generation == 2]
+    known = [precision is not None for precision in second]
+    assert known.index(True) > len(known) / 2
+    assert sorted(known) == known
+
+
+def test_without_a_budget_the_time_left_is_what_the_last_generation_took_for_each_that_is_wanted():
+    """Three variants: 9 s of starts, 3 of warming up, 3 rounds of 6: 30 s a generation, and three of them."""
+    lab, sink = Lab(), Sink()
+    measure(tasks(3), setup(lab, generations=3), sink)
+    first = {number: next(s for s in sink.said if s.generation == number) for number in (1, 2, 3)}
+    assert [(first[number].seconds_left, first[number].estimated) for number in (2, 3)] == [(60.0, True), (30.0, True)]
+    assert first[1].seconds_left is None
+    assert sink.said[-1].seconds_left == 1.0  # the last block is still to be taken
+
+
+def test_a_generation_that_takes_longer_than_the_last_is_nearly_over_and_never_less():
+    lab, sink = Lab(takes=lambda identifier, blocks: 1.0 if lab.now < 30 else 5.0), Sink()
+    measure(tasks(3), setup(lab, generations=2), sink)
+    assert sink.said[-1].seconds_left == 0.0
+
+
+def test_with_a_budget_the_time_left_is_the_most_it_may_still_take():
+    lab, sink = Lab(), Sink()
+    measure(tasks(3), setup(lab, budget=100.0, generations=3), sink)
+    assert (sink.said[0].seconds_left, sink.said[0].estimated) == (100.0, False)
+    assert not any(step.estimated for step in sink.said)
+
+
+def test_what_starting_took_is_told_of_the_first_generation():
+    """Four variants: 3 s to start each and 1 to warm up. In 7 s two or three are begun, and none is warm."""
+    whole = measure(tasks(4), setup(Lab(), generations=2), Sink())
+    assert whole == Starting(4, 4, 16.0)
+    torn = measure(tasks(4), setup(Lab(), budget=7.0), Sink())
+    assert torn.networks == 4
+    assert (torn.started, torn.seconds) in {(3, 9.0), (4, 12.0)}
+    assert measure(tasks(4), setup(Lab(), budget=0.0), Sink()) == Starting(4, 0, 0.0)
 
 
 def test_without_a_budget_the_wanted_generations_are_all():

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from runs_on_disk import HEADER, block, record, whole_round
 
-from archbench.measure.ledger import SILENT, Ledger
+from archbench.design.schema import MeasurePlan
+from archbench.measure.ledger import SILENT, Ledger, Listener
 from archbench.reporting.records import Block, Record, as_json
+from archbench.reporting.runs import notes
+from archbench.reporting.starved import Starting
 from archbench.reporting.store import RunFolder
 
 START = {
@@ -36,6 +39,44 @@ def finished(tmp_path: Path, blocks: list[Block], **plan: Any) -> dict[str, Reco
 
 def warmed(generation: int, **start: Any) -> Block:
     return block("A", phase="warm-up", round=0, generation=generation, start=START | start)
+
+
+def after_starving(tmp_path: Path, blocks: list[Block], **plan: Any) -> tuple[RunFolder, list[str]]:
+    """A run of A and B after a command that left these blocks, and what was heard of it. Starting both took 9 s."""
+    planned = [as_json(record(each, status="not reached")) for each in "AB"]
+    heard: list[str] = []
+    ledger = Ledger(RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned}), Listener(say=heard.append))
+    for each in blocks:
+        ledger.block(each)
+    ledger.measured()
+    ledger.starved(Starting(2, 2, 9.0), MeasurePlan(**plan))
+    return RunFolder.open(ledger.folder.path), heard
+
+
+STARVED = "starting 2 networks took 9s, the budget was 8s: {}; give more: --set measure.budget=1m00s"
+
+
+def test_a_budget_that_left_some_without_a_round_is_told_and_kept_for_the_caption(tmp_path: Path) -> None:
+    """9 x 3 generations x 1.5 = 40.5 s."""
+    for blocks, missed in (([], "no round was reached"), (measured_once(warmed(1)), "1 had no round")):
+        folder, heard = after_starving(tmp_path, blocks, budget="8s")
+        assert heard == [STARVED.format(missed)]
+        assert heard[0] in notes(folder)
+
+
+def test_nothing_is_said_of_a_budget_that_was_enough_or_that_was_not_given(tmp_path: Path) -> None:
+    both = [warmed(1), replace(warmed(1), id="B"), *whole_round("ABBA", {"A": 10, "B": 11})]
+    for folder, heard in (after_starving(tmp_path, both, budget="8s"), after_starving(tmp_path, [])):
+        assert heard == []
+        assert "starved" not in folder.header
+
+
+def test_the_next_command_takes_back_what_was_said_of_the_budget(tmp_path: Path) -> None:
+    folder, heard = after_starving(tmp_path, [], budget="8s")
+    ledger = Ledger(folder, SILENT)
+    ledger.begin()
+    assert heard[0] not in notes(ledger.folder)
+    assert heard[0] not in notes(RunFolder.open(folder.path))
 
 
 def measured_once(*warm_ups: Block) -> list[Block]:

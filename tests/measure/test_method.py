@@ -20,6 +20,7 @@ from archbench.reporting import fit as the_fit
 from archbench.reporting import rounds as the_rounds
 from archbench.reporting import stats as the_stats
 from archbench.reporting import verdicts as the_verdicts
+from archbench.reporting.stats import summarise
 
 A, B = ("A", 0), ("B", 0)
 THROTTLED = {"throttle": 8.0}
@@ -131,7 +132,7 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(history):
         set(),
     )
     kept._look([SimpleNamespace(key=A), SimpleNamespace(key=B)])
-    widths = kept._widths()
+    widths = [each.half_width for each in summarise(kept.blocks, None, looked=True).values()]
     assert max(widths) > 1.2 * min(widths)
     assert kept.precision == max(widths)
 

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from rich.console import Console
 from runs_on_disk import record
 
 from archbench.reporting.progress import Progress
@@ -30,19 +31,20 @@ def test_off_a_terminal_each_start_is_a_line_and_each_other_kind_of_step_once_a_
 
 
 @pytest.mark.parametrize(
-    ("precision", "seconds_left", "outlook"),
+    ("precision", "seconds_left", "estimated", "outlook"),
     [
-        (None, None, ""),
-        (0.018, None, "  (±1.8% so far)"),
-        (None, 95.0, "  (at most 1m35s left)"),
-        (0.018, 34.0, "  (±1.8% so far, at most 34s left)"),
+        (None, None, False, ""),
+        (0.018, None, True, "  (±1.8% so far)"),
+        (None, 95.0, False, "  (at most 1m35s left)"),
+        (0.018, 34.0, False, "  (±1.8% so far, at most 34s left)"),
+        (0.018, 80.0, True, "  (±1.8% so far, about 1m20s left)"),
     ],
 )
 def test_a_step_says_the_precision_reached_and_the_time_left_where_they_are_known(
-    capsys, precision, seconds_left, outlook
+    capsys, precision, seconds_left, estimated, outlook
 ):
     with Progress(quiet=False, announce_on=io.StringIO()) as progress:
-        progress.step(Step("measuring", "R-50-FPN", 2, 3, precision, seconds_left))
+        progress.step(Step("measuring", "R-50-FPN", 2, 3, precision, seconds_left, estimated))
     assert capsys.readouterr().err == f"generation 2, round 3: measuring R-50-FPN{outlook}\n"
 
 
@@ -69,3 +71,58 @@ def test_a_names_control_characters_are_said_inert(capsys):
     with Progress(quiet=False, announce_on=io.StringIO()) as progress:
         progress.step(Step("starting", "x\x1b[31m", 1))
     assert capsys.readouterr().err == "generation 1: starting x\\u001b[31m\n"
+
+
+def test_off_a_terminal_the_precision_is_a_line_as_soon_as_it_is_known(capsys):
+    """A run of two generations would end without it: the round that gives the first interval is its last generation's."""
+    with Progress(quiet=False, announce_on=io.StringIO()) as progress:
+        for number, precision in enumerate((None, 0.018, 0.017), 1):
+            for name in VARIANTS:
+                progress.step(Step("measuring", name, 2, number, precision))
+    assert capsys.readouterr().err.splitlines() == [
+        "generation 2, round 1: measuring width=0",
+        "generation 2, round 2: measuring width=0  (±1.8% so far)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tell", "early", "late", "over"),
+    [
+        (
+            lambda progress: progress.step(Step("starting", "a", 1, seconds_left=60.0)),
+            "generation 1: starting a  (at most 1m00s left)",
+            "generation 1: starting a  (at most 46s left)",
+            "generation 1: starting a  (at most 0s left)",
+        ),
+        (
+            lambda progress: progress.step(Step("starting", "a", 2, 0, 0.018, 60.0, estimated=True)),
+            "generation 2: starting a  (±1.8% so far, about 1m00s left)",
+            "generation 2: starting a  (±1.8% so far, about 46s left)",
+            "generation 2: starting a  (±1.8% so far, about 0s left)",
+        ),
+        (
+            lambda progress: progress.say("A/A null", 60.0),
+            "A/A null  (at most 1m00s left)",
+            "A/A null  (at most 46s left)",
+            "A/A null  (at most 0s left)",
+        ),
+        (lambda progress: progress.say("[1/2] self-checks"), *["[1/2] self-checks"] * 3),
+    ],
+)
+def test_on_a_terminal_the_time_left_is_as_of_when_the_line_is_drawn(monkeypatch, tell, early, late, over):
+    """A start of 14 s: nothing is said meanwhile."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which rich takes for a terminal
+    now, sheet = [100.0], Console(file=io.StringIO(), width=100)
+
+    def drawn():
+        with sheet.capture() as capture:
+            sheet.print(progress)
+        return capture.get().strip().split(" ", 1)[1]  # behind the spinner
+
+    progress = Progress(quiet=False, announce_on=io.StringIO(), clock=lambda: now[0])
+    tell(progress)
+    found = [drawn()]
+    for now[0] in (114.0, 500.0):
+        found.append(drawn())
+    assert found == [early, late, over]

@@ -229,9 +229,14 @@ def test_the_caption_counts_what_failed_what_was_not_reached_and_tells_each_warn
     ]
     caption = table(records, {A: summary(disturbed=2)}).caption
     assert "1 of 4 failed" in caption
-    assert any(said.startswith("1 of 4 not reached") for said in caption)
+    assert "1 of 4 not reached" in caption  # nothing is shown of it
     assert "not steady (a, b)" in caption
     assert any(said.startswith("2 of 6 counted blocks were disturbed") for said in caption)
+
+
+def test_the_caption_says_that_what_is_shown_of_those_not_reached_is_of_the_rounds_so_far() -> None:
+    caption = table([record("a", status="not reached"), record("b", status="not reached")], {A: summary()}).caption
+    assert "2 of 2 not reached: what is shown of them is of the rounds so far" in caption
 
 
 def test_replicas_are_rows_of_their_own_with_a_column_that_tells_them_apart() -> None:

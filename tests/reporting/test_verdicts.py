@@ -151,6 +151,19 @@ def test_blocks_that_stayed_disturbed_are_what_is_counted_not_repeats_that_were_
     assert paired(stayed).disturbed == 1.0
 
 
+@pytest.mark.parametrize("shaky", ["A", "B"])
+def test_a_calm_side_does_not_make_up_for_one_that_was_disturbed_half_the_time(shaky: str) -> None:
+    """Every second block of one network stayed disturbed: a quarter of both, half of its own. In one run and in two alike."""
+    blocks = [
+        replace(each, disturbed=("throttled",)) if each.id == shaky and each.order < 2 else each
+        for each in generations([1.5, 1.5, 1.6])
+    ]
+    sides = [[each for each in counted(blocks) if each.id == name] for name in "AB"]
+    for found in (paired(blocks), welch(*sides)):
+        assert found.disturbed == 0.5
+        assert judge({"b": found})["b"].word == "inconclusive"
+
+
 def test_runs_that_agree_to_the_digit_are_equivalent_and_those_that_differ_are_not() -> None:
     assert judge({"b": paired(generations([1.0, 1.0, 1.0]))})["b"].word == "equivalent"
     assert judge({"x": contrast(0.5, 0.0)})["x"].word == "regressed"
