@@ -61,7 +61,9 @@ def run(
     funnel, kept = _kept(spec, plugins, listener)
     planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins, listener)[1] if against else None)
     device = resolve_device(spec.measure.device)
-    folder = open_folder(header(spec, funnel, planned, device, against, plugins), Path(results), new=new)
+    folder = open_folder(
+        header(spec, funnel, planned, device, against=against, plugins=plugins), Path(results), new=new
+    )
     with folder.lock():
         folder.repair()
         folder = judged_by(folder, limits)

@@ -51,6 +51,7 @@ def header(
     funnel: Funnel,
     planned: Sequence[Planned],
     device: str,
+    *,
     against: Spec | None = None,
     plugins: Sequence[str] = (),
 ) -> dict[str, Any]:
