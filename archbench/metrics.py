@@ -113,7 +113,7 @@ METRICS: dict[str, Metric] = {
         _measured(
             "cold_ms",
             "cold ms",
-            "import, build, compile and first call of the first process; one of a kind, so without an interval",
+            "the first process to its first result: import, build, compile or else first call; one of a kind, so no interval",
             units.milliseconds,
         ),
         _measured(

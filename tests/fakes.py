@@ -196,6 +196,8 @@ class Lab:
     refuses: set[tuple[str, str]] = field(default_factory=set)  # (variant id, quantity)
     energy_mj: float | None = None  # of a call, where there is a meter
     paused: list[float] = field(default_factory=list)
+    first_s: float = 0.0  # that a process's first call takes beyond its others
+    cold_ms: dict[str, float] = field(default_factory=lambda: {"import": 1.0, "build": 2.0})  # what starting took
 
     def pause(self, seconds):
         self.paused.append(seconds)
@@ -216,7 +218,7 @@ class FakeWorker:
 
     def start(self):
         self.lab.now += self.lab.start_s
-        facts = {"traced": {"macs": 1}, "uncounted": {}, "cold_ms": {"import": 1.0, "build": 2.0}}
+        facts = {"traced": {"macs": 1}, "uncounted": {}, "cold_ms": dict(self.lab.cold_ms)}
         told = {"quantities": list(self.lab.quantities), "meter": self.lab.energy_mj is not None}
         return self._reply("start", facts | told)
 
@@ -229,8 +231,14 @@ class FakeWorker:
         self.lab.running -= 1
         timed = {"wall_ns": [int(took * 1e9)], "device_ns": [int(took * 1e9)], "dropped": 0}
         if request["do"] == "warm":
+            if self.lab.first_s:
+                self.lab.now += self.lab.first_s
+                timed = {
+                    name: [int((took + self.lab.first_s) * 1e9), int(took * 1e9)] for name in ("wall_ns", "device_ns")
+                }
             return self._reply(
-                "warm", timed | {"steady": True, "memory_bytes": 5, "memory_kind": "traced", "memory": {}}
+                "warm",
+                {"dropped": 0} | timed | {"steady": True, "memory_bytes": 5, "memory_kind": "traced", "memory": {}},
             )
         if request["do"] == "energy":
             return self._reply("energy", {"energy_mj": self.lab.energy_mj, "energy_s": 5.0})

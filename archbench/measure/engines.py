@@ -82,9 +82,8 @@ def prepare(subject: Subject, after_first: Callable[[], None] = lambda: None) ->
         raise CannotMeasure(f"measure.engine: {name} does not train; take one of {trains}, or measure.mode: infer")
     began = subject.device.now_ns()
     forward = engine.forward(subject)
-    versions = {package: version(package) for package in engine.packages}
     if not engine.compiles:
-        return Prepared(forward, {"name": name, **versions})
+        return Prepared(forward, {"name": name, **_versions(engine)})
     first = forward()
     subject.device.synchronize()
     compile_ms = (subject.device.now_ns() - began) / NS_PER_MS
@@ -92,7 +91,11 @@ def prepare(subject: Subject, after_first: Callable[[], None] = lambda: None) ->
     expected = eager(subject)()
     check_finite(expected)
     check_agreement(first, expected, engine=name, precision=workload.precision)
-    return Prepared(forward, {"name": name, **versions, **engine.facts()}, compile_ms)
+    return Prepared(forward, {"name": name, **_versions(engine), **engine.facts()}, compile_ms)
+
+
+def _versions(engine: Engine) -> dict[str, str]:
+    return {package: version(package) for package in engine.packages}
 
 
 def eager(subject: Subject) -> Forward:

@@ -54,7 +54,7 @@ class Record:
     memory_bytes: int | None = None
     memory_kind: Kind | None = None
     memory: Mapping[str, int | None] = field(default_factory=dict)  # what the device tells of it, by name
-    cold_ms: Mapping[str, float] = field(default_factory=dict)  # of its first process: import, build, first call
+    cold_ms: Mapping[str, float] = field(default_factory=dict)  # to its first result: import, build, compile or call
     energy_mj: float | None = None  # of one call
     reason: str | None = None  # why a variant failed or was not reached
     warnings: tuple[str, ...] = ()

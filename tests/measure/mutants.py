@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import test_cold as cold
 import test_cuda_device as cuda
 import test_lost as lost
 import test_method as method
@@ -18,6 +19,7 @@ import test_timing as timing
 
 TIMING, DEVICES, LOST = "timing", "devices", "lost"  # modules of archbench.measure
 EXPERIMENT, GENERATION, HISTORY, HYGIENE, TURNS = "experiment", "generation", "history", "hygiene", "turns"
+SESSION, WORKER = "session", "worker"
 ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another
 ROUNDS, FIT, STATS, VERDICTS = (f"archbench.reporting.{name}" for name in ("rounds", "fit", "stats", "verdicts"))
 
@@ -814,5 +816,42 @@ MUTANTS = [
         "at_least=2 if device.asynchronous else 1",
         "at_least=1",
         timing.test_a_gpus_slow_first_call_makes_no_slow_network,
+    ),
+    Mutant(
+        "the last call of the warm-up taken for the first",
+        TURNS,
+        '_cold(seat.facts["cold_ms"], reply["wall_ns"][0])',
+        '_cold(seat.facts["cold_ms"], reply["wall_ns"][-1])',
+        method.test_the_first_call_is_the_first_and_what_compiled_had_it_already,
+        (GENERATION, EXPERIMENT),
+    ),
+    Mutant(
+        "the call after compiling counted as a first one too",
+        TURNS,
+        'return dict(started) if "compile" in started else {',
+        "return {",
+        method.test_the_first_call_is_the_first_and_what_compiled_had_it_already,
+        (GENERATION, EXPERIMENT),
+    ),
+    Mutant(
+        "the import counted in the build too",
+        WORKER,
+        '{"import": import_ms, **facts["cold_ms"]}',
+        '{"import": import_ms, **facts["cold_ms"], "build": import_ms + facts["cold_ms"]["build"]}',
+        cold.test_import_and_build_are_each_its_own_and_what_archbench_imports_to_count_with_is_neither,
+    ),
+    Mutant(
+        "law 1 proved on the build's time",
+        SESSION,
+        "        build_ms = (clock()",
+        "        isinstance(variant.architecture, Module) or _proved(variant, device)\n        build_ms = (clock()",
+        cold.test_the_proof_of_a_built_network_is_no_part_of_its_build_and_makes_nothing_warm_for_its_compiler,
+    ),
+    Mutant(
+        "a hand-written network counted before its first call",
+        SESSION,
+        "        return session\n",
+        "        session.counted = session.counted or _counted(session.subject)\n        return session\n",
+        cold.test_the_first_call_of_a_hand_written_network_is_made_in_the_warm_up_and_counted_after,
     ),
 ]

@@ -11,6 +11,7 @@ from torch import nn
 from archbench.design.variant import Workload
 from archbench.measure.build import build
 from archbench.measure.devices import CpuDevice
+from archbench.measure.engines import Subject
 from archbench.measure.memory import Memory, allocated, live_peak, live_training_peak
 from archbench.measure.session import Counted, Session
 from archbench.pricing.price import price
@@ -82,8 +83,8 @@ class Network(nn.Module):
 
 
 def session(device, **network):
-    counted = Counted(Network(device, **network), {"peak_bytes": 7}, {}, live_bytes=7)
-    return Session(counted, Workload(1, 8, 8), device)
+    subject = Subject(Network(device, **network), torch.zeros(1, 3, 8, 8), device, Workload(1, 8, 8))
+    return Session(subject, Counted({"peak_bytes": 7}, {}, live_bytes=7))
 
 
 def test_the_first_calls_peak_and_the_steady_one_are_told_apart():
@@ -133,8 +134,8 @@ def test_a_cpus_training_is_traced_through_its_step():
     given = {"variant": variant.as_json(), "device": "cpu", "seed": 0, "plugins": []}
     one = Session.start(given)
     twin = build(variant, device="meta")
-    assert one.live_bytes == live_training_peak(twin, torch.empty(1, 3, 32, 32, device="meta"))
-    assert one.facts["traced"]["peak_bytes"] == price(variant).peak_bytes < one.live_bytes
+    assert one.counted.live_bytes == live_training_peak(twin, torch.empty(1, 3, 32, 32, device="meta"))
+    assert one.counted.traced["peak_bytes"] == price(variant).peak_bytes < one.counted.live_bytes
 
 
 def test_what_a_device_can_measure_beside_requests_is_said():

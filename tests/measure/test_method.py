@@ -87,6 +87,16 @@ def test_a_warm_up_is_kept_and_is_no_steady_block(experiment):
     assert Counter(b.phase for b in sink.blocks) == {"warm-up": 4, "steady": 24}
 
 
+def test_the_first_call_is_the_first_and_what_compiled_had_it_already(experiment):
+    for started, cold in (
+        ({"import": 1.0, "build": 2.0}, {"import": 1.0, "build": 2.0, "first call": 9100.0}),
+        ({"import": 1.0, "build": 2.0, "compile": 4.0}, {"import": 1.0, "build": 2.0, "compile": 4.0}),
+    ):
+        lab = Lab(takes=lambda *_: 0.1, first_s=9.0, cold_ms=started)
+        sink = ran(experiment, lab=lab, generations=1)
+        assert [b.start["cold_ms"] for b in sink.blocks if b.phase == "warm-up"] == [cold] * 4
+
+
 def test_a_disturbed_block_stays_in_the_data_beside_its_repeats(experiment):
     lab = Lab(telemetry={tasks(4)[1].variant.id: [THROTTLED] * 2 + [{}] * 9})
     sink = ran(experiment, lab=lab, generations=1)
