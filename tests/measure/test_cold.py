@@ -143,3 +143,22 @@ def test_import_and_build_are_each_its_own_and_what_archbench_imports_to_count_w
         facts = handlers.handle({"do": "start", "memory_bytes": None, **request})
     assert facts["cold_ms"] == {"import": 5000.0, "build": 700.0}
     assert list(clock) == []
+
+
+class Watched(FakeDevice):
+    """What others do is told once, as shares since it was last asked."""
+
+    foreign = 0.0
+
+    def telemetry(self):
+        told, self.foreign = self.foreign, 0.0
+        return {"foreign": told}
+
+
+def test_what_others_did_before_a_turn_is_not_the_turns(session):
+    device = Watched(name="cpu", asynchronous=False)
+    network = nn.Identity()
+    one = session.Session(session.Subject(network, torch.zeros(1, 3, 8, 8), device, Workload(1, 8, 8)))
+    one.forward = lambda: device.launch(20 * MS)
+    device.foreign = 1.0  # in another's turn
+    assert one.block(call_ns=20 * MS)["telemetry"] == {"foreign": 0.0}

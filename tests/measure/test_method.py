@@ -97,6 +97,18 @@ def test_the_first_call_is_the_first_and_what_compiled_had_it_already(experiment
         assert [b.start["cold_ms"] for b in sink.blocks if b.phase == "warm-up"] == [cold] * 4
 
 
+def test_the_rounds_of_other_quantities_are_random_orders_too(experiment):
+    lab = Lab(takes=lambda *_: 0.1, quantities=("step", "device"))
+    sink = ran(experiment, lab=lab, count=6, generations=3)
+    orders = [
+        tuple(b.id for b in sink.steady(generation) if b.quantity == quantity)
+        for generation in (1, 2, 3)
+        for quantity in ("step", "device")
+    ]
+    assert all(sorted(order) == sorted(task.variant.id for task in tasks(6)) for order in orders)
+    assert len(set(orders)) == 6  # of 720
+
+
 def test_a_disturbed_block_stays_in_the_data_beside_its_repeats(experiment):
     lab = Lab(telemetry={tasks(4)[1].variant.id: [THROTTLED] * 2 + [{}] * 9})
     sink = ran(experiment, lab=lab, generations=1)
@@ -154,6 +166,13 @@ def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(hygiene):
     assert judge.reasons({"throttle": 4.0})
     assert judge.reasons({"foreign": 2.0})
     assert not judge.reasons({"throttle": None, "foreign": None, "lost": None, "sm_mhz": None})
+
+
+def test_a_clock_that_stays_slow_stays_disturbed(hygiene):
+    """By the whole run's clocks: a median of the latest few would take throttling that lasts for usual."""
+    judge = hygiene.Hygiene()
+    told = [bool(judge.reasons({"sm_mhz": mhz})) for mhz in [1000] * 20 + [850] * 15]
+    assert told == [False] * 20 + [True] * 15
 
 
 def test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed(rounds):
