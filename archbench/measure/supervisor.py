@@ -86,7 +86,7 @@ class Worker:
         """One request and its reply. Raises WorkerFailed with the reason, after which the worker is gone."""
         try:
             pipe.send(self._end, request)
-            reply = self._reply()
+            reply = self._reply(starting=request["do"] == "start")
         except pipe.Closed:
             raise WorkerFailed(self._epitaph()) from None
         if not reply.pop("ok"):
@@ -94,7 +94,7 @@ class Worker:
             raise WorkerFailed(reply["reason"])
         return reply
 
-    def _reply(self) -> dict[str, Any]:
+    def _reply(self, *, starting: bool) -> dict[str, Any]:
         """The message that is no sign of life. Raises WorkerFailed at the time limit: a hang, or only slow."""
         began = heard = time.monotonic()
         longest = 1.0  # s between two signs of life: they come once a second, or once a call where that takes longer
@@ -102,7 +102,8 @@ class Worker:
             try:
                 message = pipe.receive(self._end, began + self.timeout - time.monotonic())
             except pipe.Late:
-                reason = _overdue(self.timeout, time.monotonic() - heard, longest)
+                silent = time.monotonic() - heard
+                reason = _not_started(self.timeout) if starting else _overdue(self.timeout, silent, longest)
                 self.close()
                 raise WorkerFailed(reason) from None
             if "beat" not in message:
@@ -147,6 +148,11 @@ class Worker:
             starved = "out of memory: " if "bad_alloc" in said else ""  # C++, in a thread that nobody guards
             return f"{starved}its process died of {signal.Signals(-code).name}{hint}{said}"
         return f"its process ended with code {code}{said}"
+
+
+def _not_started(limit: float) -> str:
+    """What is said at the time limit of a worker that has made no timed call yet, and gives no signs of life meanwhile."""
+    return f"not started in {limit:g} s: import, build, compile and checks take longer, or hang; raise measure.timeout"
 
 
 def _overdue(limit: float, silent: float, longest: float) -> str:

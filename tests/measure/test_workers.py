@@ -182,6 +182,16 @@ def test_a_worker_that_is_only_slow_is_told_from_one_that_hangs(plugin):
             worker.ask({"do": "warm"})
 
 
+def test_a_worker_that_does_not_start_in_time_is_not_said_to_have_called(plugin):
+    """Nothing imports torch in a hundredth of a second."""
+    said = r"^not started in 0\.01 s: import, build, compile and checks take longer, or hang; raise measure\.timeout$"
+    with (
+        Worker(Job(hand_written("good"), "cpu", 0, (plugin,)), timeout=0.01) as worker,
+        pytest.raises(WorkerFailed, match=said),
+    ):
+        worker.start()
+
+
 @pytest.mark.parametrize(
     ("silent", "longest", "said"),
     [
