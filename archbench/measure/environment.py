@@ -15,6 +15,7 @@ import psutil
 import pynvml
 
 from archbench.errors import CannotMeasure
+from archbench.measure.cgroup import memory_left
 
 PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy", "onnxruntime")
 FLAGS = (
@@ -61,9 +62,13 @@ def resolve_device(asked: str) -> str:
     return "cuda:0" if asked == "cuda" else asked
 
 
-def available_bytes(device: str) -> int:
-    """Memory that workers on `device` may take together: 80 % of what is free, so that nothing is pushed out."""
-    free = psutil.virtual_memory().available
+def available_bytes(device: str, root: Path = Path("/")) -> int:
+    """Memory that workers on `device` may take together: 80 % of what is free, so that nothing is pushed out.
+
+    On the host that is the least of what the machine has and what a container's limit leaves; `root`: of the file system.
+    """
+    free, left = psutil.virtual_memory().available, memory_left(root)
+    free = free if left is None else min(free, left)
     if device.startswith("cuda"):
         with _nvml() as alive:
             if alive:

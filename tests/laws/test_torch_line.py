@@ -38,6 +38,7 @@ SUPERVISING = [
     "pipe",
     "ledger",
     "environment",
+    "cgroup",
     "plugins",
     "worker",
     "interruption",
