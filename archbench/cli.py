@@ -347,7 +347,8 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
     """The table of a stored RUN again (a folder, SPEC/@latest, or an id); its files are rebuilt.
 
     Several RUNs are one table, with a column for each device. --format parquet and html write a file to stdout; csv is
-    the table alone, verdicts and budgets are in markdown and JSON.
+    the table alone, verdicts and budgets are in markdown and JSON. The exit code is what the run's was: 1 where a variant
+    failed, 3 or 4 as its gate or its budgets say.
     """
     from archbench.reporting.outcome import worst
     from archbench.reporting.printing import review_of, show_runs, table_of
