@@ -143,8 +143,10 @@ def test_the_run_shown_measures_and_prints_such_a_table(folder, tmp_path):
     assert code == 0, said
     ((_, shown),) = [each for each in chain.from_iterable(TRANSCRIPTS) if each[0] == SWEEP]
     assert shown[2].split() == ["name", "G", "ms", "95%", "ratio", "rank"]
-    (headings,) = [line.split() for line in said if line.split()[:1] == ["name"]]  # noise makes ± wide, and room short
-    assert {"name", "ms", "95%"} <= {*headings} <= {*shown[2].split()}
+    (headings,) = [
+        line.split() for line in said if line.split()[:1] == ["name"]
+    ]  # what else has room hangs on the noise
+    assert {"name", "ms", "95%"} <= {*headings}
     rows = [line for line in said if re.search(r"top_block=\w+ .* \d+\.?\d* +±\d+\.\d%", line)]
     assert len(rows) == 2, said
     assert [line for line in said if line.startswith("kept in results/fpn_sweep/")] == said[-1:]
