@@ -1,4 +1,4 @@
-"""The same waits under pytest-benchmark, for a comparison of two working trees: `pytest benches --benchmark-enable`."""
+"""The same waits under pytest-benchmark, for a comparison of two working trees: `pytest benches -n 0 --benchmark-enable`."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
 """Settings every test shares, and processes that some do."""
 
 import signal
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -9,6 +10,12 @@ from hypothesis import settings
 
 settings.register_profile("archbench", deadline=None)  # machines are shared: no example is judged by its time
 settings.load_profile("archbench")
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: a long one begun last would leave the other processes idle."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,6 @@ keep() { # run a command, its output also in a file of that name; go on whatever
 if command -v nvidia-smi >/dev/null; then
   nvidia-smi -q >"$out/gpu.txt" 2>&1
 fi
-keep tests.txt "$python" -m pytest -m cuda -v -p no:cacheprovider --junitxml="$out/tests.xml"
+keep tests.txt "$python" -m pytest -n 0 -m cuda -v -p no:cacheprovider --junitxml="$out/tests.xml"
 keep sweep.txt "$python" -m archbench run specs/fpn_sweep.yaml --device cuda -o "$out/results" --set measure.budget=2m
 exit "$code"

@@ -49,6 +49,6 @@ def test_asv_check_accepts_the_benches():
 @pytest.mark.slow
 def test_pytest_benchmark_runs_them():
     out = succeeds(
-        "pytest", "benches", "-q", "-p", "no:cacheprovider", "--benchmark-enable", "--benchmark-max-time=0.1"
+        "pytest", "benches", "-n", "0", "-q", "-p", "no:cacheprovider", "--benchmark-enable", "--benchmark-max-time=0.1"
     )
     assert "2 passed" in out
