@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -38,27 +38,18 @@ def nan(): return Nan()
 """
 
 
-IMPATIENT = """
-from archbench.measure import generation
-generation.PATIENCE_S = 0.0
-"""  # on a loaded machine every block is disturbed; how runs end is seen without waiting for calm ones
-ON_A_TERMINAL = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-for number in (signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_DFL)
-"""  # which ignores no signal, though whoever started the tests may
-THE_MODULE = "import runpy; runpy.run_module('archbench', run_name='__main__', alter_sys=True)"
-PROGRAM = [sys.executable, "-c", ON_A_TERMINAL + IMPATIENT + THE_MODULE]  # python -m archbench
-PROMPT_S = 120  # for what takes a second: a machine may be slow, a test that hangs shall end
+REAL = (sys.executable, str(Path(__file__).with_name("run_archbench.py")))  # python -m archbench
+SCRIPTED = (*REAL, "--scripted")  # its workers need no torch
 
 
 @cache
-def time_limit() -> int:
-    """Seconds in which a worker here has answered any request, and not many more: seven times what importing torch takes."""
+def time_limit(program: tuple[str, ...] = REAL) -> int:
+    """Seconds in which a worker here has answered any request, and not many more: seven times what its imports take."""
+    imports = "import torch" if program == REAL else "import archbench.measure.worker"
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    return max(20, math.ceil(7 * (time.monotonic() - began)))
+    subprocess.run([sys.executable, "-c", imports], check=True)
+    least = 20 if program == REAL else 5
+    return max(least, math.ceil(7 * (time.monotonic() - began)))
 
 
 def write_plugin(folder: Path) -> None:
@@ -66,11 +57,17 @@ def write_plugin(folder: Path) -> None:
     (folder / "nets.py").write_text(NETS)
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path,
+    *arguments: str,
+    program: Sequence[str] = SCRIPTED,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
     """The command as a shell on a terminal starts it."""
     return subprocess.Popen(
-        [*PROGRAM, *arguments],
+        [*program, *arguments],
         cwd=folder,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,13 +101,20 @@ def block_key(line: bytes) -> tuple[object, ...]:
 
 
 def assert_ended_well(
-    folder: Path, name: str, command: Sequence[str], names: set[str], *, code: int = 0, results: str = "results"
+    folder: Path,
+    name: str,
+    command: Sequence[str],
+    names: set[str],
+    *,
+    code: int = 0,
+    results: str = "results",
+    program: Sequence[str] = SCRIPTED,
 ) -> None:
     """No worker is left; the same command ends the work with `code`, keeps what there was, doubles nothing, has all names."""
     assert orphans(folder) == []
     before = {file: lines(folder, name, file, results) for file in ("samples.jsonl", "records.jsonl")}
     again = subprocess.run(
-        [*PROGRAM, *command],
+        [*program, *command],
         cwd=folder,
         capture_output=True,
         text=True,

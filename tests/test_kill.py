@@ -4,16 +4,16 @@ import contextlib
 import json
 import random
 import subprocess
-from itertools import product
 
 import psutil
 import pytest
-from commands import PROMPT_S, announced, block_key, lines, start, workers_of
+from commands import REAL, SCRIPTED, announced, assert_ended_well, block_key, lines, orphans, start, workers_of
+from cues import PROMPT_S, Cues
+
+pytestmark = pytest.mark.process
 
 NAME = "killed"
-GENERATIONS = (
-    6  # each kill but those before any block leaves one more behind it at most: all ten hit a run, in this order
-)
+GENERATIONS = 6  # four kills come after a block and leave at most one more behind each: all ten hit a run
 SPEC = f"""\
 archbench: 1
 name: killed
@@ -23,52 +23,98 @@ axes: {{neck.channels: [32, 256]}}
 measure: {{device: cpu, generations: {GENERATIONS}, threads: 1}}
 """
 COMMAND = ("run", "spec.yaml")
-STAGES = [(), (": starting",), (": warming up",), (": measuring",), (": measuring", ": starting")]  # lines gone by
-KILLS = 2 * len(STAGES)
-LATEST_S = 1.0  # after the stage began: of a start it is a part, of the blocks of a generation the most
+STAGES = [  # the request that comes next and how many of it there are: of the first generation, and of the second's start
+    ("start", range(1, 3)),
+    ("warm", range(1, 3)),
+    ("block", range(1, 15)),  # three rounds of two and their mirror, and a round of steps
+    ("start", range(3, 5)),
+]
+LATEST_S = 0.02  # after the answer: keeping it takes about so long
+IMPORTS_S = 0.5
 
 
-def kill_in(stage, process, seconds):
-    """End the run so long after its stage began, and see that its workers end; what it announced, null where it was done."""
-    for mark in stage:
-        next((line for line in process.stderr if mark in line), None)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-        process.communicate()
-        return None  # a machine so fast that the work is done; the last command says whether it is
-    workers = workers_of(process)
+def end(process, workers):
+    """Kill the run and see that its workers end; what it announced."""
     process.kill()
     assert psutil.wait_procs(workers, timeout=PROMPT_S)[1] == [], "a worker outlived the run"
     return announced(process.communicate()[0])
 
 
-@pytest.mark.slow
+def kill_early(folder, seconds):
+    process = start(folder, *COMMAND)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return end(process, [])
+
+
+def kill_at(folder, verb, count, seconds):
+    """End the run while it waits for that answer or, where there are seconds, so long after it got it."""
+    with Cues() as cues:
+        process = start(folder, *COMMAND, environment=cues.environment)
+        cues.until(verb, count)
+        workers = workers_of(process)
+        if seconds is not None:
+            cues.go_on()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+        return end(process, workers)
+
+
+def kill_after_a_record(folder):
+    """The table may be under way by then, by a process of its own that ends with it."""
+    process = start(folder, *COMMAND)
+    first = next(line for line in process.stdout if line.startswith("done "))
+    said = announced(first) | end(process, workers_of(process))
+    assert psutil.wait_procs(orphans(folder), timeout=PROMPT_S)[1] == []
+    return said
+
+
+def moments(draw):
+    """Each stage twice, before and after an answer, in a random order; a start that is still importing; the last record."""
+    found = [(kill_early, draw.uniform(0.0, IMPORTS_S))]
+    for verb, counts in STAGES:
+        found += [(kill_at, verb, draw.choice(counts), seconds) for seconds in (None, draw.uniform(0.0, LATEST_S))]
+    draw.shuffle(found)
+    return [*found, (kill_after_a_record,)]
+
+
 def test_ten_kills_at_random_moments_lose_nothing_and_repeat_nothing_nor_does_a_finished_run(tmp_path):
-    """Two in each stage of a run, in a random order, at a random moment of it."""
     (tmp_path / "spec.yaml").write_text(SPEC)
-    draw, said, hits = random.Random(0), set(), 0
-    kept = {"samples.jsonl": [], "records.jsonl": []}
-    for stage, _ in draw.sample([*product(STAGES, range(2))], KILLS):
-        found = kill_in(stage, start(tmp_path, *COMMAND), draw.uniform(0.0, LATEST_S))
-        hits += found is not None
-        said |= found or set()
+    said, kept = set(), {"samples.jsonl": [], "records.jsonl": []}
+    for kill, *given in moments(random.Random(0)):
+        said |= kill(tmp_path, *given)
         for file, before in kept.items():
             after = lines(tmp_path, NAME, file)
             assert after[: len(before)] == before, f"{file} changed behind us"
             kept[file] = after
         assert said <= {json.loads(line)["id"] for line in kept["records.jsonl"]}
-    assert hits >= KILLS - 2
     assert kept["samples.jsonl"], "no kill came after a block"
-    assert start(tmp_path, *COMMAND).wait(5 * PROMPT_S) == 0, "the same command did not end the work"
-    blocks, records = lines(tmp_path, NAME, "samples.jsonl"), lines(tmp_path, NAME, "records.jsonl")
-    assert blocks[: len(kept["samples.jsonl"])] == kept["samples.jsonl"]
+    assert said, "no kill came after a record"
+    assert_whole(tmp_path, kept["samples.jsonl"])
+
+
+@pytest.mark.slow
+def test_a_real_run_that_is_killed_while_it_measures_is_ended_by_the_same_command(tmp_path):
+    (tmp_path / "spec.yaml").write_text(SPEC.replace(f"generations: {GENERATIONS}", "generations: 2"))
+    process = start(tmp_path, *COMMAND, program=REAL)
+    next(line for line in process.stderr if ": measuring" in line)
+    next(line for line in process.stderr if ": starting" in line)
+    assert end(process, workers_of(process)) == set()
+    assert_whole(tmp_path, lines(tmp_path, NAME, "samples.jsonl"), program=REAL)
+
+
+def assert_whole(folder, kept, program=SCRIPTED):
+    """The same command ends the work behind the samples there are, and once more it changes no file."""
+    assert_ended_well(folder, NAME, COMMAND, {"channels=32", "channels=256"}, program=program)
+    blocks, records = lines(folder, NAME, "samples.jsonl"), lines(folder, NAME, "records.jsonl")
+    assert blocks[: len(kept)] == kept
     assert len({block_key(line) for line in blocks}) == len(blocks), "a block was measured twice"
     assert {json.loads(line)["axes"]["neck.channels"] for line in records} == {32, 256}
     assert {json.loads(line)["status"] for line in records} == {"measured"}
     assert len(records) == 2
-    table = next(tmp_path.glob("results/killed/*/table.csv")).read_text()
+    table = next(folder.glob("results/killed/*/table.csv")).read_text()
     assert "channels=32" in table
     assert "channels=256" in table
-    before = {path: path.read_bytes() for path in tmp_path.glob("results/killed/*/*")}
-    assert start(tmp_path, *COMMAND).wait(5 * PROMPT_S) == 0
-    assert {path: path.read_bytes() for path in tmp_path.glob("results/killed/*/*")} == before, "measured again"
+    before = {path: path.read_bytes() for path in folder.glob("results/killed/*/*")}
+    assert start(folder, *COMMAND, program=program).wait(5 * PROMPT_S) == 0
+    assert {path: path.read_bytes() for path in folder.glob("results/killed/*/*")} == before, "measured again"

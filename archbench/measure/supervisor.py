@@ -21,6 +21,7 @@ from archbench.measure import pipe
 
 TERM_SECONDS = 5.0
 STDERR_LINE = 200  # of what a dying worker said, this much goes into its row
+PROGRAM = (sys.executable, "-m", "archbench.measure.worker")  # takes its end of the socket
 BEATS_MISSED = 3  # silent for so many times its longest silence so far, a worker no longer calls
 
 
@@ -60,7 +61,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "archbench.measure.worker", str(theirs.fileno())],
+                [*PROGRAM, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
                 stderr=self._stderr,

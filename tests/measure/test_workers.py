@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import PROMPT_S
+from cues import PROMPT_S
 from networks import sized
 
 from archbench.design.variant import Module, Variant, Workload

@@ -1,0 +1,110 @@
+"""A worker without torch: its own loop, socket and limits, and in the place of a network one whose times are arithmetic.
+
+Run as a worker is, with its end of the supervisor's socket. A hand-written network MODULE:NAME does in its first call what
+FAULTS says of NAME, any other computes well. Where `CUE` names a port, each request waits there before it is answered.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from archbench.measure import worker
+
+CALLS = 6  # of a block
+CALL_NS = 1_000_000
+APART_NS = 1_000  # so much longer each call of a block takes than the one before, and a process than another
+
+
+def _run_out_of_memory() -> None:
+    raise MemoryError("tried to allocate 4 PiB")
+
+
+def _give_nan() -> None:
+    raise Unusable("its output is not finite (shape (1, 8, 62, 62), torch.float32)")
+
+
+class Unusable(Exception):
+    """Named as the worker's own, whose reason is the row's."""
+
+
+FAULTS: dict[str, Callable[[], object]] = {
+    "hangs": signal.pause,
+    "crashes": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "stops": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "aborts": os.abort,
+    "exits": lambda: os._exit(3),
+    "hoards": _run_out_of_memory,
+    "nan": _give_nan,
+}
+
+
+class Session:
+    """What a worker holds, without a network: `warm` and `block` answer at once with times that follow from the variant."""
+
+    def __init__(self, variant: Mapping[str, Any]) -> None:
+        self.fault = FAULTS.get(variant["architecture"].get("module", "").partition(":")[2])
+        knobs = variant["architecture"].get("neck", {})
+        self.call_ns = CALL_NS + APART_NS * (10 * knobs.get("channels", 0) + os.getpid() % 10)
+        self.facts = {
+            "device": {"device": "cpu", "threads": 1},
+            "engine": {"name": "scripted"},
+            "cold_ms": {"build": 2.0},
+            "quantities": ["step"],
+            "meter": False,
+            "notes": [],
+        }
+
+    @classmethod
+    def start(cls, request: Mapping[str, Any], clock: Callable[[], int]) -> Session:
+        wait_for_cue("start")
+        return cls(request["variant"])
+
+    def warm(self, beat: Callable[[], None]) -> dict[str, Any]:
+        wait_for_cue("warm")
+        if self.fault is not None:
+            self.fault()
+        counts = {"macs": 27, "peak_bytes": 1000}
+        memory = {"memory_bytes": 1000, "memory_kind": "traced", "memory": {}}
+        return self._calls(dropped=0) | {"steady": True, "traced": counts, "uncounted": {}, **memory}
+
+    def block(self, call_ns: int, quantity: str, *, optional: bool, beat: Callable[[], None]) -> dict[str, Any]:
+        wait_for_cue("block")
+        return self._calls(dropped=1) | {"telemetry": {}}
+
+    def _calls(self, dropped: int) -> dict[str, Any]:
+        times = [self.call_ns + APART_NS * place for place in range(CALLS)]
+        return {"wall_ns": times, "device_ns": times, "dropped": dropped}
+
+
+def wait_for_cue(verb: str) -> None:
+    """Say which request came, and go on once whoever listens there hangs up; at once where nobody does."""
+    port = os.environ.get("CUE")
+    if port is None:
+        return
+    try:
+        with socket.create_connection(("127.0.0.1", int(port))) as line:
+            line.sendall(verb.encode())
+            line.shutdown(socket.SHUT_WR)
+            line.recv(1)
+    except OSError:
+        return
+
+
+def main() -> None:
+    """Serve as the worker does, its builder and session replaced: what it would import of them is torch's."""
+    session = ModuleType("archbench.measure.session")
+    session.Session = Session  # type: ignore[attr-defined]
+    sys.modules["archbench.measure.build"] = ModuleType("archbench.measure.build")
+    sys.modules[session.__name__] = session
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()
