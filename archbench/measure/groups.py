@@ -37,19 +37,27 @@ def with_company(owing: Sequence[Task], tasks: Sequence[Task]) -> list[Task]:
 
 
 def groups(tasks: Sequence[Task], memory_bytes: int, *, caching: bool = False) -> list[list[Task]]:
-    """Tasks in groups that fit in memory: all wait, one runs. Later groups begin with the reference.
+    """Tasks in groups that fit in memory, the reference in each once: all of a group wait, one runs.
 
     Those who wait hold their weights; on a `caching` device all they ever took, since its allocator gives nothing back. A
     pair stays together; a unit that does not fit beside the reference is a group without it, compared with nobody else.
+    Wherever the reference stands in the list, its own unit is placed first; each group is in the order of the list.
     """
-    reference = [task for task in tasks if task.variant.reference][:1]
-    found: list[list[Task]] = [[]]
-    for unit in _units(tasks):
-        if found[-1] and not _fit([*found[-1], *unit], memory_bytes, caching=caching):
-            shared = [*(task for task in reference if task not in unit), *unit]
-            found.append([] if not _fit(shared, memory_bytes, caching=caching) else shared[: -len(unit)])
-        found[-1].extend(unit)
-    return found
+    units = _units(tasks)
+    shared = [task for task in tasks if task.variant.reference][:1]
+    own = [unit for unit in units if shared and shared[0] in unit]
+    found, alone = [*own] or [[]], []
+    for unit in units:
+        if unit in own:
+            continue
+        if not _fit([*shared, *unit], memory_bytes, caching=caching):
+            alone.append(unit)
+        elif _fit([*found[-1], *unit], memory_bytes, caching=caching):
+            found[-1] = [*found[-1], *unit]
+        else:
+            found.append([*shared, *unit])
+    place = {task.key: number for number, task in enumerate(task for unit in units for task in unit)}
+    return [sorted(group, key=lambda task: place[task.key]) for group in (*found, *alone) if group]
 
 
 def _units(tasks: Sequence[Task]) -> list[list[Task]]:

@@ -106,6 +106,7 @@ class Ledger:
         self._failed = failed_keys(folder.records())
         for record in folder.records():
             self._open.pop(record.key, None)
+        self._places = {block.place for block in folder.blocks()}
 
     def unfinished(self, planned: Iterable[Planned]) -> list[Task]:
         """Every (variant, replica) without a record, and whom they are compared with if that did not fail."""
@@ -114,7 +115,11 @@ class Ledger:
         return with_company(open_tasks, tasks) if open_tasks else []
 
     def block(self, block: Block) -> None:
+        """Store a block. Raises RuntimeError where its place is taken: nobody could read the run any more."""
+        if block.place in self._places:
+            raise RuntimeError(f"a {block.phase} block of {block.id} is stored already: {block.place}")
         self.folder.append_block(block)
+        self._places.add(block.place)
 
     def failed(self, task: Task, reason: str) -> None:
         """Close its record with the reason. One that was measured before, and is here for company, stays as it was."""

@@ -72,8 +72,8 @@ class Record:
 class Block:
     """One turn of one variant at the device: consecutive calls, each timed. Times are nanoseconds of one forward pass.
 
-    `order` is the place in its round's sequence (A B C C B A has 0..5), so (id, replica, generation, round, order,
-    attempt, quantity) names a block. The first `dropped` calls follow a hand-over between processes: kept, not counted.
+    `order` is the place in its round's sequence (A B C C B A has 0..5). The first `dropped` calls follow a hand-over
+    between processes: kept, not counted.
     """
 
     id: str
@@ -97,6 +97,20 @@ class Block:
     @property
     def key(self) -> Key:
         return self.id, self.replica
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Variant, phase and turn: they name the block, and no two of a run share them."""
+        return (
+            self.key,
+            self.phase,
+            self.generation,
+            self.group,
+            self.round,
+            self.order,
+            self.attempt,
+            self.quantity,
+        )
 
     @property
     def counted_ns(self) -> tuple[int, ...]:

@@ -87,7 +87,7 @@ class RunFolder:
 
     def blocks(self) -> tuple[Block, ...]:
         """Every block, warm-ups and disturbed ones included. Raises ResultsError like `records`."""
-        return tuple(_lines(self.path / SAMPLES, Block, _block_key))
+        return tuple(_lines(self.path / SAMPLES, Block, lambda block: block.place))
 
     def refuse_strangers(self, strangers: Iterable[Record]) -> None:
         """Raise ResultsError where a record is of no variant that was planned: it would have no row."""
@@ -194,19 +194,6 @@ def _torn_from(data: bytes) -> int | None:
     start = data.rfind(b"\n") + 1
     tail = data[start:]
     return start if tail.startswith(b"{") and b"\0" not in tail else None
-
-
-def _block_key(block: Block) -> tuple[object, ...]:
-    return (
-        block.key,
-        block.phase,
-        block.generation,
-        block.group,
-        block.round,
-        block.order,
-        block.attempt,
-        block.quantity,
-    )
 
 
 def _read(path: Path) -> bytes:

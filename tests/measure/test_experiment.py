@@ -175,6 +175,14 @@ def test_groups_fit_in_memory_and_share_the_reference():
     assert sorted({task.key for group in found for task in group}) == sorted(task.key for task in given)
 
 
+@pytest.mark.parametrize("reference", [0, 3, 4])
+def test_no_two_blocks_of_a_run_in_several_groups_have_one_place(reference):
+    sink, given = Sink(), tasks(5, reference=reference, weight_bytes=GIB, peak_bytes=GIB)
+    measure(given, setup(Lab(), memory=3 * (PROCESS_BYTES + GIB), generations=2), sink)
+    assert {block.group for block in sink.blocks} == {0, 1}
+    assert len({block.place for block in sink.blocks}) == len(sink.blocks)
+
+
 def test_a_network_larger_than_memory_is_refused_with_the_figures_and_never_started():
     lab, sink = Lab(), Sink()
     given = [*tasks(1), Task(sized("R-50-FPN", 64, 64), weight_bytes=GIB, peak_bytes=300 * GIB)]

@@ -79,6 +79,19 @@ def test_the_next_command_takes_back_what_was_said_of_the_budget(tmp_path: Path)
     assert heard[0] not in notes(RunFolder.open(folder.path))
 
 
+def test_a_doubled_block_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    """By the ledger that wrote it and by that of the next command; what differs in its times alone is the same block."""
+    planned = [as_json(record(each, status="not reached")) for each in "AB"]
+    folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned})
+    writer = Ledger(folder, SILENT)
+    writer.block(warmed(1))
+    for ledger in (writer, Ledger(folder, SILENT)):
+        with pytest.raises(RuntimeError, match="warm-up block of A is stored already"):
+            ledger.block(replace(warmed(1), wall_ns=(7,)))
+        ledger.block(warmed(2 if ledger is writer else 3))
+    assert [each.generation for each in folder.blocks()] == [1, 2, 3]
+
+
 def measured_once(*warm_ups: Block) -> list[Block]:
     return [*warm_ups, *whole_round("AA", {"A": 10})]
 
