@@ -1,4 +1,4 @@
-"""A device with a scripted clock, and workers without processes: timing and the experiment without waiting for either."""
+"""A device with a scripted clock, workers without processes and a driver without GPUs: tests that wait for none of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pynvml
 
 from archbench.measure.supervisor import WorkerFailed
 
@@ -178,6 +181,77 @@ class Allocation:
 
     def __del__(self):
         self.device.allocated -= self.size
+
+
+@dataclass
+class FakeNvml:
+    """NVML on a machine with these GPUs, by UUID, in the place of the functions of `pynvml`.
+
+    `refuses` has the code of an error by what raises it: a function, or a function asked of the GPU of a number.
+    """
+
+    uuids: tuple[str, ...] = ("GPU-0a1b", "GPU-0a2c")
+    free: tuple[int, ...] = (10 * 10**9, 20 * 10**9)
+    slices: int = 0  # the last of them are slices of others, found by their UUID only
+    persistence: int = 0
+    refuses: dict[str | tuple[str, int], int] = field(default_factory=dict)
+    sessions: int = 0  # that were opened and not closed
+    asked: set[str] = field(default_factory=set)
+
+    def stand_in(self, monkeypatch):
+        """Answer in the place of every function of pynvml: one that is not here is asked by nobody."""
+        for name in [name for name in dir(pynvml) if name.startswith("nvml") and callable(getattr(pynvml, name))]:
+            monkeypatch.setattr(pynvml, name, getattr(self, name, None))
+
+    @property
+    def _count(self):
+        return len(self.uuids) - self.slices
+
+    def _answer(self, name, handle, answer):
+        self.asked.add(name)
+        assert name == "nvmlInit" or self.sessions, "asked before NVML is initialised or after it is shut down"
+        for asked in (name, (name, handle)):
+            if asked in self.refuses:
+                raise pynvml.NVMLError(self.refuses[asked])
+        return answer
+
+    def nvmlInit(self):
+        self._answer("nvmlInit", None, None)
+        self.sessions += 1
+
+    def nvmlShutdown(self):
+        self._answer("nvmlShutdown", None, None)
+        self.sessions -= 1
+
+    def nvmlSystemGetDriverVersion(self):
+        return self._answer("nvmlSystemGetDriverVersion", None, "580.1")
+
+    def nvmlDeviceGetCount(self):
+        return self._answer("nvmlDeviceGetCount", None, self._count)
+
+    def nvmlDeviceGetHandleByIndex(self, index):
+        if not 0 <= index < self._count:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
+        return self._answer("nvmlDeviceGetHandleByIndex", index, index)
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):
+        """Only by the whole UUID, as NVML does."""
+        if uuid not in self.uuids:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        index = self.uuids.index(uuid)
+        return self._answer("nvmlDeviceGetHandleByUUID", index, index)
+
+    def nvmlDeviceGetName(self, handle):
+        return self._answer("nvmlDeviceGetName", handle, f"GPU number {handle}")
+
+    def nvmlDeviceGetUUID(self, handle):
+        return self._answer("nvmlDeviceGetUUID", handle, self.uuids[handle])
+
+    def nvmlDeviceGetMemoryInfo(self, handle):
+        return self._answer("nvmlDeviceGetMemoryInfo", handle, SimpleNamespace(free=self.free[handle]))
+
+    def nvmlDeviceGetPersistenceMode(self, handle):
+        return self._answer("nvmlDeviceGetPersistenceMode", handle, self.persistence)
 
 
 @dataclass

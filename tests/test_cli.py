@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import pynvml
 import pytest
+from fakes import FakeNvml
 
 import archbench
 from archbench import exits
@@ -213,6 +215,26 @@ def test_cuda_where_there_is_none_is_exit_4(folder, capsys):
         pytest.skip("there is a GPU here")
     assert "no NVIDIA driver answers; take cpu" in said(capsys, "run", "spec.yaml", "--device", "cuda", code=4).err
     assert not Path("results").exists()
+
+
+NVML_FAULTS = {
+    "hidden": ({}, "-1"),
+    "a shortened UUID that is nobody's": ({}, "GPU-ffff"),
+    "one is lost": ({("nvmlDeviceGetHandleByIndex", 1): pynvml.NVML_ERROR_GPU_IS_LOST}, "1"),
+    "nothing is supported": (dict.fromkeys(vars(FakeNvml), pynvml.NVML_ERROR_NOT_SUPPORTED), None),
+}
+
+
+@pytest.mark.parametrize(("refuses", "shown"), NVML_FAULTS.values(), ids=NVML_FAULTS)
+def test_an_nvml_that_refuses_ends_no_command_that_can_go_on_without_it(folder, capsys, monkeypatch, refuses, shown):
+    FakeNvml(refuses=refuses).stand_in(monkeypatch)
+    if shown is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    assert json.loads(said(capsys, "run", "spec.yaml", "--device", "none", "--json").out)["variants"]
+    assert json.loads(said(capsys, "list", "devices", "--json").out)["devices"][0]["device"] == "cpu"
+    for command in (["run", "spec.yaml"], ["doctor", "--json"]):
+        told = said(capsys, *command, "--device", "cuda:0", code=4)
+        assert "take " in told.err + told.out
 
 
 def test_a_results_folder_that_cannot_be_written_is_exit_4(folder, capsys):

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pynvml
 
+from archbench.design.document import visible
 from archbench.errors import CannotMeasure
 from archbench.measure.cgroup import memory_left
+from archbench.measure.nvml import Card, DriverReport, read_card, read_driver
 
 PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy", "onnxruntime")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 FLAGS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
-    "CUDA_VISIBLE_DEVICES",
+    VISIBLE,
     "PYTORCH_CUDA_ALLOC_CONF",
     "CUDA_LAUNCH_BLOCKING",
     "NVIDIA_TF32_OVERRIDE",
@@ -31,7 +33,8 @@ FLAGS = (
 
 def capture(device: str) -> dict[str, Any]:
     """The environment of a run on `device`. What cannot be found out is null."""
-    gpus, driver = _gpus()
+    driver = read_driver()
+    card = _pick_card(device, driver)
     return {
         "host": platform.node(),
         "os": platform.platform(),
@@ -40,9 +43,9 @@ def capture(device: str) -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "gpus": gpus,
-        "gpu": _gpu(device),
-        "driver": driver,
+        "gpus": [_identify(each) for each in (driver and driver.cards) or ()],
+        "gpu": _identify(card) if card and card.name else None,
+        "driver": driver and driver.version,
         "versions": {package: _version(package) for package in PACKAGES},
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
         "commit": _commit(),
@@ -51,14 +54,22 @@ def capture(device: str) -> dict[str, Any]:
 
 
 def resolve_device(asked: str) -> str:
-    """`auto` as cuda:0 where NVML knows a GPU, else cpu; `cuda` as cuda:0. Raises CannotMeasure where there is no GPU."""
-    gpus, _ = _gpus()
+    """`auto` as the first GPU that is there and not lost, else cpu; `cuda` as cuda:0.
+
+    Raises CannotMeasure for a GPU that is not there. One of which the driver does not say is left for torch to find.
+    """
+    if asked != "auto" and not asked.startswith("cuda"):
+        return asked
+    driver = read_driver()
+    shown = _list_shown(driver)
     if asked == "auto":
-        return "cuda:0" if gpus else "cpu"
-    if asked.startswith("cuda") and not gpus:
+        return next((f"cuda:{index}" for index, card in enumerate(shown or ()) if not card.lost), "cpu")
+    if driver is None:
         raise CannotMeasure(
             f"measure.device: {asked} is asked for and no NVIDIA driver answers; take cpu, or none to price only"
         )
+    if shown is not None:
+        _check_present(asked, shown, driver.cards or ())
     return "cuda:0" if asked == "cuda" else asked
 
 
@@ -66,56 +77,78 @@ def available_bytes(device: str, root: Path = Path("/")) -> int:
     """Memory that workers on `device` may take together: 80 % of what is free, so that nothing is pushed out.
 
     On the host that is the least of what the machine has and what a container's limit leaves; `root`: of the file system.
+    So it is on a GPU that does not say what it has: it may share the host's.
     """
+    card = _pick_card(device, read_driver())
+    if card is not None and card.free_bytes is not None:
+        return int(0.8 * card.free_bytes)
     free, left = psutil.virtual_memory().available, memory_left(root)
-    free = free if left is None else min(free, left)
-    if device.startswith("cuda"):
-        with _nvml() as alive:
-            if alive:
-                free = int(pynvml.nvmlDeviceGetMemoryInfo(_handle(device)).free)
-    return int(0.8 * free)
+    return int(0.8 * (free if left is None else min(free, left)))
 
 
-@contextmanager
-def _nvml() -> Iterator[bool]:
-    """Whether NVML answers; it is shut down again."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield False
+def _check_present(asked: str, shown: Sequence[Card], known: Sequence[Card]) -> None:
+    """Raise CannotMeasure for a GPU that its driver does not know, that CUDA_VISIBLE_DEVICES hides, or that is lost."""
+    index = _number(asked)
+    if index < len(shown) and not shown[index].lost:
         return
-    try:
-        yield True
-    finally:
-        pynvml.nvmlShutdown()
+    if index < len(shown):
+        what = "is lost, its driver says; restart the machine, or"
+    elif VISIBLE in os.environ:
+        what = f"is not there; {VISIBLE}={visible(os.environ[VISIBLE])} shows {len(shown)} of {len(known)};"
+    else:
+        what = f"is not there; the driver knows {len(known)};"
+    others = [f"cuda:{number}" for number, card in enumerate(shown) if not card.lost]
+    raise CannotMeasure(f"measure.device: {asked} {what} take {', '.join([*others, 'cpu, or none to price only'])}")
 
 
-def _gpus() -> tuple[list[dict[str, Any]], str | None]:
-    with _nvml() as alive:
-        if not alive:
-            return [], None
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        gpus = [{"name": pynvml.nvmlDeviceGetName(h), "uuid": pynvml.nvmlDeviceGetUUID(h)} for h in handles]
-        return gpus, str(pynvml.nvmlSystemGetDriverVersion())
+def _number(device: str) -> int:
+    return int(device.partition(":")[2] or 0)
 
 
-def _gpu(device: str) -> dict[str, Any] | None:
-    """The GPU that torch calls `device`; null on the CPU."""
-    with _nvml() as alive:
-        if not alive or not device.startswith("cuda"):
-            return None
-        handle = _handle(device)
-        return {"name": pynvml.nvmlDeviceGetName(handle), "uuid": pynvml.nvmlDeviceGetUUID(handle)}
+def _pick_card(device: str, driver: DriverReport | None) -> Card | None:
+    """The GPU that torch calls `device`; null on the CPU, and where nobody says."""
+    shown = _list_shown(driver) if device.startswith("cuda") else None
+    return None if shown is None else next(iter(shown[_number(device) :]), None)
 
 
-def _handle(device: str) -> Any:
-    """NVML's handle of what torch calls `cuda:N`: the Nth that CUDA_VISIBLE_DEVICES shows, by index or UUID."""
-    index = int(device.partition(":")[2] or 0)
-    shown = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
-    name = shown[index] if index < len(shown) else str(index)
-    if name.isdecimal():
-        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
-    return pynvml.nvmlDeviceGetHandleByUUID(name)
+def _identify(card: Card) -> dict[str, Any]:
+    return {"name": card.name, "uuid": card.uuid}
+
+
+def _list_shown(driver: DriverReport | None) -> tuple[Card, ...] | None:
+    """The GPUs as torch numbers them: those that CUDA_VISIBLE_DEVICES names, up to the first that is not there.
+
+    Null where the driver does not say. One that is named twice hides all, as CUDA has it.
+    """
+    if driver is None or driver.cards is None:
+        return None
+    if VISIBLE not in os.environ:
+        return driver.cards
+    found: list[Card] = []
+    for name in os.environ[VISIBLE].split(","):
+        if (card := _find_card(name.strip(), driver.cards)) is None:
+            break
+        if any(card is other for other in found):
+            return ()
+        found.append(card)
+    return tuple(found)
+
+
+def _find_card(name: str, cards: Sequence[Card]) -> Card | None:
+    """The GPU that CUDA finds by a number, a UUID or the beginning of one; null for none, and where several begin so.
+
+    One that the driver is kept from telling of may be there, and is taken at its word.
+    """
+    if number := re.match(r"[+-]?[0-9]{1,9}", name):  # as C's strtoul reads it: 1gpu is 1
+        return cards[int(number[0])] if 0 <= int(number[0]) < len(cards) else None
+    if name.startswith("MIG-"):
+        return read_card(name)
+    if not name.startswith("GPU-"):
+        return None
+    found = [card for card in cards if card.uuid is not None and card.uuid.startswith(name)]
+    if not found and any(card.uuid is None for card in cards):
+        return Card()
+    return found[0] if len(found) == 1 else None
 
 
 def _cpu_model() -> str | None:
@@ -150,10 +183,11 @@ def _git(*arguments: str) -> str | None:
 
 
 def devices() -> list[dict[str, Any]]:
-    """The devices a run can name here: the CPU, and the GPUs that NVML knows."""
-    gpus, driver = _gpus()
-    cpu = {"device": "cpu", "name": _cpu_model(), "driver": None}
+    """The devices a run can name here: the CPU, and the GPUs that NVML knows, CUDA_VISIBLE_DEVICES shows and are not lost."""
+    driver = read_driver()
+    version = driver and driver.version
+    shown = enumerate(_list_shown(driver) or ())
     return [
-        cpu,
-        *({"device": f"cuda:{index}", "name": gpu["name"], "driver": driver} for index, gpu in enumerate(gpus)),
+        {"device": "cpu", "name": _cpu_model(), "driver": None},
+        *({"device": f"cuda:{n}", "name": card.name, "driver": version} for n, card in shown if not card.lost),
     ]

@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pynvml
-
-from archbench.measure.nvml import SLOWING
+from archbench.measure.nvml import SLOWING, read_card
 from archbench.reporting.diagnosis import Gpu
 from archbench.reporting.records import Block
 
 
-def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = pynvml) -> Gpu:
+def look(identity: Mapping[str, Any], blocks: Sequence[Block]) -> Gpu:
     """The GPU a worker named in `identity`, over the blocks measured on it."""
     seen = [block.telemetry for block in blocks if block.phase == "steady"]
     clocks = _all(seen, "sm_mhz")
     reasons = [int(mask) for mask in _all(seen, "throttle")]
     others = _all(seen, "foreign")
-    persistence = _persistence(identity.get("uuid"), library)
+    uuid = identity.get("uuid")
     return Gpu(
         name=identity.get("device"),
         slowest_mhz=min(clocks, default=None),
@@ -31,25 +29,10 @@ def look(identity: Mapping[str, Any], blocks: Sequence[Block], library: Any = py
         watts=max(_all(seen, "watts"), default=None),
         limit_watts=identity.get("power_limit_watts"),
         throttle=tuple(name for bit, name in SLOWING.items() if any(mask & bit for mask in reasons)),
-        persistence=persistence,
+        persistence=read_card(uuid).persistence if uuid else None,
         others=int(max(others)) if others else None,
     )
 
 
 def _all(seen: Sequence[Mapping[str, float | None]], name: str) -> list[float]:
     return [value for telemetry in seen if (value := telemetry.get(name)) is not None]
-
-
-def _persistence(uuid: str | None, library: Any) -> bool | None:
-    """Whether the driver stays loaded when nobody uses the GPU."""
-    name = uuid if str(uuid).startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"  # torch leaves out what NVML begins with
-    try:
-        library.nvmlInit()
-    except library.NVMLError:
-        return None
-    try:
-        return bool(library.nvmlDeviceGetPersistenceMode(library.nvmlDeviceGetHandleByUUID(name)))
-    except library.NVMLError:  # no such GPU, not supported on this card, or not allowed here
-        return None
-    finally:
-        library.nvmlShutdown()

@@ -1,12 +1,15 @@
-"""What the NVIDIA driver says of one GPU: clocks, heat, power, throttling, who else is there. Imports no torch.
+"""The only reader of NVML: which GPUs the NVIDIA driver knows, and the clocks, heat, power and processes of one. No torch.
 
-No driver, a card that lacks a sensor, a query the driver is too old for: null, each query for itself, and never 0.
+No driver, a card that lacks a sensor or fell off the bus, a query the driver is too old for or does not allow: null, each
+query for itself, and never 0. Nothing that NVML refuses is raised.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,12 +31,101 @@ MW_PER_W = 1000
 Question = Callable[[], Any]
 
 
+@dataclass(frozen=True)
+class Card:
+    """One GPU, or a slice of one, as its driver describes it; null what the driver does not say."""
+
+    name: str | None = None
+    uuid: str | None = None
+    free_bytes: int | None = None
+    persistence: bool | None = None  # whether the driver stays loaded when nobody uses the GPU
+    lost: bool = False  # it fell off the bus
+
+
+@dataclass(frozen=True)
+class DriverReport:
+    """The NVIDIA driver that answers here: its version, and its GPUs by NVML's number; null what it does not say."""
+
+    version: str | None
+    cards: tuple[Card, ...] | None
+
+
+class Guard:
+    """Puts questions to NVML: a refusal is null, and is kept where it says that the GPU is lost."""
+
+    def __init__(self, library: Any = pynvml) -> None:
+        self._library, self.lost = library, False
+
+    def ask(self, question: Question) -> Any:
+        try:
+            return question()
+        except UnicodeError:  # a name in another encoding, or one that is asked for in none
+            return None
+        except self._library.NVMLError as refusal:
+            self.lost |= refusal.value == pynvml.NVML_ERROR_GPU_IS_LOST
+            return None
+
+
+def read_driver() -> DriverReport | None:
+    """The driver and all its GPUs; null where no driver answers."""
+    with _session() as alive:
+        if not alive:
+            return None
+        guard = Guard()
+        version = guard.ask(lambda: str(pynvml.nvmlSystemGetDriverVersion()))
+        count = guard.ask(lambda: pynvml.nvmlDeviceGetCount())
+        return DriverReport(version, None if count is None else tuple(map(_read_number, range(count))))
+
+
+def read_card(uuid: str) -> Card:
+    """The GPU or slice of that UUID, as NVML or CUDA spells it; all of it null where the driver does not know it."""
+    with _session() as alive:
+        guard = Guard()
+        return _describe_card(_find_handle(uuid, guard, pynvml) if alive else None, guard)
+
+
+@contextmanager
+def _session() -> Iterator[bool]:
+    """Whether NVML answers; it is shut down again."""
+    guard = Guard()
+    alive = guard.ask(lambda: pynvml.nvmlInit() or True) is not None
+    try:
+        yield alive
+    finally:
+        if alive:
+            guard.ask(lambda: pynvml.nvmlShutdown())
+
+
+def _read_number(index: int) -> Card:
+    guard = Guard()
+    return _describe_card(guard.ask(lambda: pynvml.nvmlDeviceGetHandleByIndex(index)), guard)
+
+
+def _find_handle(uuid: str, guard: Guard, library: Any) -> Any:
+    """The handle of that UUID, which CUDA tells without NVML's prefix; null where NVML knows no such GPU."""
+    for name in [uuid] if uuid.startswith(PREFIXES) else [prefix + uuid for prefix in PREFIXES]:
+        if (handle := guard.ask(lambda name=name: library.nvmlDeviceGetHandleByUUID(name))) is not None:
+            return handle
+    return None
+
+
+def _describe_card(handle: Any, guard: Guard) -> Card:
+    if handle is None:
+        return Card(lost=guard.lost)
+    name = guard.ask(lambda: str(pynvml.nvmlDeviceGetName(handle)))
+    uuid = guard.ask(lambda: str(pynvml.nvmlDeviceGetUUID(handle)))
+    free = guard.ask(lambda: int(pynvml.nvmlDeviceGetMemoryInfo(handle).free))
+    persistence = guard.ask(lambda: bool(pynvml.nvmlDeviceGetPersistenceMode(handle)))
+    return Card(name, uuid, free, persistence, guard.lost)
+
+
 class Nvml:
     """One GPU by UUID, as NVML or CUDA spells it. Of a MIG slice, clocks and heat are the whole GPU's, processes its own."""
 
     def __init__(self, uuid: str | None, library: Any = pynvml, is_kin: Callable[[int], bool] | None = None) -> None:
         self._library, self._is_kin = library, is_kin or same_experiment
-        self._handle = None if uuid is None else self._asked(lambda: self._find(uuid))
+        self._asked = Guard(library).ask
+        self._handle = None if uuid is None else self._asked(lambda: self._open(uuid))
 
     def telemetry(self) -> dict[str, float | None]:
         """Clocks in MHz, degrees Celsius, watts, the reasons that slow it as a bit mask, other compute processes on it."""
@@ -84,13 +176,10 @@ class Nvml:
         except self._library.NVMLError_FunctionNotFound:
             return int(self._library.nvmlDeviceGetCurrentClocksThrottleReasons(self._board()))
 
-    def _find(self, uuid: str) -> Any:
-        """The handle of that UUID. Raises the library's error where no driver answers or it knows no such GPU."""
+    def _open(self, uuid: str) -> Any:
+        """The handle of that UUID, for as long as the process lives. Raises the library's error where no driver answers."""
         self._library.nvmlInit()
-        for name in [uuid] if uuid.startswith(PREFIXES) else [prefix + uuid for prefix in PREFIXES]:
-            if (handle := self._asked(lambda name=name: self._library.nvmlDeviceGetHandleByUUID(name))) is not None:
-                return handle
-        return None
+        return _find_handle(uuid, Guard(self._library), self._library)
 
     @cached_property
     def _is_slice(self) -> bool:
@@ -111,12 +200,6 @@ class Nvml:
         if self._is_slice:
             raise self._library.NVMLError(self._library.NVML_ERROR_NOT_SUPPORTED)
         return self._required()
-
-    def _asked(self, question: Question) -> Any:
-        try:
-            return question()
-        except self._library.NVMLError:
-            return None
 
 
 def same_experiment(pid: int) -> bool:

@@ -7,7 +7,7 @@ from statistics import stdev
 
 import pynvml
 import pytest
-from fakes import FakeDevice, FakeWorker, Lab
+from fakes import FakeDevice, FakeNvml, FakeWorker, Lab
 from runs_on_disk import block, warm_up
 
 from archbench.errors import SpecError
@@ -258,50 +258,33 @@ def test_spreads_are_told_apart():
 # The GPU
 
 
-class NvmlDouble:
-    NVMLError = pynvml.NVMLError
-
-    def __init__(self, *, driver=True, persistence=0):
-        self.driver, self.persistence, self.open = driver, persistence, 0
-
-    def nvmlInit(self):
-        if not self.driver:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
-        self.open += 1
-
-    def nvmlShutdown(self):
-        self.open -= 1
-
-    def nvmlDeviceGetHandleByUUID(self, uuid):
-        if uuid != "GPU-77":
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
-        return uuid
-
-    def nvmlDeviceGetPersistenceMode(self, handle):
-        return self.persistence
-
-
 def on_gpu(**telemetry):
     return block("a", 1.0, telemetry=telemetry)
 
 
-def test_a_gpu_is_what_its_blocks_saw_at_the_worst():
+def test_a_gpu_is_what_its_blocks_saw_at_the_worst(monkeypatch):
     blocks = [
         on_gpu(sm_mhz=1980.0, max_sm_mhz=1980.0, throttle=0.0, foreign=0.0, celsius=50.0, watts=None),
         on_gpu(sm_mhz=1410.0, max_sm_mhz=1980.0, throttle=float(0x44), foreign=2.0, celsius=71.0, watts=600.0),
     ]
-    library = NvmlDouble()
-    found = gpus.look({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks, library)
+    library = FakeNvml(("GPU-77",))
+    library.stand_in(monkeypatch)
+    found = gpus.look({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks)
     assert found == Gpu(
         "H100", 1410.0, 1980.0, 1980.0, 71.0, 600.0, 700.0, ("power cap", "hardware thermal slowdown"), False, 2
     )
-    assert library.open == 0
+    assert library.sessions == 0
 
 
-@pytest.mark.parametrize("library", [NvmlDouble(driver=False), NvmlDouble()], ids=["no driver", "no such GPU"])
-def test_a_gpu_nobody_knows_is_null(library):
-    assert gpus.look({"device": "H100", "uuid": "78"}, [], library) == Gpu("H100")
-    assert library.open == 0
+@pytest.mark.parametrize(
+    "library",
+    [FakeNvml(("GPU-77",), refuses={"nvmlInit": pynvml.NVML_ERROR_LIBRARY_NOT_FOUND}), FakeNvml(("GPU-77",))],
+    ids=["no driver", "no such GPU"],
+)
+def test_a_gpu_nobody_knows_is_null(monkeypatch, library):
+    library.stand_in(monkeypatch)
+    assert gpus.look({"device": "H100", "uuid": "78"}, []) == Gpu("H100")
+    assert library.sessions == 0
 
 
 # What would make it better

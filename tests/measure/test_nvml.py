@@ -202,3 +202,20 @@ def test_identity_names_the_driver_the_power_limit_and_whether_it_is_a_slice():
     assert Nvml(SLICE, NvmlDouble()).identity() == {"driver": "580.65.06", "power_limit_watts": None, "mig": True}
     nothing = {"driver": None, "power_limit_watts": None, "mig": None}
     assert Nvml(GPU, NvmlDouble(driver=False)).identity() == nothing
+
+
+@pytest.mark.parametrize("function", [name for name in vars(NvmlDouble) if name.startswith("nvml")])
+def test_no_error_of_any_function_is_raised(function):
+    for kind in [value for name, value in vars(pynvml).items() if name.startswith("NVML_ERROR_")]:
+
+        def refuse(*asked, kind=kind):
+            raise pynvml.NVMLError(kind)
+
+        double = NvmlDouble(old=True, processes=[(ME, 100)])
+        setattr(double, function, refuse)
+        for uuid in (GPU, SLICE, "1"):
+            silent = Nvml(uuid, double)
+            assert len(silent.telemetry()) == 7
+            assert set(silent.identity()) == {"driver", "power_limit_watts", "mig"}
+            silent.energy_mj()
+            silent.process_bytes(ME)
