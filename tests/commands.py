@@ -40,6 +40,7 @@ def nan(): return Nan()
 
 REAL = (sys.executable, str(Path(__file__).with_name("run_archbench.py")))  # python -m archbench
 SCRIPTED = (*REAL, "--scripted")  # its workers need no torch
+SCRIPTED_WORKER = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
 
 
 @cache

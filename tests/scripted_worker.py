@@ -1,7 +1,8 @@
 """A worker without torch: its own loop, socket and limits, and in the place of a network one whose times are arithmetic.
 
-Run as a worker is, with its end of the supervisor's socket. A hand-written network MODULE:NAME does in its first call what
-FAULTS says of NAME, any other computes well. Where `CUE` names a port, each request waits there before it is answered.
+Run as a worker is, with its end of the supervisor's socket. A hand-written network MODULE:NAME does what AT_ONCE says of NAME
+when it is built, and FAULTS in its first call; any other computes well. Where `CUE` names a port, each request waits there
+before it is answered.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -33,6 +36,15 @@ class Unusable(Exception):
     """Named as the worker's own, whose reason is the row's."""
 
 
+def _start_a_child() -> None:
+    """A process that does not hear TERM, its number in the file that `CHILD_IN` names."""
+    child = subprocess.Popen(["sh", "-c", "trap '' TERM; echo ready; sleep 600; :"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    Path(os.environ["CHILD_IN"]).write_text(str(child.pid))
+
+
+AT_ONCE = {"has_a_child": _start_a_child, "hangs_at_once": signal.pause}  # while it is built
 FAULTS: dict[str, Callable[[], object]] = {
     "hangs": signal.pause,
     "crashes": lambda: os.kill(os.getpid(), signal.SIGSEGV),
@@ -41,6 +53,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "aborts": os.abort,
     "exits": lambda: os._exit(3),
     "hoards": _run_out_of_memory,
+    "list_of_4_gib": lambda: [None] * (1 << 29),
     "nan": _give_nan,
 }
 
@@ -49,7 +62,9 @@ class Session:
     """What a worker holds, without a network: `warm` and `block` answer at once with times that follow from the variant."""
 
     def __init__(self, variant: Mapping[str, Any]) -> None:
-        self.fault = FAULTS.get(variant["architecture"].get("module", "").partition(":")[2])
+        name = variant["architecture"].get("module", "").partition(":")[2]
+        self.fault, self.steady = FAULTS.get(name), name != "never_steady"
+        AT_ONCE.get(name, lambda: None)()
         knobs = variant["architecture"].get("neck", {})
         self.call_ns = CALL_NS + APART_NS * (10 * knobs.get("channels", 0) + os.getpid() % 10)
         self.facts = {
@@ -70,6 +85,8 @@ class Session:
         wait_for_cue("warm")
         if self.fault is not None:
             self.fault()
+        while not self.steady:
+            beat()
         counts = {"macs": 27, "peak_bytes": 1000}
         memory = {"memory_bytes": 1000, "memory_kind": "traced", "memory": {}}
         return self._calls(dropped=0) | {"steady": True, "traced": counts, "uncounted": {}, **memory}

@@ -1,4 +1,7 @@
-"""Real worker processes: what they answer, and how each way of dying becomes one sentence."""
+"""Worker processes: what they answer, and how each way of dying becomes one sentence.
+
+Where the network does not matter they are scripted: a worker's own loop, socket and limits, without torch.
+"""
 
 import os
 import re
@@ -6,22 +9,26 @@ import socket
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from cues import PROMPT_S
+from commands import SCRIPTED_WORKER
+from cues import PROMPT_S, Cues
 from networks import sized
 
 from archbench.design.variant import Module, Variant, Workload
-from archbench.measure import pipe
+from archbench.measure import pipe, supervisor
+from archbench.measure import worker as the_worker
 from archbench.measure.supervisor import Crew, Job, Worker, WorkerFailed, _overdue, worker_environment
 from archbench.measure.worker import Pulse
 from archbench.pricing.price import price
 
-FAULTS = """
-import os, signal, subprocess, time, torch
+pytestmark = pytest.mark.process
+
+NETS = """
+import torch
 from torch import nn
 
 class Net(nn.Module):
@@ -37,64 +44,65 @@ class Nan(Net):
     def forward(self, x):
         return self.conv(x) * float("nan")
 
+class Later(Net):
+    calls = 0
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 8:
+            self.fault()
+        return self.conv(x)
+
 def good(): return Net()
 def nan(): return Nan()
 def raises(): raise ValueError("no such\\nweights")
 def says(): print("a word on stdout"); return Net()
-
-class Later(Net):
-    calls = 0
-    def forward(self, x):
-        Later.calls += 1
-        if Later.calls > int(os.environ.get("FAULT_AFTER", "8")):
-            self.fault()
-        return self.conv(x)
-
-def segfault(): return Later(lambda: os.kill(os.getpid(), signal.SIGSEGV))
-def exits(): return Later(lambda: os._exit(3))
-def hangs(): return Later(lambda: time.sleep(600))
-def stops(): return Later(lambda: os.kill(os.getpid(), signal.SIGSTOP))
-def aborts(): return Later(os.abort)
-def killed(): return Later(lambda: os.kill(os.getpid(), signal.SIGKILL))
-def memory(): return Later(lambda: torch.empty(1 << 50))
+def tensor_of_4_pib(): return Later(lambda: torch.empty(1 << 50))
 def tensor_of_4_gib(): return Later(lambda: torch.ones(1 << 30))
-def list_of_4_gib(): return Later(lambda: [None] * (1 << 29))
-
-def never_steady():
-    from archbench.measure import timing
-    timing.STEADY_WITHIN, timing.WARM_UP_NS = -1, 1 << 62
-    return Net()
-
-def has_a_child():
-    child = subprocess.Popen(["sh", "-c", "trap '' TERM; echo ready; sleep 600; :"], stdout=subprocess.PIPE)
-    child.stdout.readline()
-    with open(os.environ["CHILD_IN"], "w") as file:
-        file.write(str(child.pid))
-    return Net()
 """
 
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory):
-    path = tmp_path_factory.mktemp("plugin") / "faults.py"
-    path.write_text(FAULTS)
-    return str(path)
+    path = tmp_path_factory.mktemp("plugin") / "nets.py"
+    path.write_text(NETS)
+    yield str(path)
+    sys.modules.pop("nets", None)
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Workers are scripted: each does what the name of its network says."""
+    monkeypatch.setattr(supervisor, "PROGRAM", SCRIPTED_WORKER)
 
 
 def hand_written(name):
-    return Variant(name, Module(f"faults:{name}"), Workload(1, 32, 32))
+    return Variant(name, Module(f"nets:{name}"), Workload(1, 32, 32))
 
 
-def work(job, timeout=120.0):
+def hired(name, timeout=120.0, **given):
+    return Worker(Job(hand_written(name), "cpu", 0, **given), timeout=timeout)
+
+
+def work(worker):
     """Start, warm and time one block; the replies."""
-    with Worker(job, timeout=timeout) as worker:
+    with worker:
         return worker.start(), worker.ask({"do": "warm"}), worker.ask({"do": "block", "call_ns": 1_000_000})
+
+
+def failure(worker):
+    """What is said of a network that goes wrong."""
+    with pytest.raises(WorkerFailed) as failed:
+        work(worker)
+    return str(failed.value)
+
+
+# --- two real workers ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def replies():
     variant = sized("R-18-FPN", 64, 96)
-    return variant, *work(Job(variant, "cpu", seed=1))
+    return variant, *work(Worker(Job(variant, "cpu", seed=1), timeout=120.0))
 
 
 def test_a_worker_counts_what_was_priced(replies):
@@ -114,59 +122,114 @@ def test_a_worker_answers_with_raw_times(replies):
     assert all(isinstance(ns, int) and ns > 0 for ns in block["wall_ns"])
 
 
-def test_a_hand_written_module_is_counted_and_measured(plugin):
-    _, warm, _ = work(Job(hand_written("says"), "cpu", 0, (plugin,)))
+@pytest.fixture(scope="module")
+def bare(plugin):
+    """What is said by and of networks of a user's: one within its memory, then one that is not, without a home or a locale."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("HOME", "LANG", "USER", "LOGNAME"):
+            patched.delenv(name, raising=False)
+        patched.setenv("LC_ALL", "C")
+        with hired("says", plugins=(plugin,), memory_bytes=1 << 30) as worker:
+            worker.start()
+            warm, block = worker.ask({"do": "warm"}), worker.ask({"do": "block", "call_ns": 1_000_000})
+            worker.job = replace(worker.job, variant=hand_written("tensor_of_4_gib"))
+            worker.start()
+            with pytest.raises(WorkerFailed) as failed:
+                worker.ask({"do": "warm"})
+    return warm, block, str(failed.value)
+
+
+def test_a_hand_written_module_is_counted_and_measured(bare):
+    warm, block, _ = bare
     assert warm["traced"]["macs"] == 8 * 3 * 3 * 3 * 30 * 30
     assert warm["traced"]["params"] == 8 * 3 * 9 + 8
     assert warm["traced"]["fvcore_flops"] == warm["traced"]["macs"]
     assert warm["steady"] in (True, False)
+    assert block["wall_ns"], "a worker needs no home, no locale, and does not notice a limit it is within"
 
+
+OVER = r"^out of memory: .*\(it may take 1024\.0 MiB\)$"
+
+
+def test_a_network_that_takes_more_than_it_may_is_out_of_memory_and_says_how_much_it_might(bare):
+    assert re.match(OVER, bare[2])
+
+
+# --- what a worker answers, in this process ------------------------------------------------------------------------------
+
+
+def answered(variant, *requests, device="cpu", plugins=()):
+    """The last of a worker's answers to its start and to what it is asked then."""
+    handlers = the_worker._Handlers(lambda: None)
+    job = Job(variant, device, 0, tuple(plugins))
+    for request in ({"do": "start", **job.as_json()}, *requests):
+        reply = the_worker._answer(handlers, request)
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("nan", "its output is not finite (shape (1, 8, 30, 30), torch.float32)"),
+        ("raises", "ValueError: no such"),
+        ("tensor_of_4_pib", "out of memory: "),
+    ],
+)
+def test_what_goes_wrong_with_a_network_is_one_sentence(plugin, network, said):
+    reply = answered(hand_written(network), *([{"do": "warm"}] * (network != "raises")), plugins=[plugin])
+    assert not reply["ok"]
+    assert reply["reason"].startswith(said)
+    assert "\n" not in reply["reason"]
+
+
+def test_a_module_without_its_plugin_is_refused_in_the_worker_too():
+    assert "needs --plugin nets" in answered(hand_written("good"))["reason"]
+
+
+def test_a_device_that_is_not_there_is_said():
+    said = answered(sized("R-18-FPN", 64, 64), device="cuda:63")["reason"]
+    assert "cuda is not available" in said or "is not there" in said
+
+
+def test_tf32_on_the_cpu_is_refused():
+    said = answered(sized("R-18-FPN", 64, 64, {"measure.precision": "tf32"}))["reason"]
+    assert "tf32 is a mode of CUDA" in said
+
+
+def test_bf16_autocast_and_channels_last_run_on_the_cpu():
+    given = {"measure.precision": "amp_bf16", "measure.memory_format": "channels_last", "measure.threads": 1}
+    variant = sized("R-18-FPN", 64, 64, given)
+    assert answered(variant)["device"]["threads"] == 1
+    assert answered(variant, {"do": "warm"}, {"do": "block", "call_ns": 1_000_000})["wall_ns"]
+
+
+# --- how a worker ends ---------------------------------------------------------------------------------------------------
 
 SENTENCES = {
-    "segfault": "its process died of SIGSEGV",
+    "crashes": "its process died of SIGSEGV",
     "aborts": "its process died of SIGABRT",
     "killed": "its process died of SIGKILL (out of memory?)",
     "exits": "its process ended with code 3",
-    "nan": "its output is not finite (shape (1, 8, 30, 30), torch.float32)",
-    "raises": "ValueError: no such",
-    "memory": "out of memory: ",
 }
-GREEDY = ("tensor_of_4_gib", "list_of_4_gib")
 
 
-@pytest.fixture(scope="module")
-def failures(plugin):
-    """What is said of each faulty network: workers two at a time, since they spend their time importing torch."""
-
-    def failure(fault):
-        memory = 1 << 30 if fault in GREEDY else None
-        with pytest.raises(WorkerFailed) as failed:
-            work(Job(hand_written(fault), "cpu", 0, (plugin,), memory_bytes=memory))
-        return str(failed.value)
-
-    faults = (*SENTENCES, *GREEDY)
-    with ThreadPoolExecutor(2) as pool:  # a worker dies with the thread that made it, which sees it to its end
-        return dict(zip(faults, pool.map(failure, faults), strict=True))
-
-
+@pytest.mark.usefixtures("scripted")
 @pytest.mark.parametrize("fault", SENTENCES)
-def test_a_fault_is_one_sentence(failures, fault):
-    assert failures[fault].startswith(SENTENCES[fault])
-    assert "\n" not in failures[fault]
+def test_a_fault_is_one_sentence(fault):
+    said = failure(hired(fault))
+    assert said.startswith(SENTENCES[fault])
+    assert "\n" not in said
 
 
-@pytest.mark.parametrize("fault", GREEDY)
-def test_a_network_that_takes_more_than_it_may_is_out_of_memory_and_says_how_much_it_might(failures, fault):
-    assert re.match(r"^out of memory: .*\(it may take 1024\.0 MiB\)$", failures[fault])
+@pytest.mark.usefixtures("scripted")
+def test_a_list_that_takes_more_than_it_may_is_out_of_memory_too():
+    assert re.match(OVER, failure(hired("list_of_4_gib", memory_bytes=1 << 30)))
 
 
-def test_a_network_within_its_memory_does_not_notice_the_limit(plugin):
-    work(Job(hand_written("good"), "cpu", 0, (plugin,), memory_bytes=256 << 20))
-
-
+@pytest.mark.usefixtures("scripted")
 @pytest.mark.parametrize("fault", ["hangs", "stops"])
-def test_a_hang_ends_at_the_timeout_and_leaves_no_process(plugin, fault):
-    with Worker(Job(hand_written(fault), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+def test_a_hang_ends_at_the_timeout_and_leaves_no_process(fault):
+    with hired(fault) as worker:
         worker.start()
         worker.timeout = 1.0
         with pytest.raises(WorkerFailed, match=r"no answer in 1 s and no sign of life for 1 s; raise measure.timeout"):
@@ -174,21 +237,19 @@ def test_a_hang_ends_at_the_timeout_and_leaves_no_process(plugin, fault):
         assert not psutil.pid_exists(worker._process.pid)
 
 
-def test_a_worker_that_is_only_slow_is_told_from_one_that_hangs(plugin):
-    with Worker(Job(hand_written("never_steady"), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+@pytest.mark.usefixtures("scripted")
+def test_a_worker_that_is_only_slow_is_told_from_one_that_hangs():
+    with hired("never_steady") as worker:
         worker.start()
         worker.timeout = 5.0
         with pytest.raises(WorkerFailed, match=r"^not done in 5 s though it was still calling; raise measure.timeout$"):
             worker.ask({"do": "warm"})
 
 
-def test_a_worker_that_does_not_start_in_time_is_not_said_to_have_called(plugin):
-    """Nothing imports torch in a hundredth of a second."""
+@pytest.mark.usefixtures("scripted")
+def test_a_worker_that_does_not_start_in_time_is_not_said_to_have_called():
     said = r"^not started in 0\.01 s: import, build, compile and checks take longer, or hang; raise measure\.timeout$"
-    with (
-        Worker(Job(hand_written("good"), "cpu", 0, (plugin,)), timeout=0.01) as worker,
-        pytest.raises(WorkerFailed, match=said),
-    ):
+    with hired("hangs_at_once", timeout=0.01) as worker, pytest.raises(WorkerFailed, match=said):
         worker.start()
 
 
@@ -219,70 +280,46 @@ def test_signs_of_life_are_numbered_and_at_most_two_a_second():
     assert list(now) == []
 
 
-def test_what_a_network_started_ends_with_its_worker_though_it_does_not_want_to(plugin, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("scripted")
+def test_what_a_network_started_ends_with_its_worker_though_it_does_not_want_to(tmp_path, monkeypatch):
     monkeypatch.setenv("CHILD_IN", str(tmp_path / "child"))
-    with Worker(Job(hand_written("has_a_child"), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+    with hired("has_a_child") as worker:
         worker.start()
         child = psutil.Process(int((tmp_path / "child").read_text()))
         assert child.is_running()
     assert psutil.wait_procs([child], timeout=PROMPT_S)[1] == []
 
 
-def test_a_worker_is_out_of_reach_of_the_terminals_interrupt(plugin):
-    with Worker(Job(hand_written("good"), "cpu", 0, (plugin,)), timeout=120.0) as worker:
+@pytest.mark.usefixtures("scripted")
+def test_a_worker_is_out_of_reach_of_the_terminals_interrupt():
+    with hired("good") as worker:
         assert os.getpgid(worker._process.pid) == worker._process.pid != os.getpgid(0)
 
 
-def test_a_worker_needs_no_home_and_no_locale(plugin, monkeypatch):
-    for name in ("HOME", "LANG", "USER", "LOGNAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LC_ALL", "C")
-    assert work(Job(hand_written("good"), "cpu", 0, (plugin,)))[2]["wall_ns"]
-
-
-def test_a_crew_that_is_killed_keeps_nobody_waiting(plugin, tmp_path):
-    with Crew(tmp_path / "compiled") as crew:
-        worker = crew.hire(Job(hand_written("hangs"), "cpu", 0, (plugin,)), timeout=120.0)
-        worker.start()
-        killer = threading.Timer(0.5, crew.kill)
+@pytest.mark.usefixtures("scripted")
+def test_a_crew_that_is_killed_keeps_nobody_waiting(tmp_path, monkeypatch):
+    with Cues() as cues, Crew(tmp_path / "compiled") as crew:
+        monkeypatch.setenv("CUE", cues.environment["CUE"])
+        worker = crew.hire(Job(hand_written("good"), "cpu", 0), timeout=120.0)
+        killer = threading.Thread(target=lambda: (cues.until("warm"), crew.kill()))
         killer.start()
+        worker.start()
         with pytest.raises(WorkerFailed, match="died of SIGKILL"):
             worker.ask({"do": "warm"})
         killer.join()
 
 
-def test_a_crew_leaves_no_worker_and_no_compiled_code_and_finds_none(plugin, tmp_path):
+@pytest.mark.usefixtures("scripted")
+def test_a_crew_leaves_no_worker_and_no_compiled_code_and_finds_none(tmp_path):
     compiled = tmp_path / "compiled"
     compiled.mkdir()
     (compiled / "of_a_killed_run.so").touch()
     with Crew(compiled) as crew:
         assert not compiled.exists()
-        worker = crew.hire(Job(hand_written("good"), "cpu", 0, (plugin,)), timeout=120.0)
+        worker = crew.hire(Job(hand_written("good"), "cpu", 0), timeout=120.0)
         compiled.mkdir()
     assert not compiled.exists()
     assert not psutil.pid_exists(worker._process.pid)
-
-
-def test_a_module_without_its_plugin_is_refused_in_the_worker_too(plugin):
-    with pytest.raises(WorkerFailed, match="needs --plugin faults"):
-        work(Job(hand_written("good"), "cpu", 0, ()))
-
-
-def test_a_device_that_is_not_there_is_said(plugin):
-    with pytest.raises(WorkerFailed, match=r"cuda is not available|is not there"):
-        work(Job(sized("R-18-FPN", 64, 64), "cuda:63", 0))
-
-
-def test_tf32_on_the_cpu_is_refused():
-    with pytest.raises(WorkerFailed, match="tf32 is a mode of CUDA"):
-        work(Job(sized("R-18-FPN", 64, 64, {"measure.precision": "tf32"}), "cpu", 0))
-
-
-def test_bf16_autocast_and_channels_last_run_on_the_cpu():
-    given = {"measure.precision": "amp_bf16", "measure.memory_format": "channels_last", "measure.threads": 1}
-    facts, _, block = work(Job(sized("R-18-FPN", 64, 64, given), "cpu", 0))
-    assert facts["device"]["threads"] == 1
-    assert block["wall_ns"]
 
 
 def test_waiting_workers_do_not_spin():
@@ -322,8 +359,9 @@ def test_a_silent_pipe_is_late():
 
 def test_a_worker_dies_with_its_parent():
     code = (
-        "import os, sys; from networks import sized; from archbench.measure.supervisor import Job, Worker\n"
-        "worker = Worker(Job(sized('R-18-FPN', 64, 64), 'cpu', 0), timeout=120.0)\n"
+        "import os; from commands import SCRIPTED_WORKER; from networks import sized\n"
+        "from archbench.measure import supervisor; supervisor.PROGRAM = SCRIPTED_WORKER\n"
+        "worker = supervisor.Worker(supervisor.Job(sized('R-18-FPN', 64, 64), 'cpu', 0), timeout=120.0)\n"
         "worker.start(); print(worker._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     environment = os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(__file__))}
