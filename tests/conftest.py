@@ -25,11 +25,15 @@ def trials():
         yield lambda measure, count: list(pool.map(measure, range(count), chunksize=10))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", autouse=True)
 def heard():
-    """Signals as a shell on a terminal leaves them: a job in the background has Ctrl-C ignored."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    """Signals as a shell on a terminal leaves them, whoever started the tests: a job in the background has Ctrl-C ignored."""
+    terminals = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in terminals.items()}
     yield
-    for number, handler in zip(numbers, before, strict=True):
+    for number, handler in before.items():
         signal.signal(number, handler)

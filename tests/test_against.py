@@ -312,7 +312,6 @@ def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(pri
     assert len(runs) == 1
 
 
-@pytest.mark.usefixtures("heard")
 def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_path):
     with Stop() as stop:
         signal.raise_signal(signal.SIGINT)

@@ -249,7 +249,7 @@ def test_a_run_that_is_not_there_is_exit_2(folder, capsys):
 def test_a_run_whose_budget_ends_before_a_round_says_what_to_give_and_the_next_takes_it_back(folder, capsys):
     """A budget that is over before any process starts: 10 s x 4 networks x 3 generations x 1.5 = 180 s are enough."""
     told = "was over before a network was started: no round was reached; give more: --set measure.budget=3m00s"
-    command = ["run", "spec.yaml", "--device", "cpu", "--set", "measure.budget=0.01"]
+    command = ["run", "spec.yaml", "--device", "cpu", "--set", "measure.budget=0.001"]
     found = said(capsys, *command, code=1)
     assert told in found.err
     assert told in " ".join(found.out.split())

@@ -164,7 +164,6 @@ def test_workers_ended_from_outside_cost_their_own_rows(folder, cues):
     assert_ended_well(folder, NAME, command, {f"channels={width}" for width in widths}, code=1)
 
 
-@pytest.mark.usefixtures("heard")
 def test_the_first_signal_asks_and_the_second_raises_after_the_workers_are_ended():
     ended, said = [], []
     with Stop(said.append) as stop:
@@ -180,7 +179,6 @@ def test_the_first_signal_asks_and_the_second_raises_after_the_workers_are_ended
     assert len(said) == 1
 
 
-@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_machines_signal_counts_twice_when_its_time_is_over(number):
     with Stop() as stop:
