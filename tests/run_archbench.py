@@ -6,8 +6,7 @@ With `--scripted` before the command its workers are `scripted_worker.py`, which
 import runpy
 import signal
 import sys
-
-from commands import SCRIPTED_WORKER
+from pathlib import Path
 
 from archbench.measure import generation, supervisor
 
@@ -22,7 +21,7 @@ def main() -> None:
     generation.PATIENCE_S = 0.0  # where every block is disturbed, runs end all the same
     if sys.argv[1] == SCRIPTED:
         del sys.argv[1]
-        supervisor.PROGRAM = SCRIPTED_WORKER
+        supervisor.PROGRAM = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
     runpy.run_module("archbench", run_name="__main__", alter_sys=True)
 
 
