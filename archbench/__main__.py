@@ -1,4 +1,4 @@
-"""`python -m archbench`."""
+"""`python -m archbench`: the command line, after Python has put the working folder first on its path."""
 
 from archbench.cli import main
 

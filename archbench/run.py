@@ -21,6 +21,7 @@ from archbench.measure.interruption import Interrupted, Stop
 from archbench.measure.ledger import SILENT, Ledger, Listener, header, judged_by, open_folder
 from archbench.measure.plan import plan_all
 from archbench.measure.plugins import plugin_modules
+from archbench.measure.processes import own_command, own_environment
 from archbench.measure.setup import Setup
 from archbench.measure.supervisor import Crew
 from archbench.measure.task import Task
@@ -84,9 +85,16 @@ def run(
 
 def _write_files(folder: RunFolder) -> None:
     """The derived files, by a process of their own: drawing charts takes a second of CPU, and this one only supervises."""
-    command = [sys.executable, "-m", "archbench.reporting.rewrite", str(folder.path)]
     silent = subprocess.DEVNULL
-    done = subprocess.run(command, stdin=silent, stdout=silent, stderr=silent, process_group=0, check=False)
+    done = subprocess.run(
+        own_command("archbench.reporting.rewrite", str(folder.path)),
+        stdin=silent,
+        stdout=silent,
+        stderr=silent,
+        process_group=0,
+        env=own_environment(),
+        check=False,
+    )
     if done.returncode:
         Run(folder).write()  # where it cannot be done, the reason is told from here
 

@@ -49,6 +49,7 @@ ELSEWHERE = {  # where it is run, or why not
     "archbench export asv RUN...": "tests/test_asv.py: it needs the repository a run was made in",
     "archbench run new.yaml --against old.yaml": "tests/test_against.py",
     "archbench run SPEC --plugin package": "tests/test_cli.py",
+    "python -m archbench": "tests/test_working_folder.py: it reads the folder",
     "asv run": "tests/test_asv.py: it needs commits",
 }
 

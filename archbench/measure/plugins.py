@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 
@@ -22,9 +22,14 @@ def code_digests(plugins: Sequence[str]) -> dict[str, str]:
     return {name: _digest(place) for name, place in sorted((packages | files).items())}
 
 
+def find_plugin(name: str) -> ModuleSpec | None:
+    """The top-level module of the working folder, else of the path, as a worker imports it and as its digest is taken."""
+    return PathFinder.find_spec(name, [os.getcwd(), *sys.path])
+
+
 def _place(name: str) -> Path | None:
     """Where a worker would find a top-level module: a package's folder, or a file."""
-    spec = PathFinder.find_spec(name, [os.getcwd(), *sys.path])
+    spec = find_plugin(name)
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from typing import Any
 
 from archbench.design.variant import Variant
 from archbench.measure import pipe
+from archbench.measure.processes import own_command, own_environment
 
 TERM_SECONDS = 5.0
 STDERR_LINE = 200  # of what a dying worker said, this much goes into its row
-PROGRAM = (sys.executable, "-m", "archbench.measure.worker")  # takes its end of the socket
+PROGRAM = own_command("archbench.measure.worker")  # takes its end of the socket
 BEATS_MISSED = 3  # silent for so many times its longest silence so far, a worker no longer calls
 
 
@@ -169,7 +169,7 @@ def worker_environment(threads: int | None, cache: Path | None = None) -> dict[s
 
     Code compiled for the run goes into `cache`, so that what an earlier run compiled makes no start look warm.
     """
-    environment = os.environ | {"OMP_WAIT_POLICY": "passive"}
+    environment = own_environment() | {"OMP_WAIT_POLICY": "passive"}
     environment |= {"TORCHINDUCTOR_CACHE_DIR": str(cache.absolute())} if cache else {}
     return environment | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
 

@@ -1,6 +1,6 @@
 """The process that holds one network: start, warm, block, energy, self-check. It alone imports torch.
 
-Run as `python -m archbench.measure.worker FD`, FD being its end of the supervisor's socket.
+Its argument is the number of its end of the supervisor's socket.
 """
 
 from __future__ import annotations

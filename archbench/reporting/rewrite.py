@@ -1,4 +1,4 @@
-"""A run's derived files, written by a process of their own: `python -m archbench.reporting.rewrite FOLDER`."""
+"""A run's derived files, written by a process of their own, whose argument is its folder."""
 
 from __future__ import annotations
 

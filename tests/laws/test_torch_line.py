@@ -40,6 +40,7 @@ SUPERVISING = [
     "environment",
     "cgroup",
     "plugins",
+    "processes",
     "worker",
     "interruption",
     "nvml",
