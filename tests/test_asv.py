@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from asv_runner.benchmarks._base import get_setup_cache_key
+from commands import SCRIPTED_WORKER
 from runs_on_disk import record
 from stored_runs import STEADY, slower, stored
 
 import archbench
 from archbench.cli import guarded
+from archbench.errors import SpecError
 from archbench.reporting.asv_grid import asv_grid, camel_case, digest
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(archbench.__file__).parent.parent
 CONFIG = {
@@ -47,14 +52,25 @@ def spec(name, channels, device="none"):
     return SPEC.replace("NAME", name).replace("CHANNELS", str(channels)).replace("DEVICE", device)
 
 
+@pytest.fixture(scope="session")
+def two_commits(tmp_path_factory):
+    """A repository with an asv.conf.json and two commits on main."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "asv.conf.json").write_text(json.dumps(CONFIG))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        git("init", "-q", "-b", "main")
+        return folder, [commit("first"), commit("second")]
+
+
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A repository with an asv.conf.json and two commits on main; their hashes, the older first."""
+def repository(two_commits, tmp_path, monkeypatch):
+    """A copy of its own of that repository; the hashes of its commits, the older first."""
+    folder, hashes = two_commits
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))  # asv keeps its machine there
-    Path("asv.conf.json").write_text(json.dumps(CONFIG))
-    git("init", "-q", "-b", "main")
-    return [commit("first"), commit("second")]
+    return hashes
 
 
 def git(*arguments):
@@ -73,144 +89,124 @@ def asv(*arguments, code=0):
     return done.stdout
 
 
-def benches(tmp_path):
-    (tmp_path / "benches").mkdir()
-    (tmp_path / "benches" / "__init__.py").touch()
-    shutil.copy(ROOT / "benches" / "specs.py", tmp_path / "benches")
-    (tmp_path / "specs").mkdir()
+def write_benches(folder, **specs):
+    """The benches as they are, over these specs."""
+    (folder / "benches").mkdir()
+    (folder / "benches" / "__init__.py").touch()
+    shutil.copy(ROOT / "benches" / "specs.py", folder / "benches")
+    (folder / "specs").mkdir(exist_ok=True)
+    for name, text in specs.items():
+        (folder / "specs" / f"{name}.yaml").write_text(text)
 
 
-def imported(tmp_path, statement):
-    """What a fresh process prints that imports the benches of a folder."""
-    done = fresh(tmp_path, statement)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def complaint(tmp_path):
-    """What a fresh process says that cannot import the benches of a folder."""
-    done = fresh(tmp_path, "")
-    assert done.returncode == 1, done.stdout
-    return done.stderr
-
-
-def fresh(tmp_path, statement):
-    return subprocess.run(
-        [sys.executable, "-c", f"import sys, json; sys.path.insert(0, '.'); import benches.specs as b; {statement}"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+def imported(folder):
+    """The benches of a folder, as asv imports them."""
+    found = spec_from_file_location("benches_of_a_test", folder / "benches" / "specs.py")
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def test_each_spec_is_a_class_with_its_axes_as_parameters_and_its_digest_as_version():
-    found = imported(
-        ROOT,
-        "print(json.dumps({n: [c.params, c.param_names, c.version] for n, c in vars(b).items() if hasattr(c, 'track_macs')}))",
-    )
+    found = {name: made for name, made in vars(imported(ROOT)).items() if hasattr(made, "track_macs")}
     small = {"fpn_sweep", "presets", "resnet_depth_width"}
     assert {path.stem for path in (ROOT / "specs").glob("*.yaml")} == {*small, "detector_space"}
     assert set(found) == {camel_case(name) for name in small}, "millions of points are no bench"
-    assert found["FpnSweep"][:2] == [
-        [[64, 128, 256], ["none", "maxpool", "p6p7"]],
-        ["neck.channels", "top_block.type"],
-    ]
-    assert len({version for _, _, version in found.values()}) == len(found)
+    assert found["FpnSweep"].params == [[64, 128, 256], ["none", "maxpool", "p6p7"]]
+    assert found["FpnSweep"].param_names == ["neck.channels", "top_block.type"]
+    assert len({made.version for made in found.values()}) == len(found)
 
 
 def test_a_changed_spec_is_another_version_and_a_comment_is_none(tmp_path):
-    benches(tmp_path)
+    write_benches(tmp_path)
     versions = []
     for text in (spec("a", 64), "# a comment\n" + spec("a", 64), spec("a", 128)):
         (tmp_path / "specs" / "a.yaml").write_text(text)
-        versions.append(imported(tmp_path, "print(json.dumps(b.A.version))"))
+        versions.append(imported(tmp_path).A.version)
     assert versions[0] == versions[1] != versions[2]
 
 
 def test_each_class_has_a_cache_of_its_own(tmp_path):
     """By asv's own key, the module and line of `setup_cache`."""
-    benches(tmp_path)
-    for name in "ab":
-        (tmp_path / "specs" / f"{name}.yaml").write_text(spec(name, 64))
-    key = "__import__('asv_runner.benchmarks._base', fromlist=['x']).get_setup_cache_key"
-    one, other = imported(tmp_path, f"print(json.dumps([{key}(c().setup_cache) for c in (b.A, b.B)]))")
+    write_benches(tmp_path, a=spec("a", 64), b=spec("b", 64))
+    made = imported(tmp_path)
+    one, other = (get_setup_cache_key(each().setup_cache) for each in (made.A, made.B))
     assert one != other
 
 
 def test_two_specs_whose_names_make_one_class_are_refused_by_both_their_files(tmp_path):
-    benches(tmp_path)
-    for file, name in (("one", "fpn_sweep"), ("two", "fpn-sweep")):
-        (tmp_path / "specs" / f"{file}.yaml").write_text(spec(name, 64))
-    (said,) = [line for line in complaint(tmp_path).splitlines() if line.startswith("archbench.errors.SpecError")]
-    assert "one.yaml" in said
-    assert "two.yaml: its name makes the class FpnSweep" in said
+    write_benches(tmp_path, one=spec("fpn_sweep", 64), two=spec("fpn-sweep", 64))
+    with pytest.raises(SpecError, match=r"two\.yaml: its name makes the class FpnSweep.*one\.yaml"):
+        imported(tmp_path)
 
 
 def test_importing_the_benches_imports_no_torch():
-    heavy = "{'torch', 'torchvision', 'fvcore', 'pandas'}"
-    assert imported(ROOT, f"print(json.dumps(sorted({heavy} & set(sys.modules))))") == []
+    heavy = {"torch", "torchvision", "fvcore", "pandas"}
+    code = f"import sys, benches.specs; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
 
 
 def test_two_specs_of_one_grid_have_their_own_numbers(tmp_path):
     """The trap of a shared cache: both have a point 32, of a plain network and of one with batch norm."""
-    benches(tmp_path)
-    (tmp_path / "specs" / "a.yaml").write_text(spec("a", 64))
-    (tmp_path / "specs" / "b.yaml").write_text(spec("b", 64) + "backbone: {norm: batch}\n")
-    params = "[c().track_params(c().setup_cache(), 32) for c in (b.A, b.B)]"
-    one, other = imported(tmp_path, f"print(json.dumps({params}))")
+    write_benches(tmp_path, a=spec("a", 64), b=spec("b", 64) + "backbone: {norm: batch}\n")
+    made = imported(tmp_path)
+    one, other = (each().track_params(each().setup_cache(), 32) for each in (made.A, made.B))
     assert other - one == 9600  # the affine of ResNet-18's batch norms: torchvision's 11,689,512 less its convs and fc
 
 
-def test_what_a_constraint_refuses_is_not_there(tmp_path):
-    benches(tmp_path)
-    (tmp_path / "specs" / "a.yaml").write_text(spec("a", 64) + "constraints: [neck.channels < 64]\n")
-    statement = "print(json.dumps([repr(b.A().track_macs(b.A().setup_cache(), each)) for each in (32, 64)]))"
-    kept, refused = imported(tmp_path, statement)
-    assert (kept != "nan", refused) == (True, "nan")
+def test_what_a_constraint_refuses_or_was_not_measured_is_not_there_and_what_failed_is_an_error(tmp_path):
+    write_benches(tmp_path, a=spec("a", 64) + "constraints: [neck.channels < 64]\n")
+    bench = imported(tmp_path).A()
+    rows = bench.setup_cache()
+    assert bench.track_macs(rows, 32) > 0
+    assert math.isnan(bench.track_latency(rows, 32)), "not measured"
+    assert math.isnan(bench.track_macs(rows, 64)), "refused"
+    rows[repr((32,))] |= {"status": "failed", "reason": "killed"}
+    with pytest.raises(RuntimeError, match=r"^killed$"):
+        bench.track_macs(rows, 32)
 
 
-def test_what_was_not_measured_is_not_there_and_what_failed_is_an_error(tmp_path):
-    benches(tmp_path)
-    (tmp_path / "specs" / "a.yaml").write_text(spec("a", 64))
-    statement = (
-        "import math; c = b.A(); rows = c.setup_cache(); rows[repr((64,))] |= {'status': 'failed', 'reason': 'killed'}\n"
-        "try: c.track_macs(rows, 64)\n"
-        "except RuntimeError as error: print(json.dumps([str(error), math.isnan(c.track_latency(rows, 32)), "
-        "math.isnan(c.track_macs(rows, 48))]))"
-    )
-    assert imported(tmp_path, f"exec({statement!r})") == ["killed", True, True]
+OTHER = f"""\
+from archbench.measure import supervisor
+supervisor.PROGRAM = {SCRIPTED_WORKER}
+def track_other():
+    return 1
+"""
+
+
+@pytest.fixture(scope="module")
+def after_runs(two_commits, tmp_path_factory):
+    """The repository after an export and `asv run` on both its commits; its folder and hashes."""
+    folder, hashes = two_commits
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patched.chdir(shutil.copytree(folder, tmp_path_factory.mktemp("runs"), dirs_exist_ok=True))
+        write_benches(Path(), tiny=spec("tiny", 64, "cpu").replace("32", "64").replace("[64, 64]", "[64]"))
+        Path("benches/__init__.py").write_text(OTHER)
+        asv("machine", "--yes", "--machine", "lab")
+        asv("check", "--python=same")
+        exported(Path(), hashes)
+        for each in hashes:
+            asv("run", "--python=same", "--quick", "--set-commit-hash", each, "-m", "lab")
+        yield hashes
 
 
 @pytest.mark.slow
-def test_asv_runs_the_benches_on_two_commits_and_compares_them(repository, tmp_path):
-    benches(tmp_path)
-    (tmp_path / "specs" / "tiny.yaml").write_text(spec("tiny", 64, "cpu"))
-    asv("machine", "--yes", "--machine", "lab")
-    asv("check", "--python=same")
-    for each in repository:
-        asv("run", "--python=same", "--quick", "--set-commit-hash", each, "-m", "lab")
-    out = asv("compare", *repository, "-m", "lab")
+def test_asv_runs_the_benches_on_two_commits_and_compares_them(after_runs):
+    out = asv("compare", *after_runs, "-m", "lab")
     for method in ("track_latency", "track_memory", "track_peak", "track_macs", "track_params"):
         assert f"specs.Tiny.{method}(64)" in out
-    assert "specs.Tiny.track_params [lab/" in asv("show", repository[1], "-m", "lab")
-    asv("publish")
-    assert Path(".asv/html/index.html").is_file()
+    assert "specs.Tiny.track_params [lab/" in asv("show", after_runs[1], "-m", "lab")
 
 
 @pytest.mark.slow
-def test_what_asv_run_forgets_of_an_export_is_there_again_after_another(repository, tmp_path):
-    (tmp_path / "benches").mkdir()
-    (tmp_path / "benches" / "__init__.py").write_text("def track_other():\n    return 1\n")
-    asv("machine", "--yes", "--machine", "lab")
-    runs = exported(tmp_path, repository)
-    for each in repository:
-        asv("run", "--python=same", "--quick", "--set-commit-hash", each, "-m", "lab")
+def test_what_asv_run_forgets_of_an_export_is_there_again_after_another(after_runs):
     assert "sweep.latency_ms" not in listed(), "asv keeps them now: say no more of exporting again"
-    assert guarded(["export", "asv", *(str(run.folder.path) for run in runs)]) == 0
+    assert guarded(["export", "asv", *map(str, Path("results/sweep").iterdir())]) == 0
     asv("publish")
-    assert {"track_other", "sweep.latency_ms"} <= {*listed()} & {*published()["benchmarks"]}
+    assert Path(".asv/html/index.html").is_file()
+    assert {"track_other", "specs.Tiny.track_latency", "sweep.latency_ms"} <= {*listed()} & {*published()["benchmarks"]}
 
 
 def listed():
