@@ -20,8 +20,9 @@ from typing import Any
 from archbench.measure import worker
 
 CALLS = 6  # of a block
-CALL_NS = 1_000_000
-APART_NS = 1_000  # so much longer each call of a block takes than the one before, and a process than another
+LAYER_NS = 50_000  # of a call, for each layer of a backbone's depth
+CHANNEL_NS = 1_000  # for each channel of a neck
+APART_NS = 500  # so much longer each call of a block takes than the one before, and a process than another
 
 
 def _run_out_of_memory() -> None:
@@ -65,8 +66,9 @@ class Session:
         name = variant["architecture"].get("module", "").partition(":")[2]
         self.fault, self.steady = FAULTS.get(name), name != "never_steady"
         AT_ONCE.get(name, lambda: None)()
-        knobs = variant["architecture"].get("neck", {})
-        self.call_ns = CALL_NS + APART_NS * (10 * knobs.get("channels", 0) + os.getpid() % 10)
+        depth = variant["architecture"].get("backbone", {}).get("depth", 10)
+        channels = variant["architecture"].get("neck", {}).get("channels", 0)
+        self.call_ns = LAYER_NS * depth + CHANNEL_NS * channels + APART_NS * (os.getpid() % 10)
         self.facts = {
             "device": {"device": "cpu", "threads": 1},
             "engine": {"name": "scripted"},

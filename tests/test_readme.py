@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from commands import SCRIPTED
 
 import archbench
 from archbench.design.schema import MeasurePlan
@@ -22,7 +24,10 @@ from archbench.metrics import METRICS
 from archbench.pricing.price import price
 from archbench.reporting.runs import read_run
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(archbench.__file__).parent.parent
+PROGRAMS = Path(sys.executable).parent
 README = (ROOT / "README.md").read_text()
 EXAMPLE = ROOT / "results" / "example"
 FENCED = re.findall(r"^```(\w*)\n(.+?)^```", README, flags=re.DOTALL | re.MULTILINE)
@@ -74,13 +79,12 @@ def folder(tmp_path_factory):
     return found
 
 
-def typed(command, folder):
+def typed(command, folder, programs=PROGRAMS):
     """A command as a shell in 80 columns takes it: its exit code, and all it says."""
-    programs = str(Path(sys.executable).parent)
     roots = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     surroundings = {
         **os.environ,
-        "PATH": programs + os.pathsep + os.environ["PATH"],
+        "PATH": os.pathsep.join([str(programs), str(PROGRAMS), os.environ["PATH"]]),
         "PYTHONPATH": roots,
         "COLUMNS": "80",
     }
@@ -123,9 +127,8 @@ def test_the_run_shown_runs_as_far_as_measuring(folder):
     assert sum(line.startswith("done ") for line in said) == 9
 
 
-@pytest.mark.slow
 def test_the_run_shown_measures_and_prints_such_a_table(folder, tmp_path):
-    """The very command, of that spec cut down to what takes seconds: two small networks, two generations."""
+    """The very command, of that spec cut down to two small networks and two generations, its workers scripted."""
     smaller = {
         "base: R-50-FPN": "base: R-18-FPN",
         "height: 800, width: 1333": "height: 64, width: 64",
@@ -140,7 +143,9 @@ def test_the_run_shown_measures_and_prints_such_a_table(folder, tmp_path):
         text = text.replace(shown, cut)
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "fpn_sweep.yaml").write_text(text)
-    code, said = typed(SWEEP, tmp_path)
+    (tmp_path / "archbench").write_text(f'#!/bin/sh\nexec {shlex.join(SCRIPTED)} "$@"\n')
+    (tmp_path / "archbench").chmod(0o755)
+    code, said = typed(SWEEP, tmp_path, programs=tmp_path)
     assert code == 0, said
     ((_, shown),) = [each for each in chain.from_iterable(TRANSCRIPTS) if each[0] == SWEEP]
     assert shown[2].split() == ["name", "G", "ms", "95%", "ratio", "rank"]

@@ -319,7 +319,7 @@ def widest(sink, generations, *, looked):
 
 def test_the_precision_is_told_from_two_generations_on_and_is_the_tables():
     """Without a budget, where nothing stops by it, as with one whose rule waits for more degrees of freedom."""
-    for budget in (None, 1000.0):
+    for budget in (None, 24.0):
         lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(2)
         measure(given, replace(setup(lab, budget=budget, generations=3), widened=budget is not None), sink)
         said = {(step.generation, step.round): step.precision for step in sink.said}  # the last of each round
