@@ -9,16 +9,16 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "read_spec": "archbench.design.spec",
-    "variants": "archbench.design.space",
-    "preset": "archbench.design.space",
+    "read_spec": "archbench.design.spec.spec",
+    "variants": "archbench.space.samplers",
+    "preset": "archbench.design.variants",
     "price": "archbench.pricing.price",
     "layers": "archbench.pricing.price",
-    "build": "archbench.measure.build",
-    "trace": "archbench.measure.count",
-    "run": "archbench.run",
-    "read_run": "archbench.reporting.runs",
-    "compare": "archbench.reporting.compare",
+    "build": "archbench.measure.worker.build",
+    "trace": "archbench.measure.worker.count",
+    "run": "archbench.pipeline",
+    "read_run": "archbench.reporting.stored_run",
+    "compare": "archbench.comparison.stored",
 }
 
 __all__ = ["SpecError", *sorted(_HOMES)]

@@ -18,9 +18,11 @@ from archbench import __version__, exits
 from archbench.errors import CannotMeasure, SpecError
 
 if TYPE_CHECKING:
-    from archbench.design.spec import Spec
-    from archbench.pricing.priced_space import Asked
-    from archbench.reporting.gate import Limit
+    from archbench.comparison.gate import Limit
+    from archbench.design.spec.axes import Axis
+    from archbench.design.spec.schema import Sample
+    from archbench.design.spec.spec import Spec
+    from archbench.space.price_space import Asked
 
 FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 REPORT_FORMATS = (*FORMATS, "parquet", "html")
@@ -113,13 +115,13 @@ def run(
     (without it: slower by 3 %), 4 where one cannot be told or only the base has it; other limits judge what is measured.
     The spec's budgets are a gate likewise. --format csv is the table alone: verdicts and budgets are in markdown and JSON.
     """
-    from archbench.design.named import specs
-    from archbench.measure.interruption import Stop
-    from archbench.measure.ledger import Listener
-    from archbench.reporting.outcome import outcome
-    from archbench.reporting.printing import tell_run
-    from archbench.reporting.progress import Progress
-    from archbench.run import run as run_spec
+    from archbench.comparison.outcome import outcome
+    from archbench.design.lookup import specs
+    from archbench.measure.experiment.recorder import Listener
+    from archbench.measure.supervisor.interruption import Stop
+    from archbench.pipeline import run as run_spec
+    from archbench.reporting.print import tell_run
+    from archbench.reporting.terminal.progress import Progress
 
     form = _printed(form, as_json=as_json, github=github)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
@@ -143,8 +145,8 @@ def _limits(
 
     Raises SpecError where a run is held to nothing one could tell, CannotMeasure where what is told could not be put.
     """
-    from archbench.reporting.gate import parse_limits
-    from archbench.reporting.writable import check_writable
+    from archbench.comparison.gate import parse_limits
+    from archbench.runs.writable import check_writable
 
     told = {"--fail-on": fail_on is not None, "--junit": junit is not None, "--github": github}
     asked = [name for name, given in told.items() if given and not (spec.budgets and name != "--fail-on")]
@@ -190,30 +192,30 @@ def price(
 
     Of a large space, one that is drawn or one that selects, what is shown is the Pareto front, or what --by and --top ask for.
     """
-    from archbench.design.named import load
-    from archbench.pricing.funnel import is_many
-    from archbench.reporting import formats
-    from archbench.reporting.priced import price_each
+    from archbench.design.lookup import load
+    from archbench.reporting.formats import formats
+    from archbench.space.funnel import is_many
+    from archbench.tables.prices import price_each
 
     read, form = load(spec, sets), "json" if as_json else form
     if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
         formats.show(price_each(read), form)
         return
-    from archbench.pricing.priced_space import Asked  # numpy, which a few variants do not wait for
+    from archbench.space.price_space import Asked  # numpy, which a few variants do not wait for
 
     _price_many(read, Asked.written(where, by, top), parquet, form, quiet=quiet)
 
 
 def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, quiet: bool) -> None:
     """Price by columns; show the few asked for, and write all to a file where one is named."""
-    from archbench.pricing.priced_space import price_shown
-    from archbench.reporting import formats
-    from archbench.reporting.progress import Progress
-    from archbench.reporting.space_table import space_view
+    from archbench.reporting.formats import formats
+    from archbench.reporting.terminal.progress import Progress
+    from archbench.space.price_space import price_shown
+    from archbench.tables.space import space_view
 
     pricing = price_shown
     if parquet is not None:
-        from archbench.reporting.parquet import write_space  # DuckDB, which nothing else waits for
+        from archbench.reporting.formats.space_parquet import write_space  # DuckDB, which nothing else waits for
 
         pricing = partial(write_space, Path(parquet))
     with Progress(quiet=quiet, announce_on=sys.stderr) as progress:
@@ -230,10 +232,10 @@ def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, qui
 @json_option
 def check(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint, on the front."""
-    from archbench.design.named import load
-    from archbench.pricing.priced_space import counted
-    from archbench.reporting.captions import counted_lines
-    from archbench.reporting.scores import spec_scores
+    from archbench.design.lookup import load
+    from archbench.runs.scores import spec_scores
+    from archbench.space.price_space import counted
+    from archbench.tables.captions import counted_lines
 
     read = load(spec, sets)
     funnel = counted(read, spec_scores(read))
@@ -254,17 +256,24 @@ def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool
     """
     if len(names) > 2:
         raise click.UsageError("show takes a spec or preset and up to two names")
-    from archbench.design.named import networks
-    from archbench.reporting.differences import differences_json, show_differences
-    from archbench.reporting.layers import layers_json, show_layers
-    from archbench.reporting.terminal import console
+    from archbench.design.lookup import networks
+    from archbench.reporting.formats.terminal import console
+    from archbench.reporting.terminal.differences import differences_json, show_differences
+    from archbench.reporting.terminal.layers import layers_json, show_layers
 
-    found = networks(spec, names, sets)
+    found = networks(spec, names, sets, _draw)
     as_data, as_text = (differences_json, show_differences) if len(found) > 1 else (layers_json, show_layers)
     if as_json:
         click.echo(json.dumps(as_data(*found)))
     else:
         as_text(*found, console())
+
+
+def _draw(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
+    """Draws of a spec that samples: numpy and scipy, which another spec does not wait for."""
+    from archbench.space.samplers import draw_lists
+
+    return draw_lists(axes, sample)
 
 
 @archbench.command()
@@ -298,10 +307,10 @@ def compare(
     has vanished, or nothing is in both; 2 where times of different environments would be compared. Tables are of the
     verdicts, the worst first; JSON has the rows of NEW beside them.
     """
-    from archbench.reporting.cases import of_judgement
-    from archbench.reporting.compare import compare as compare_runs
-    from archbench.reporting.gate import parse_limits
-    from archbench.reporting.printing import show_comparison, tell_ci
+    from archbench.comparison.cases import of_judgement
+    from archbench.comparison.gate import parse_limits
+    from archbench.comparison.stored import compare as compare_runs
+    from archbench.reporting.print import show_comparison, tell_ci
 
     form = _printed(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
@@ -317,12 +326,13 @@ def compare(
 @json_option
 def list_(what: str, results: str, as_json: bool) -> None:
     """What there is: parts with their knobs, presets with their cost, stored runs, devices."""
-    from archbench.reporting import listings, terminal
+    from archbench.reporting.formats import terminal
+    from archbench.reporting.terminal import listings
 
     if what == "runs":
         found = listings.runs(Path(results))
     elif what == "devices":
-        from archbench.measure.environment import devices
+        from archbench.measure.machine.environment import devices
 
         found = devices()
     else:
@@ -350,22 +360,22 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
     the table alone, verdicts and budgets are in markdown and JSON. The exit code is what the run's was: 1 where a variant
     failed, 3 or 4 as its gate or its budgets say.
     """
-    from archbench.reporting.outcome import worst
-    from archbench.reporting.printing import review_of, show_runs, table_of
-    from archbench.reporting.runs import read_runs
+    from archbench.comparison.outcome import worst
+    from archbench.reporting.print import review_of, show_runs, table_of
+    from archbench.reporting.stored_run import read_runs
 
     stored = read_runs(runs, results)
     for each in stored:
         each.write()
     if figures is not None:
-        from archbench.reporting.figures import draw
+        from archbench.reporting.page.figures import draw
 
         drawn = draw(review_of(stored).charts, Path(figures))
         click.echo(f"{len(drawn)} files in {figures}", err=True)
     if form == "parquet" and not as_json:
-        from archbench.reporting import parquet_file  # DuckDB, which nothing else waits for
+        from archbench.reporting.formats import parquet  # DuckDB, which nothing else waits for
 
-        parquet_file.show(table_of(stored))
+        parquet.show(table_of(stored))
     else:
         show_runs(stored, "json" if as_json else form)
     return exits.code(worst(stored))
@@ -387,8 +397,8 @@ def export_asv(runs: tuple[str, ...], results: str, output: str) -> None:
 
     `asv run` lists its own benches alone in its tree: after one, export again.
     """
-    from archbench.reporting.asv_export import export as export_tree
-    from archbench.reporting.sides import open_side
+    from archbench.reporting.exports.asv import export as export_tree
+    from archbench.runs.revisions import open_side
 
     written = export_tree([open_side(run, Path(results)) for run in runs], Path(output))
     click.echo(f"wrote {len(written)} files below {output}; next: asv publish (after an `asv run`, export again)")
@@ -400,8 +410,8 @@ def export_asv(runs: tuple[str, ...], results: str, output: str) -> None:
 @click.option("--output", default="benchmark.json", show_default=True, metavar="FILE", help="Where to write it.")
 def export_pytest_benchmark(run: str, results: str, output: str) -> None:
     """RUN as a JSON file that `pytest-benchmark compare` reads: a benchmark a variant, a round a call."""
-    from archbench.reporting.pytest_benchmark_export import write
-    from archbench.reporting.sides import open_side
+    from archbench.reporting.exports.pytest_benchmark import write
+    from archbench.runs.revisions import open_side
 
     write(open_side(run, Path(results)), Path(output))
     click.echo(f"wrote {output}; next: pytest-benchmark compare {output}")
@@ -416,12 +426,12 @@ def export_pytest_benchmark(run: str, results: str, output: str) -> None:
 @json_option
 def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
     """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
-    from archbench.measure.doctor import examine, plan
-    from archbench.reporting import diagnosis
-    from archbench.reporting.doctor import show as show_diagnosis
-    from archbench.reporting.progress import Progress
-    from archbench.reporting.terminal import console
-    from archbench.reporting.writable import check_writable
+    from archbench.doctor import diagnosis
+    from archbench.doctor.examine import examine, plan
+    from archbench.doctor.show import show as show_diagnosis
+    from archbench.reporting.formats.terminal import console
+    from archbench.reporting.terminal.progress import Progress
+    from archbench.runs.writable import check_writable
 
     check_writable("--output", Path(output))
     with Progress(quiet=False, announce_on=sys.stderr) as progress:
@@ -440,7 +450,7 @@ def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
 @click.argument("path", default="spec.yaml")
 def init(path: str) -> None:
     """Write a first spec to PATH, to edit."""
-    from archbench.design.first_spec import write_first
+    from archbench.design.spec.template import write_first
 
     write_first(path)
     click.echo(f"wrote {path}; next: archbench price {path}")
@@ -449,7 +459,7 @@ def init(path: str) -> None:
 @archbench.command()
 def schema() -> None:
     """The JSON Schema of a spec, for editors."""
-    from archbench.design.schema import json_schema
+    from archbench.design.spec.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
 

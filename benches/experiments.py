@@ -19,10 +19,10 @@ from multiprocessing import get_context
 from statistics import fmean
 from typing import Any
 
-from archbench.design.named import GATE_GENERATIONS
-from archbench.design.schema import MeasurePlan
-from archbench.reporting.stats import summarise
-from archbench.reporting.verdicts import behind, contrast, judge
+from archbench.design.lookup import GATE_GENERATIONS
+from archbench.design.spec.schema import MeasurePlan
+from archbench.statistics.summary import summarise
+from archbench.statistics.verdicts import behind, contrast, judge
 from benches import peers
 from benches.noise import NOISES
 from benches.peers import CALL_S, PEERS, kendall

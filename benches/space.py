@@ -102,8 +102,10 @@ class AgainstPeers:
         return FOLDED / seconds(lambda: fold_all(given), 2)
 
     def track_networks_priced_while_fvcore_counts_one(self):
-        variant = import_module("archbench.design.space").preset("R-50-FPN", {"input.height": 256, "input.width": 320})
-        module = import_module("archbench.measure.build").build(variant)
+        variant = import_module("archbench.design.variants").preset(
+            "R-50-FPN", {"input.height": 256, "input.width": 320}
+        )
+        module = import_module("archbench.measure.worker.build").build(variant)
         image = import_module("torch").randn(1, 3, 256, 320)
-        count = import_module("archbench.measure.count").fvcore_counts
+        count = import_module("archbench.measure.worker.count").fvcore_counts
         return seconds(lambda: count(module, image), 2) / self.ours

@@ -30,9 +30,9 @@ TRACKED = {  # method -> metric, unit, base units in one of it; asv takes less f
 
 def run_spec(self):
     """The points of the grid that a run had a row for, each with it: a constraint or a selection leaves others out."""
-    spec = import_module("archbench.design.spec").read_spec(self.path)
+    spec = import_module("archbench.design.spec.spec").read_spec(self.path)
     with tempfile.TemporaryDirectory() as folder:
-        rows = import_module("archbench.run").run(spec, folder).view.rows
+        rows = import_module("archbench.pipeline").run(spec, folder).view.rows
     by_name = {row["name"]: row for row in rows}
     return {repr(point): by_name[name] for point, name in self.variants if name in by_name}
 
@@ -62,9 +62,9 @@ def own_setup_cache(name):
 
 def bench(path):
     """The class of one spec file."""
-    spec = import_module("archbench.design.spec").read_spec(path)
-    variants = import_module("archbench.design.space").expand(spec).variants
-    asv = import_module("archbench.reporting.asv_grid")
+    spec = import_module("archbench.design.spec.spec").read_spec(path)
+    variants = import_module("archbench.design.variants").expand(spec).variants
+    asv = import_module("archbench.reporting.exports.asv_grid")
     grid = asv.asv_grid([(variant.name, variant.axes) for variant in variants])
     name, points = asv.camel_case(spec.name), grid.points
     members = {
@@ -82,8 +82,8 @@ def bench(path):
 
 def benches(folder):
     """A class for each spec of a folder that is small enough. Raises SpecError for two whose names make one class."""
-    space = import_module("archbench.design.space")
-    read = import_module("archbench.design.spec").read_spec
+    space = import_module("archbench.design.variants")
+    read = import_module("archbench.design.spec.spec").read_spec
     small = [path for path in sorted(folder.glob("*.yaml")) if space.size(read(path)) <= MOST]
     found = {}
     for made in map(bench, small):

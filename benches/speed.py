@@ -57,8 +57,8 @@ class Spec:
 
     def setup(self, spec):
         self.path = SPECS / f"{spec}.yaml"
-        self.read = import_module("archbench.design.spec").read_spec
-        self.expand = import_module("archbench.design.space").expand
+        self.read = import_module("archbench.design.spec.spec").read_spec
+        self.expand = import_module("archbench.design.variants").expand
 
     def time_expand(self, spec):
         self.expand(self.read(self.path))
@@ -72,7 +72,7 @@ class Network:
     timeout = 120
 
     def setup(self, preset):
-        self.variant = import_module("archbench.design.space").preset(preset)
+        self.variant = import_module("archbench.design.variants").preset(preset)
         self.record = import_module("archbench.models.detector").record_network
         self.cost = import_module("archbench.pricing.price").price
         assert self.variant.graph.nodes
@@ -92,8 +92,8 @@ class Build:
     timeout = 300
 
     def setup(self, preset):
-        self.variant = import_module("archbench.design.space").preset(preset)
-        self.build = import_module("archbench.measure.build").build
+        self.variant = import_module("archbench.design.variants").preset(preset)
+        self.build = import_module("archbench.measure.worker.build").build
 
     def time_build_on_meta(self, preset):
         self.build(self.variant, device="meta")
@@ -108,11 +108,11 @@ class AgainstPeers:
     timeout = 600
 
     def setup(self):
-        preset = import_module("archbench.design.space").preset
+        preset = import_module("archbench.design.variants").preset
         small = preset("R-50-FPN", {"input.height": 256, "input.width": 320})
         torch = import_module("torch")
-        self.count = import_module("archbench.measure.count")
-        self.module = import_module("archbench.measure.build").build(small)
+        self.count = import_module("archbench.measure.worker.count")
+        self.module = import_module("archbench.measure.worker.build").build(small)
         self.image = torch.randn(1, 3, 256, 320)
         cost = import_module("archbench.pricing.price").price
         self.ours = seconds(lambda: cost(preset("R-50-FPN", {"input.height": 256, "input.width": 320})), 5)

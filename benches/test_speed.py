@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from archbench.design.space import expand, preset
-from archbench.design.spec import read_spec
+from archbench.design.spec.spec import read_spec
+from archbench.design.variants import expand, preset
 from archbench.pricing.price import price
 
 SPECS = Path(__file__).parent.parent / "specs"

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archbench.design.schema import MeasurePlan
-from archbench.design.variant import Module, Variant, Workload
-from archbench.measure import timing
-from archbench.measure.experiment import measure
-from archbench.measure.setup import Setup
-from archbench.measure.supervisor import Job
-from archbench.measure.task import Task
-from archbench.reporting.records import Block
-from archbench.reporting.step import Step
+from archbench.design.spec.schema import MeasurePlan
+from archbench.measure.experiment.experiment import measure
+from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.task import Task
+from archbench.measure.supervisor.worker_process import Job
+from archbench.measure.worker import timing
+from archbench.models.variant import Module, Variant, Workload
+from archbench.runs.progress import Step
+from archbench.runs.records import Block
 from archbench.units import NS_PER_S
 from benches.noise import Machine, Noise
 from benches.peers import PROCESS_S

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from archbench.design.points import Column, Points
 from archbench.metrics import EXACT
 from archbench.pricing.price import Cost
+from archbench.space.points import Column, Points
 
 
 def grid(axes: Mapping[str, Sequence[Any]]) -> Points:

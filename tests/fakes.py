@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pynvml
 
-from archbench.measure.supervisor import WorkerFailed
+from archbench.measure.supervisor.worker_process import WorkerFailed
 
 FLUSH_NS = 300_000  # what writing a cache's worth takes the fake device
 

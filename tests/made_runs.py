@@ -11,13 +11,13 @@ from typing import Any
 
 from runs_on_disk import whole_round
 
-from archbench.design.space import expand
-from archbench.design.spec import Spec, read_spec
-from archbench.pricing.constraints import keep, price_all
-from archbench.reporting.priced import record
-from archbench.reporting.records import Block, Record, as_json
-from archbench.reporting.runs import Run
-from archbench.reporting.store import SAMPLES, RunFolder
+from archbench.design.spec.spec import Spec, read_spec
+from archbench.design.variants import expand
+from archbench.reporting.stored_run import Run
+from archbench.runs.records import Block, Record, as_json
+from archbench.runs.store import SAMPLES, RunFolder
+from archbench.space.constraints import keep, price_all
+from archbench.tables.prices import record
 
 TWO_HUNDRED = """
 archbench: 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from archbench.design.space import preset
-from archbench.design.variant import Variant
+from archbench.design.variants import preset
 from archbench.errors import SpecError
+from archbench.models.variant import Variant
 
 CLASSIFIER = {"neck.type": "none", "neck.levels": [5], "top_block.type": "none", "head.type": "classifier"}
 IMAGENET = {"input.height": 224, "input.width": 224}

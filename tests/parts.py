@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any, Literal, get_args, get_origin
 
-from archbench.design.space import preset
-from archbench.design.variant import Precision, Variant
+from archbench.design.variants import preset
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, Architecture, Choice
+from archbench.models.variant import Precision, Variant
 
 PARTS = [(family, name) for family, registry in FAMILIES.items() for name in registry]
 

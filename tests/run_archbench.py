@@ -8,7 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from archbench.measure import generation, supervisor
+from archbench.measure.experiment import generation
+from archbench.measure.supervisor import worker_process
 
 SCRIPTED = "--scripted"
 
@@ -21,7 +22,7 @@ def main() -> None:
     generation.PATIENCE_S = 0.0  # where every block is disturbed, runs end all the same
     if sys.argv[1] == SCRIPTED:
         del sys.argv[1]
-        supervisor.PROGRAM = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
+        worker_process.PROGRAM = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
     runpy.run_module("archbench", run_name="__main__", alter_sys=True)
 
 

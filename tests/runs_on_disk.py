@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archbench.reporting.records import Block, Record
-from archbench.reporting.stats import Summary
+from archbench.runs.records import Block, Record
+from archbench.statistics.summary import Summary
 
 COUNTS = {
     "params": 26_799_296,

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archbench.measure import worker
+from archbench.measure.worker import worker
 
 CALLS = 6  # of a block
 LAYER_NS = 50_000  # of a call, for each layer of a backbone's depth
@@ -118,9 +118,9 @@ def wait_for_cue(verb: str) -> None:
 
 def main() -> None:
     """Serve as the worker does, its builder and session replaced: what it would import of them is torch's."""
-    session = ModuleType("archbench.measure.session")
+    session = ModuleType("archbench.measure.worker.session")
     session.Session = Session  # type: ignore[attr-defined]
-    sys.modules["archbench.measure.build"] = ModuleType("archbench.measure.build")
+    sys.modules["archbench.measure.worker.build"] = ModuleType("archbench.measure.worker.build")
     sys.modules[session.__name__] = session
     worker.main()
 

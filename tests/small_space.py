@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archbench.design.space import expand
-from archbench.design.spec import Spec, read_spec
-from archbench.pricing.constraints import Priced, price_all
+from archbench.design.spec.spec import Spec, read_spec
+from archbench.design.variants import expand
+from archbench.space.constraints import Priced, price_all
+from archbench.space.samplers import draw_lists
 
 SELECT = "select: {minimize: [acts, peak_bytes], maximize: [macs], limit: 6}\n"
 SMALL = f"""\
@@ -30,4 +31,4 @@ def written(text: str, folder: Path) -> Spec:
 
 def one_by_one(spec: Spec) -> list[Priced]:
     """Every variant, expanded and priced alone: what its columns are held against."""
-    return price_all(expand(spec).variants)
+    return price_all(expand(spec, draw_lists).variants)

@@ -9,9 +9,9 @@ from typing import Any
 
 from runs_on_disk import record, warm_up, whole_round
 
-from archbench.reporting.records import Block, Record, as_json
-from archbench.reporting.runs import Run
-from archbench.reporting.store import RunFolder
+from archbench.reporting.stored_run import Run
+from archbench.runs.records import Block, Record, as_json
+from archbench.runs.store import RunFolder
 
 ENVIRONMENT = {
     "host": "lab",

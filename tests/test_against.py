@@ -13,22 +13,23 @@ from stored_runs import STEADY, stored
 
 from archbench import exits
 from archbench.cli import guarded
-from archbench.design.named import GATE_GENERATIONS
-from archbench.design.space import expand
-from archbench.design.spec import preset_spec, read_spec
+from archbench.comparison.cases import of_judgement
+from archbench.comparison.gate import LATENCY, Finding, Judged, parse_limits
+from archbench.comparison.outcome import outcome
+from archbench.comparison.verdict_table import Judgement
+from archbench.design.lookup import GATE_GENERATIONS
+from archbench.design.spec.spec import preset_spec, read_spec
+from archbench.design.variants import expand
 from archbench.errors import ResultsError, SpecError
-from archbench.measure import generation, supervisor
-from archbench.measure.interruption import Interrupted, Stop
-from archbench.measure.plan import plan_all
-from archbench.pricing.constraints import keep, price_all
-from archbench.reporting.cases import of_judgement
-from archbench.reporting.comparison import Judgement
-from archbench.reporting.gate import LATENCY, Finding, Judged, parse_limits
-from archbench.reporting.outcome import outcome
-from archbench.reporting.runs import Run, read_run
-from archbench.reporting.store import RunFolder
-from archbench.reporting.verdicts import Contrast, judge
-from archbench.run import run as run_spec
+from archbench.measure.experiment import generation
+from archbench.measure.experiment.plan import plan_all
+from archbench.measure.supervisor import worker_process
+from archbench.measure.supervisor.interruption import Interrupted, Stop
+from archbench.pipeline import run as run_spec
+from archbench.reporting.stored_run import Run, read_run
+from archbench.runs.store import RunFolder
+from archbench.space.constraints import keep, price_all
+from archbench.statistics.verdicts import Contrast, judge
 
 SPEC = """\
 archbench: 1
@@ -247,7 +248,7 @@ def test_the_verdicts_caption_counts_them_and_names_the_limits():
 def test_a_large_network_against_a_smaller_one_is_measured_once_and_judged_by_each_limit(tmp_path, monkeypatch, capsys):
     """Scripted workers take 50 us a layer and 1 us a channel: 2,532 and 932, and 5 more for one process than another."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(supervisor, "PROGRAM", SCRIPTED_WORKER)
+    monkeypatch.setattr(worker_process, "PROGRAM", SCRIPTED_WORKER)
     monkeypatch.setattr(generation, "PATIENCE_S", 0.0)
     write(tmp_path, "new", "R-50-FPN", "[32]"), write(tmp_path, "base", "R-18-FPN", "[32]")
     command = ["run", "new.yaml", "--against", "base.yaml", "--set", "measure.generations=2", "--json"]

@@ -19,7 +19,7 @@ from stored_runs import STEADY, slower, stored
 import archbench
 from archbench.cli import guarded
 from archbench.errors import SpecError
-from archbench.reporting.asv_grid import asv_grid, camel_case, digest
+from archbench.reporting.exports.asv_grid import asv_grid, camel_case, digest
 
 pytestmark = pytest.mark.process
 
@@ -168,8 +168,8 @@ def test_what_a_constraint_refuses_or_was_not_measured_is_not_there_and_what_fai
 
 
 OTHER = f"""\
-from archbench.measure import supervisor
-supervisor.PROGRAM = {SCRIPTED_WORKER}
+from archbench.measure.supervisor import worker_process
+worker_process.PROGRAM = {SCRIPTED_WORKER}
 def track_other():
     return 1
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import archbench
-from archbench.design.space import preset
+from archbench.design.variants import preset
 from archbench.pricing.price import price
 from benches.fold import fold
 from benches.space import ALL_WIDTHS, SPEC, networks

@@ -14,11 +14,11 @@ from fakes import FakeNvml
 import archbench
 from archbench import exits
 from archbench.cli import guarded
-from archbench.design.named import load
-from archbench.measure.interruption import Interrupted, Stop
+from archbench.comparison.outcome import Outcome
+from archbench.design.lookup import load
+from archbench.measure.supervisor.interruption import Interrupted, Stop
 from archbench.metrics import EXACT
-from archbench.reporting.outcome import Outcome
-from archbench.reporting.verdicts import Word
+from archbench.statistics.verdicts import Word
 
 ROOT = Path(archbench.__file__).parent.parent
 SPEC = """\
@@ -263,7 +263,7 @@ def test_a_run_whose_budget_ends_before_a_round_says_what_to_give_and_the_next_t
 
 
 def test_a_bug_of_ours_is_exit_70_with_its_traceback_in_a_file(folder, capsys, monkeypatch):
-    monkeypatch.setattr("archbench.reporting.priced.expand", lambda spec: 1 / 0)
+    monkeypatch.setattr("archbench.tables.prices.expand", lambda spec: 1 / 0)
     err = said(capsys, "price", "spec.yaml", code=70).err
     assert "a bug of ours (ZeroDivisionError)" in err
     log = Path(err.strip().rsplit(" ", 1)[1])

@@ -17,9 +17,9 @@ from stored_runs import STEADY, slower, stored
 
 import archbench
 from archbench.cli import guarded
-from archbench.reporting import github
-from archbench.reporting.cases import of_judgement
-from archbench.reporting.compare import compare
+from archbench.comparison.cases import of_judgement
+from archbench.comparison.stored import compare
+from archbench.reporting.ci import github
 
 WILD = "x\n::error::y\r\n##[error]z<&>\"'|`\x1b[31m\u202e%0A\ud800"
 ROOT = Path(archbench.__file__).parent.parent

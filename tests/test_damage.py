@@ -12,7 +12,7 @@ import pytest
 from made_runs import ENVIRONMENT, priced, stored, write_spec
 
 from archbench.cli import guarded
-from archbench.reporting.runs import Run
+from archbench.reporting.stored_run import Run
 
 SPEC = """
 archbench: 1

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from archbench.cli import guarded
+from archbench.doctor import diagnosis, examine
+from archbench.doctor.diagnosis import Advice, Busy, Check, Diagnosis, Gpu, Host, NullTest
+from archbench.doctor.show import show
 from archbench.errors import CannotMeasure
-from archbench.measure import doctor, generation
-from archbench.reporting import diagnosis
-from archbench.reporting.diagnosis import Advice, Busy, Check, Diagnosis, Gpu, Host, NullTest
-from archbench.reporting.doctor import show
+from archbench.measure.experiment import generation
 
 FOUND = Diagnosis(
     taken="2026-01-01T00:00:00Z",
@@ -136,8 +136,8 @@ def test_a_device_that_is_not_there_is_4_with_one_line_and_a_file_to_attach(fold
 @pytest.mark.slow
 def test_a_real_examination_of_the_cpu(folder, capsys, monkeypatch):
     """One generation of one round, which is a null test, however long it takes here."""
-    monkeypatch.setattr(doctor, "QUICK_BUDGET_S", 3600)
-    monkeypatch.setattr(doctor, "QUICK_GENERATIONS", 1)
+    monkeypatch.setattr(examine, "QUICK_BUDGET_S", 3600)
+    monkeypatch.setattr(examine, "QUICK_GENERATIONS", 1)
     monkeypatch.setattr(generation, "MOST_ROUNDS", 1)
     monkeypatch.setattr(generation, "PATIENCE_S", 0.0)
     code = guarded(["doctor", "--device", "cpu", "--quick", "--json"])

@@ -11,15 +11,15 @@ from typing import get_args
 import pytest
 
 import archbench
-from archbench.design.schema import Quantity
-from archbench.design.variant import Workload
+from archbench.comparison import budgets, verdict_table
+from archbench.design.spec.schema import Quantity
 from archbench.metrics import METRICS, SCALED, Kind
 from archbench.models.detector import FAMILIES
-from archbench.pricing.funnel import Funnel
-from archbench.reporting import budgets, comparison
-from archbench.reporting.records import Block, Phase, Record, Side, Status
-from archbench.reporting.stats import Summary
-from archbench.reporting.verdicts import Verdict, Word
+from archbench.models.variant import Workload
+from archbench.runs.records import Block, Phase, Record, Side, Status
+from archbench.space.funnel import Funnel
+from archbench.statistics.summary import Summary
+from archbench.statistics.verdicts import Verdict, Word
 
 ROOT = Path(archbench.__file__).parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -39,7 +39,7 @@ HEADED = sorted(
 )
 HELD = sorted({field.name for held in (Record, Block, Summary, Verdict, Funnel) for field in fields(held)})
 JUDGED = sorted(
-    {column.name for column in (*comparison.COLUMNS, *budgets.COLUMNS, budgets.STANDING)} | {budgets.WITHIN}
+    {column.name for column in (*verdict_table.COLUMNS, *budgets.COLUMNS, budgets.STANDING)} | {budgets.WITHIN}
 )
 
 

@@ -21,7 +21,7 @@ from commands import (
 )
 from cues import PROMPT_S, Cues
 
-from archbench.measure.interruption import Interrupted, Stop
+from archbench.measure.supervisor.interruption import Interrupted, Stop
 
 pytestmark = pytest.mark.process
 

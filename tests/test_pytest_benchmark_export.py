@@ -15,7 +15,7 @@ from runs_on_disk import record
 from stored_runs import STEADY, slower, stored
 
 from archbench.cli import guarded
-from archbench.reporting.pytest_benchmark_export import call_stats, exported
+from archbench.reporting.exports.pytest_benchmark import call_stats, exported
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 31])

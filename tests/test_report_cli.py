@@ -19,7 +19,7 @@ from made_runs import ENVIRONMENT, compared, evil, priced, stored, write_spec
 from pages import Page
 
 from archbench.cli import guarded
-from archbench.reporting.runs import Run
+from archbench.reporting.stored_run import Run
 
 SPEC = (
     "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128, 256]}\n"

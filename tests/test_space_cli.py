@@ -9,7 +9,7 @@ import pytest
 from small_space import SELECT, SMALL, one_by_one
 
 from archbench.cli import guarded
-from archbench.design.spec import read_spec
+from archbench.design.spec.spec import read_spec
 from archbench.metrics import EXACT
 
 SPEC = (

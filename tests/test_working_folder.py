@@ -15,14 +15,15 @@ from stored_runs import STEADY, stored
 
 import archbench
 from archbench.cli import archbench as command_line
-from archbench.measure.processes import own_environment
-from archbench.measure.supervisor import Job, Worker
+from archbench.measure.supervisor.processes import own_environment
+from archbench.measure.supervisor.worker_process import Job, Worker
 
 pytestmark = pytest.mark.process
 PACKAGE = Path(archbench.__file__).parent
 HASTY = """
-from archbench.measure import doctor, generation
-doctor.QUICK_BUDGET_S, generation.PATIENCE_S = 1, 0.0
+from archbench.doctor import examine
+from archbench.measure.experiment import generation
+examine.QUICK_BUDGET_S, generation.PATIENCE_S = 1, 0.0
 from archbench.cli import main
 main()
 """  # what the console script does, on a machine that may be loaded
@@ -54,7 +55,7 @@ COMMANDS = {
     "schema": [["schema"]],
 }
 CODES = {"doctor": {0, 4}}  # of what does not end with 0 alone where nothing hostile is about: a busy machine may fail
-STARTED = ["measure/worker.py", "reporting/rewrite.py"]  # by `run`, in this order
+STARTED = ["measure/worker/worker.py", "reporting/rewrite.py"]  # by `run`, in this order
 MODULE = "archbench: 1\nname: mine\nmodule: my_nets.nets:make\ninput: {height: 64, width: 64}\n"
 MEASURED = "measure: {device: cpu, threads: 1, generations: 1}\n"
 NETS = """
@@ -212,7 +213,7 @@ def test_a_checkout_that_is_not_installed_starts_its_own_processes(tmp_path):
         file = tmp_path / "archbench" / process
         says = f"import sys\nwith open({str(tmp_path / 'started.txt')!r}, 'a') as file:\n    print({process!r}, file=file)\n"
         file.write_text(file.read_text().replace("import sys\n", says, 1))
-    with (tmp_path / "archbench" / "measure" / "generation.py").open("a") as file:
+    with (tmp_path / "archbench" / "measure" / "experiment" / "generation.py").open("a") as file:
         file.write("\nPATIENCE_S = 0.0\n")
     done = run_in(tmp_path, [sys.executable, "-m", "archbench", *RUN])
     assert done.returncode == 0, done.stderr

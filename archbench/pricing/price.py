@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from archbench import units
-from archbench.design.document import visible
-from archbench.design.variant import Variant
 from archbench.errors import SpecError
 from archbench.models.graph import Graph, Node
 from archbench.models.ops import FLOAT_BYTES, OpCost, Shape
+from archbench.models.variant import Variant
 from archbench.pricing.lanes import INT64_MAX, added, grouped
 from archbench.pricing.liveness import peak_feature_bytes
+from archbench.text import visible
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from archbench.reporting.runs import Run
-from archbench.reporting.store import RunFolder
+from archbench.reporting.stored_run import Run
+from archbench.runs.store import RunFolder
 
 if __name__ == "__main__":
     Run(RunFolder.open(Path(sys.argv[1]))).write()

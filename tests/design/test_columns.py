@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_expressions import FRAGMENTS, compiled_or_refused
 
-from archbench.design.expressions import Expression, compile_expression
-from archbench.design.points import boxed
+from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.errors import SpecError
+from archbench.space.columns import evaluate_columns, evaluate_mask
+from archbench.space.points import boxed
 
 BIG = 2**63 - 1
 ROWS: dict[str, list[Any]] = {
@@ -44,7 +45,7 @@ def each(expression: Expression) -> list[Any] | str:
 
 def together(expression: Expression) -> list[Any] | str:
     try:
-        return list(np.broadcast_to(expression.columns(arrays()), (COUNT,)))
+        return list(np.broadcast_to(evaluate_columns(expression, arrays()), (COUNT,)))
     except SpecError as refused:
         return refused.message
 
@@ -135,13 +136,13 @@ def test_columns_give_what_each_row_gives_for_any_arithmetic(text: str) -> None:
 
 def test_whole_numbers_on_the_way_may_pass_64_bits_and_never_wrap() -> None:
     macs = np.array([2**62, 5])
-    assert compile_expression("macs * 4 > 2 ** 8").columns({"macs": macs}).tolist() == [True, False]
-    assert compile_expression("macs * 4 // 8").columns({"macs": macs}).tolist() == [2**61, 2]
+    assert evaluate_columns(compile_expression("macs * 4 > 2 ** 8"), {"macs": macs}).tolist() == [True, False]
+    assert evaluate_columns(compile_expression("macs * 4 // 8"), {"macs": macs}).tolist() == [2**61, 2]
 
 
 def test_a_result_past_64_bits_is_refused() -> None:
     with pytest.raises(SpecError, match="does not fit in 64 bits") as caught:
-        compile_expression("macs * 2", "s.yaml:9:5").columns({"macs": np.array([1, 2**62])})
+        evaluate_columns(compile_expression("macs * 2", "s.yaml:9:5"), {"macs": np.array([1, 2**62])})
     assert caught.value.place == "s.yaml:9:5"
 
 
@@ -151,8 +152,8 @@ def test_columns_that_are_broad_stay_broad() -> None:
         "b": np.arange(2000).reshape(1, -1),
         "c": np.arange(3).reshape(3, 1, 1),
     }
-    assert compile_expression("a * 2 > 5 and a < 9").columns(grid).shape == (1000, 1)
-    found = compile_expression("a > b").columns(grid)
+    assert evaluate_columns(compile_expression("a * 2 > 5 and a < 9"), grid).shape == (1000, 1)
+    found = evaluate_columns(compile_expression("a > b"), grid)
     assert found.shape == (1000, 2000)
     assert int(found.sum()) == 1000 * 999 // 2
 
@@ -160,24 +161,24 @@ def test_columns_that_are_broad_stay_broad() -> None:
 def test_rows_nobody_asked_for_are_not_in_the_way() -> None:
     divided = compile_expression("6 / a > 2")
     values = {"a": np.array([1, 0, 3])}
-    assert divided.columns(values, np.array([True, False, True])).tolist()[::2] == [True, False]
+    assert evaluate_columns(divided, values, np.array([True, False, True])).tolist()[::2] == [True, False]
     with pytest.raises(SpecError, match="a division by zero"):
-        divided.columns(values)
+        evaluate_columns(divided, values)
 
 
 def test_a_result_past_64_bits_is_not_in_the_way_of_rows_somebody_asked_for() -> None:
     """(2**62)**2 is past them, 2**62 * 1 is not: what is kept stays whole numbers."""
     expression, factor = compile_expression("a * b"), np.array([2**62, 1])
     names = {"a": np.array([2**62, 2**62]), "b": factor}
-    found = expression.columns(names, np.array([False, True]))
+    found = evaluate_columns(expression, names, np.array([False, True]))
     assert (found.dtype, int(found[1])) == (np.int64, 2**62)
     with pytest.raises(SpecError, match="does not fit in 64 bits"):
-        expression.columns(names, np.array([True, False]))
+        evaluate_columns(expression, names, np.array([True, False]))
 
 
 def test_a_mask_is_true_or_false() -> None:
-    assert compile_expression("a > 1").mask({"a": np.array([1, 2])}).tolist() == [False, True]
+    assert evaluate_mask(compile_expression("a > 1"), {"a": np.array([1, 2])}).tolist() == [False, True]
     with pytest.raises(SpecError, match="a: it is 1, neither true nor false; compare it with something"):
-        compile_expression("a").mask({"a": np.array([1, 2])})
+        evaluate_mask(compile_expression("a"), {"a": np.array([1, 2])})
     with pytest.raises(SpecError, match="neither true nor false"):
         compile_expression("a").holds({"a": 1})

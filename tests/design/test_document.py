@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbench.design.document import (
+from archbench.design.spec.document import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_EVENTS,
@@ -22,9 +22,9 @@ from archbench.design.document import (
     Mark,
     parse_document,
     read_document,
-    visible,
 )
 from archbench.errors import SpecError
+from archbench.text import visible
 
 
 def refusal(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archbench.design.expressions import Expression, compile_expression
+from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.errors import SpecError
 
 VALUES: dict[str, Any] = {

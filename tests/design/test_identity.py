@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbench.design.points_of import count
-from archbench.design.space import expand, preset, size
-from archbench.design.spec import read_spec
-from archbench.design.variant import Variant, Workload
+from archbench.design.spec.spec import read_spec
+from archbench.design.variants import expand, preset, size
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, Architecture, Choice
 from archbench.models.graph import Features
 from archbench.models.presets import PRESETS
 from archbench.models.resnet import NAMED_DEPTHS, widened
+from archbench.models.variant import Variant, Workload
 from archbench.pricing.price import price
 from archbench.registry import Part
+from archbench.space.grid import count
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
 PINNED = Path(__file__).with_name("ids.txt")

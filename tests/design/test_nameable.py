@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from archbench.design.expressions import compile_expression
-from archbench.design.space import expand
-from archbench.design.spec import Spec, read_spec
+from archbench.design.expressions.parse import compile_expression
+from archbench.design.spec.spec import Spec, read_spec
+from archbench.design.variants import expand
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.pricing.constraints import keep, names, price_all
-from archbench.pricing.priced_space import Asked, price_space
+from archbench.space.constraints import keep, names, price_all
+from archbench.space.price_space import Asked, price_space
 
 HEAD = "archbench: 1\nname: few\nbase: R-50-FPN\ninput: {height: 64, width: 64}\n"
 TOPS = """\

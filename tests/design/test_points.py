@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbench.design.frames import Frame
-from archbench.design.points import Points
-from archbench.design.points_of import Span, chunks, count
-from archbench.design.space import expand, make
-from archbench.design.spec import Spec, read_spec
+from archbench.design.spec.spec import Spec, read_spec
+from archbench.design.variants import expand, make
 from archbench.errors import SpecError
 from archbench.models.resnet import widened
+from archbench.space.grid import Span, chunks, count
+from archbench.space.parts import Frame
+from archbench.space.points import Points
+from archbench.space.samplers import draw_lists
 
 HEAD = "archbench: 1\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
 LISTS = ", ".join(str(n) for n in range(1, 11))
@@ -51,7 +52,7 @@ def made(spec: Spec, rows: int) -> set[tuple[str, str]]:
 
 
 def assert_points_are_the_variants(spec: Spec, rows: int = 7) -> None:
-    space, counts = expand(spec), count(spec)
+    space, counts = expand(spec, draw_lists), count(spec)
     assert (counts.raw, counts.excluded, counts.duplicates, counts.collapsed_draws, counts.variants) == (
         space.raw,
         space.excluded,
@@ -143,7 +144,7 @@ def test_points_are_the_variants_of_any_sweep(tmp_path_factory, text):
     except SpecError:  # a partial match of a value that the form drawn does not take, or a ring of conditions
         return
     try:
-        expand(spec)
+        expand(spec, draw_lists)
     except SpecError as refused:  # an expression that orders what is unset
         with pytest.raises(SpecError, match=re.escape(str(refused))):
             count(spec)
@@ -164,7 +165,7 @@ def test_a_bad_point_is_told_as_its_variant_is(read):
     ):
         spec = read(text)
         with pytest.raises(SpecError) as one_by_one:
-            expand(spec)
+            expand(spec, draw_lists)
         with pytest.raises(SpecError) as in_all:
             count(spec)
         assert str(in_all.value) == str(one_by_one.value)
@@ -174,7 +175,7 @@ def test_a_bad_point_that_is_excluded_is_none(read):
     spec = read(
         "axes: {neck.type: [fpn, none], neck.channels: [64, 128]}\ntop_block: {type: none}\nexclude: [{neck.type: none}]\n"
     )
-    assert count(spec).variants == expand(spec).raw - 2 + 1  # and the reference, of 256 channels
+    assert count(spec).variants == expand(spec, draw_lists).raw - 2 + 1  # and the reference, of 256 channels
 
 
 def test_a_grid_comes_in_sub_grids_whose_columns_are_as_broad_as_their_axes(read):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbench.design.schema import json_schema
-from archbench.design.space import MAX_VARIANTS, expand, preset, size
-from archbench.design.spec import read_spec
-from archbench.design.variant import variant_from_json
+from archbench.design.spec.schema import json_schema
+from archbench.design.spec.spec import read_spec
+from archbench.design.variants import MAX_VARIANTS, expand, preset, size
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
+from archbench.models.variant import variant_from_json
 from archbench.pricing.price import price
 
 SPECS = Path(__file__).parent.parent.parent / "specs"

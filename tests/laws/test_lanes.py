@@ -9,15 +9,15 @@ from columns import costs_of, drawn, grid
 from networks import CLASSIFIER, sized
 from parts import PARTS, fitting, grid_of, has, variants_of_all
 
-from archbench.design.space import preset
-from archbench.design.variant import Precision
+import archbench.space.costs
+from archbench.design.variants import preset
 from archbench.errors import SpecError
 from archbench.models.detector import record_network
 from archbench.models.presets import PRESETS
-from archbench.pricing import many
+from archbench.models.variant import Precision
 from archbench.pricing.lanes import Diverged, whole
-from archbench.pricing.many import price_many, price_points
 from archbench.pricing.price import price
+from archbench.space.costs import price_many, price_points
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,9 @@ def test_whole_number_knobs_are_lanes_of_one_recording(norm, monkeypatch):
     """Sizes, batches and channels differ, nothing branches: recorded once."""
     recorded = []
     monkeypatch.setattr(
-        many, "record_network", lambda *given, **how: recorded.append(1) or record_network(*given, **how)
+        archbench.space.costs,
+        "record_network",
+        lambda *given, **how: recorded.append(1) or record_network(*given, **how),
     )
     variants = [
         sized("R-50-FPN", 64 + 7 * i, 300 - 11 * i, {"neck.channels": 32 * (i + 1), "neck.norm": norm}, batch=1 + i % 3)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from networks import random_variant, sized
 
-from archbench.measure.build import build
-from archbench.measure.count import trace
-from archbench.measure.trace import disagreements, trace_layers
+from archbench.measure.worker.build import build
+from archbench.measure.worker.count import trace
+from archbench.measure.worker.trace import disagreements, trace_layers
 from archbench.models.presets import PRESETS
 from archbench.pricing.price import layers, price
 

@@ -13,7 +13,7 @@ from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 from twins import assert_close, body_name, copy_weights, fpn_name, randomise
 
-from archbench.measure.build import build
+from archbench.measure.worker.build import build
 
 BODIES = {
     "resnet18": {"depth": 18},

@@ -3,8 +3,8 @@
 import psutil
 import pytest
 
-from archbench.measure import environment
-from archbench.measure.cgroup import memory_left
+from archbench.measure.machine import environment
+from archbench.measure.machine.cgroup import memory_left
 
 GIB = 1 << 30
 UNLIMITED = 0x7FFFFFFFFFFFF000  # what version 1 says where nobody set a limit

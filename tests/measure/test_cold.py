@@ -11,10 +11,10 @@ from fakes import FakeDevice
 from networks import sized
 from torch import nn
 
-from archbench.design.variant import Module, Variant, Workload
-from archbench.measure import session as the_session
-from archbench.measure import worker as the_worker
-from archbench.measure.engines import ENGINES, Engine
+from archbench.measure.worker import session as the_session
+from archbench.measure.worker import worker as the_worker
+from archbench.measure.worker.engines import ENGINES, Engine
+from archbench.models.variant import Module, Variant, Workload
 
 MS, S = 1_000_000, 1_000_000_000
 

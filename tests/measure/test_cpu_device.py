@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from archbench.design.variant import Workload
 from archbench.errors import CannotMeasure
-from archbench.measure.devices import CpuDevice
-from archbench.measure.timing import block
+from archbench.measure.worker.devices import CpuDevice
+from archbench.measure.worker.timing import block
+from archbench.models.variant import Workload
 
 SMALL = torch.nn.Conv2d(3, 8, 3)
 IMAGE = torch.zeros(1, 3, 32, 32)

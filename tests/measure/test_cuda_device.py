@@ -11,12 +11,12 @@ import pytest
 import torch
 from networks import sized
 
-import archbench.measure.devices
-from archbench.design.variant import Workload
+import archbench.measure.worker.devices
 from archbench.errors import CannotMeasure
-from archbench.measure.build import build
-from archbench.measure.devices import CudaDevice, open_device
-from archbench.measure.timing import block, queued, request, step, warm_up
+from archbench.measure.worker.build import build
+from archbench.measure.worker.devices import CudaDevice, open_device
+from archbench.measure.worker.timing import block, queued, request, step, warm_up
+from archbench.models.variant import Workload
 from archbench.pricing.price import price
 
 MS = 1_000_000
@@ -174,7 +174,7 @@ def opened(devices, name="cuda:1", **given):
 
 @pytest.fixture
 def devices():
-    return archbench.measure.devices
+    return archbench.measure.worker.devices
 
 
 def test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream(devices):

@@ -10,12 +10,9 @@ import pytest
 from fakes import FakeDevice, FakeNvml, FakeWorker, Lab
 from runs_on_disk import block, warm_up
 
-from archbench.errors import SpecError
-from archbench.measure import check_readings, gpus
-from archbench.measure.advice import advise
-from archbench.measure.doctor import Surroundings, examine, plan, probe
-from archbench.measure.self_checks import CALLS, KNOWN_BYTES, REPEATS, allocator, clock, stretches
-from archbench.reporting.diagnosis import (
+from archbench.doctor import checks, gpus
+from archbench.doctor.advice import advise
+from archbench.doctor.diagnosis import (
     Advice,
     Busy,
     Check,
@@ -27,6 +24,9 @@ from archbench.reporting.diagnosis import (
     as_json,
     null_test,
 )
+from archbench.doctor.examine import Surroundings, examine, plan, probe
+from archbench.errors import SpecError
+from archbench.measure.worker.self_checks import CALLS, KNOWN_BYTES, REPEATS, allocator, clock, stretches
 
 GIB = 1 << 30
 
@@ -43,7 +43,7 @@ def readings(device, forward):
 
 
 def checks_of(found, threads=2, *, cpu=False):
-    return {check.name: check for check in check_readings.judge(found, threads, cpu=cpu)}
+    return {check.name: check for check in checks.judge(found, threads, cpu=cpu)}
 
 
 def test_a_device_that_waits_is_linear_and_its_marks_agree_with_the_host():
@@ -96,7 +96,7 @@ def test_only_what_noise_does_not_explain_is_off_the_line(single_call, passed):
     """8 calls at 10 a call weigh 64 times what one call does: the line's slope is within 1 % of 10."""
     found = [{"calls": 1, "wall_ns": wall} for wall in single_call]
     found += [{"calls": calls, "wall_ns": 10 * calls} for calls in (2, 4, 8)] * 3
-    check = check_readings.linearity(found)
+    check = checks.linearity(found)
     assert check.passed is passed
     assert check.figure == pytest.approx(sorted(single_call)[1] / 10 - 1, abs=0.01)
 
@@ -106,7 +106,7 @@ def test_only_what_noise_does_not_explain_is_off_the_line(single_call, passed):
 )
 def test_cpu_time_is_at_most_what_all_threads_could_use(marked_share, passed):
     found = [{"calls": n, "wall_ns": n * 1000, "marked_ns": int(n * 1000 * marked_share)} for n in CALLS]
-    check = check_readings.cpu_time(found, threads=2)
+    check = checks.cpu_time(found, threads=2)
     assert (check.passed, check.figure) == (passed, pytest.approx(marked_share))
 
 
@@ -133,7 +133,7 @@ class Ticking:
     ids=["fine", "coarse", "a tick of 15.6 ms", "stands", "backwards"],
 )
 def test_the_clock_is_known_by_its_smallest_step(ticking, step, passed):
-    check = check_readings.clock(clock(ticking))
+    check = checks.clock(clock(ticking))
     assert (check.figure, check.passed) == (step, passed)
 
 
@@ -157,12 +157,12 @@ class Counting:
 @pytest.mark.parametrize(("counts", "passed"), [(1, True), (0, False), (0.5, False), (2, False)])
 def test_a_known_tensor_adds_its_bytes_to_the_peak(counts, passed):
     device = Counting(counts)
-    check = check_readings.allocator(allocator(device, device.allocate))
+    check = checks.allocator(allocator(device, device.allocate))
     assert (check.figure, check.passed) == (KNOWN_BYTES * counts, passed)
 
 
 def test_a_device_without_a_counter_has_no_allocator_to_check():
-    check = check_readings.allocator(allocator(FakeDevice(), lambda size: None))
+    check = checks.allocator(allocator(FakeDevice(), lambda size: None))
     assert (check.passed, check.figure) == (None, None)
 
 
@@ -174,18 +174,18 @@ def turns(*of):
 def test_a_hand_over_is_the_first_call_after_another_process():
     """B's second turn follows its own: its first call is no hand-over."""
     found = turns((0, [99, 10, 10, 10]), (1, [15, 10, 10, 10]), (1, [90, 10, 10, 10]), (0, [13, 10, 10, 10]))
-    check = check_readings.hand_over(found)
+    check = checks.hand_over(found)
     assert (check.figure, check.passed) == (pytest.approx(1.4), True)
 
 
 def test_a_second_call_that_is_slow_too_is_told():
-    check = check_readings.hand_over(turns((0, [10] * 5), (1, [15, 13, 10, 10, 10])))
+    check = checks.hand_over(turns((0, [10] * 5), (1, [15, 13, 10, 10, 10])))
     assert check.passed is False
     assert not check.gate
 
 
 def test_slow_calls_have_no_hand_over_to_look_at():
-    assert check_readings.hand_over([block("a", 4000.0), block("b", 4000.0)]).passed is None
+    assert checks.hand_over([block("a", 4000.0), block("b", 4000.0)]).passed is None
 
 
 # The A/A null
@@ -216,13 +216,13 @@ def test_the_null_compares_a_network_with_itself():
 def test_a_null_that_differs_every_time_misses_1():
     found = null_test(twice(([10], [11]), ([10], [11.01]), ([10], [10.99])), "R-18", 30.0)
     assert found.covers is False
-    assert check_readings.same_twice(found).passed is False
+    assert checks.same_twice(found).passed is False
 
 
 def test_one_generation_tells_nothing():
     found = null_test(twice(([10, 10], [11, 11])), "R-18", 30.0)
     assert (found.half_width, found.interval, found.covers, found.between_processes) == (None, None, None, None)
-    assert check_readings.same_twice(found).passed is None
+    assert checks.same_twice(found).passed is None
 
 
 def test_a_null_with_one_replica_alone_is_none():
@@ -474,7 +474,7 @@ def test_none_is_no_device_to_examine():
 
 
 def test_the_doctor_imports_no_torch():
-    code = "import sys, archbench.measure.doctor, archbench.reporting.doctor; sys.exit('torch' in sys.modules)"
+    code = "import sys, archbench.doctor.examine, archbench.doctor.show; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

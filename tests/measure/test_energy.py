@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from fakes import FakeDevice
 
-from archbench.measure.energy import energy
+from archbench.measure.worker.energy import energy
 
 IDLE_W, EXTRA_W = 50, 250
 WORK_NS = 10_000_000

@@ -15,15 +15,16 @@ from networks import sized
 from torch import nn
 
 from archbench.cli import guarded
-from archbench.design.variant import Module, Variant, Workload
 from archbench.errors import CannotMeasure
-from archbench.measure import engines, generation
-from archbench.measure.build import build
-from archbench.measure.devices import CpuDevice
-from archbench.measure.engines import ENGINES, Engine, Subject, prepare
-from archbench.measure.outputs import TOLERANCE, Unusable, check_agreement, distance
-from archbench.measure.session import Session
-from archbench.measure.train import training_step
+from archbench.measure.experiment import generation
+from archbench.measure.worker import engines
+from archbench.measure.worker.build import build
+from archbench.measure.worker.devices import CpuDevice
+from archbench.measure.worker.engines import ENGINES, Engine, Subject, prepare
+from archbench.measure.worker.outputs import TOLERANCE, Unusable, check_agreement, distance
+from archbench.measure.worker.session import Session
+from archbench.measure.worker.train import training_step
+from archbench.models.variant import Module, Variant, Workload
 
 SMALL = {"input.height": 32, "input.width": 32, "measure.threads": 1}
 
@@ -133,7 +134,7 @@ def plugin(tmp_path):
 
 def test_a_network_exported_as_another_is_refused_before_anything_is_timed(plugin, monkeypatch):
     """1 % off in one of its two outputs: a hundred times what fp32 explains."""
-    monkeypatch.setattr("archbench.measure.timing.warm_up", pytest.fail)
+    monkeypatch.setattr("archbench.measure.worker.timing.warm_up", pytest.fail)
     with pytest.raises(
         Unusable, match=r"^onnxruntime's output\['p3'\] is not eager's: (9\.9|1\.0)e-0[23] of its largest"
     ):
@@ -248,8 +249,8 @@ def test_an_engines_facts_are_the_versions_that_decide_its_speed():
 
 COMPILES = """
 import json
-from archbench.design.variant import Module, Variant, Workload
-from archbench.measure.supervisor import Job, Worker
+from archbench.models.variant import Module, Variant, Workload
+from archbench.measure.supervisor.worker_process import Job, Worker
 variant = Variant("", Module("otherwise:small"), Workload(1, 32, 32, threads=1, engine="compile"))
 with Worker(Job(variant, "cpu", 0, ({plugin!r},)), timeout=300.0) as worker:
     print(json.dumps(worker.start()))

@@ -5,7 +5,7 @@ import pytest
 from fakes import FakeNvml
 
 from archbench.errors import CannotMeasure
-from archbench.measure.environment import available_bytes, capture, devices, resolve_device
+from archbench.measure.machine.environment import available_bytes, capture, devices, resolve_device
 
 KINDS = [*(value for name, value in vars(pynvml).items() if name.startswith("NVML_ERROR_")), 12345]
 FUNCTIONS = [name for name in vars(FakeNvml) if name.startswith("nvml")]

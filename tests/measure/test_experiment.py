@@ -7,15 +7,15 @@ import pytest
 from fakes import Lab
 from networks import sized
 
-from archbench.design.schema import MeasurePlan
-from archbench.measure.experiment import measure
-from archbench.measure.groups import PROCESS_BYTES, groups, with_company
-from archbench.measure.hygiene import Hygiene
-from archbench.measure.setup import Setup
-from archbench.measure.task import Task
-from archbench.reporting.rounds import whole_rounds
-from archbench.reporting.starved import Starting
-from archbench.reporting.stats import summarise
+from archbench.design.spec.schema import MeasurePlan
+from archbench.measure.experiment.budget import Starting
+from archbench.measure.experiment.disturbance import Hygiene
+from archbench.measure.experiment.experiment import measure
+from archbench.measure.experiment.groups import PROCESS_BYTES, groups, with_company
+from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.task import Task
+from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.summary import summarise
 
 GIB = 1 << 30
 

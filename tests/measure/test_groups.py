@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import sized
 
-from archbench.measure.groups import ACTIVATION_SLACK, PROCESS_BYTES, groups
-from archbench.measure.task import Task
+from archbench.measure.experiment.groups import ACTIVATION_SLACK, PROCESS_BYTES, groups
+from archbench.measure.experiment.task import Task
 
 GIB = 1 << 30
 VARIANTS = [sized("R-18-FPN", 64, 64, {"neck.channels": 8 * (index + 1)}) for index in range(9)]

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from archbench.measure import host
-from archbench.reporting.diagnosis import Busy, Host
+from archbench.doctor import host
+from archbench.doctor.diagnosis import Busy, Host
 
 CPU = "sys/devices/system/cpu"
 

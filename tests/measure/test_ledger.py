@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from runs_on_disk import HEADER, block, record, whole_round
 
-from archbench.design.schema import MeasurePlan
-from archbench.measure.ledger import SILENT, Ledger, Listener
-from archbench.reporting.records import Block, Record, as_json
-from archbench.reporting.runs import notes
-from archbench.reporting.starved import Starting
-from archbench.reporting.store import RunFolder
+from archbench.design.spec.schema import MeasurePlan
+from archbench.measure.experiment.budget import Starting
+from archbench.measure.experiment.recorder import SILENT, Ledger, Listener
+from archbench.reporting.stored_run import notes
+from archbench.runs.records import Block, Record, as_json
+from archbench.runs.store import RunFolder
 
 START = {
     "traced": {"macs": 10},

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import archbench.measure.lost
+import archbench.measure.machine.scheduling
 
 
 @pytest.fixture
 def lost():
-    return archbench.measure.lost
+    return archbench.measure.machine.scheduling
 
 
 class Proc:

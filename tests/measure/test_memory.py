@@ -8,12 +8,12 @@ from fakes import FakeDevice
 from networks import sized
 from torch import nn
 
-from archbench.design.variant import Workload
-from archbench.measure.build import build
-from archbench.measure.devices import CpuDevice
-from archbench.measure.engines import Subject
-from archbench.measure.memory import Memory, allocated, live_peak, live_training_peak
-from archbench.measure.session import Counted, Session
+from archbench.measure.worker.build import build
+from archbench.measure.worker.devices import CpuDevice
+from archbench.measure.worker.engines import Subject
+from archbench.measure.worker.memory import Memory, allocated, live_peak, live_training_peak
+from archbench.measure.worker.session import Counted, Session
+from archbench.models.variant import Workload
 from archbench.pricing.price import price
 
 FLOAT = 4

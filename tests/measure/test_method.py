@@ -11,16 +11,16 @@ from fakes import Lab
 from runs_on_disk import block, whole_round
 from test_experiment import Sink, tasks
 
-from archbench.design.schema import MeasurePlan
-from archbench.measure import experiment as the_experiment
-from archbench.measure import history as the_history
-from archbench.measure import hygiene as the_hygiene
-from archbench.measure.setup import Setup
-from archbench.reporting import fit as the_fit
-from archbench.reporting import rounds as the_rounds
-from archbench.reporting import stats as the_stats
-from archbench.reporting import verdicts as the_verdicts
-from archbench.reporting.stats import summarise
+from archbench.design.spec.schema import MeasurePlan
+from archbench.measure.experiment import disturbance as the_hygiene
+from archbench.measure.experiment import experiment as the_experiment
+from archbench.measure.experiment import history as the_history
+from archbench.measure.experiment.setup import Setup
+from archbench.statistics import fit as the_fit
+from archbench.statistics import rounds as the_rounds
+from archbench.statistics import summary as the_stats
+from archbench.statistics import verdicts as the_verdicts
+from archbench.statistics.summary import summarise
 
 A, B = ("A", 0), ("B", 0)
 THROTTLED = {"throttle": 8.0}

@@ -9,7 +9,7 @@ import psutil
 import pynvml
 import pytest
 
-from archbench.measure.nvml import SLOWING, Nvml, same_experiment
+from archbench.measure.machine.nvml import SLOWING, Nvml, same_experiment
 
 GPU, SLICE, SIBLING, STRANGER = "GPU-1", "MIG-7", 11, 12
 ME = os.getpid()
@@ -174,13 +174,13 @@ def test_foreign_is_null_where_the_driver_numbers_processes_otherwise():
 
 
 def test_kin_are_this_process_and_its_parents_other_children():
-    child = "import os; from archbench.measure.nvml import same_experiment as s; print(s(os.getpid()), s(os.getppid()))"
+    child = "import os; from archbench.measure.machine.nvml import same_experiment as s; print(s(os.getpid()), s(os.getppid()))"
     done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
     assert not same_experiment(1)
     waiting = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
     asks = (
-        f"{waiting}; c = 'from archbench.measure.nvml import same_experiment as s; print(s(%d))' % p.pid; "
+        f"{waiting}; c = 'from archbench.measure.machine.nvml import same_experiment as s; print(s(%d))' % p.pid; "
         "subprocess.run([sys.executable, '-c', c], check=True); p.communicate(b'go')"
     )
     assert subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout == "True\n"

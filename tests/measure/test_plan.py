@@ -3,8 +3,8 @@
 import pytest
 from networks import sized
 
-from archbench.measure.plan import planned_bytes
-from archbench.pricing.constraints import Priced, price_all
+from archbench.measure.experiment.plan import planned_bytes
+from archbench.space.constraints import Priced, price_all
 
 SEEN_TRAINING = 2_446_977_544  # live bytes of a training step of R-50-FPN at 800 x 1344, traced on meta
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archbench.cli import guarded
-from archbench.measure.plugins import code_digests
+from archbench.measure.supervisor.plugins import code_digests
 
 SPEC = "archbench: 1\nname: mine\nmodule: nets:make\ninput: {height: 64, width: 64}\n"
 

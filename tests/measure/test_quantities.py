@@ -12,7 +12,7 @@ from itertools import product
 import pytest
 from fakes import FakeDevice
 
-import archbench.measure.timing
+import archbench.measure.worker.timing
 from archbench.errors import CannotMeasure
 
 US = 1_000
@@ -101,7 +101,7 @@ def measured(timing, point, quantity):
 
 @pytest.fixture
 def timing():
-    return archbench.measure.timing
+    return archbench.measure.worker.timing
 
 
 def test_the_grid_holds_what_a_network_can_be():

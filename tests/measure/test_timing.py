@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from fakes import FakeDevice, NotReady, OutOfMemoryError
 
-import archbench.measure.timing
+import archbench.measure.worker.timing
 from archbench.errors import CannotMeasure
 
 MS = 1_000_000
@@ -16,7 +16,7 @@ MS = 1_000_000
 
 @pytest.fixture
 def timing():
-    return archbench.measure.timing
+    return archbench.measure.worker.timing
 
 
 def network(device, work_ns, kernels=10):

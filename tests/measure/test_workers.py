@@ -18,11 +18,11 @@ from commands import SCRIPTED_WORKER
 from cues import PROMPT_S, Cues
 from networks import sized
 
-from archbench.design.variant import Module, Variant, Workload
-from archbench.measure import pipe, supervisor
-from archbench.measure import worker as the_worker
-from archbench.measure.supervisor import Crew, Job, Worker, WorkerFailed, _overdue, worker_environment
-from archbench.measure.worker import Pulse
+from archbench.measure.supervisor import pipe, worker_process
+from archbench.measure.supervisor.worker_process import Crew, Job, Worker, WorkerFailed, _overdue, worker_environment
+from archbench.measure.worker import worker as the_worker
+from archbench.measure.worker.worker import Pulse
+from archbench.models.variant import Module, Variant, Workload
 from archbench.pricing.price import price
 
 pytestmark = pytest.mark.process
@@ -72,7 +72,7 @@ def plugin(tmp_path_factory):
 @pytest.fixture
 def scripted(monkeypatch):
     """Workers are scripted: each does what the name of its network says."""
-    monkeypatch.setattr(supervisor, "PROGRAM", SCRIPTED_WORKER)
+    monkeypatch.setattr(worker_process, "PROGRAM", SCRIPTED_WORKER)
 
 
 def hand_written(name):
@@ -360,7 +360,7 @@ def test_a_silent_pipe_is_late():
 def test_a_worker_dies_with_its_parent():
     code = (
         "import os; from commands import SCRIPTED_WORKER; from networks import sized\n"
-        "from archbench.measure import supervisor; supervisor.PROGRAM = SCRIPTED_WORKER\n"
+        "from archbench.measure.supervisor import worker_process; worker_process.PROGRAM = SCRIPTED_WORKER\n"
         "worker = supervisor.Worker(supervisor.Job(sized('R-18-FPN', 64, 64), 'cpu', 0), timeout=120.0)\n"
         "worker.start(); print(worker._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_space import one_by_one, written
 
-from archbench.design.space import expand
+from archbench.design.variants import expand
 from archbench.errors import SpecError
-from archbench.pricing.constraints import keep
-from archbench.pricing.funnel import Funnel, funnel_of
-from archbench.pricing.priced_space import counted, price_space
+from archbench.space.constraints import keep
+from archbench.space.funnel import Funnel, funnel_of
+from archbench.space.price_space import counted, price_space
+from archbench.space.samplers import draw_lists
 
 HEAD = "archbench: 1\ninput: {height: 64, width: 64}\n"
 STEPS = ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants")
@@ -23,7 +24,7 @@ STEPS = ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants
 
 def assert_counted_as_one_by_one(text: str, folder: Path) -> Funnel:
     spec = written(HEAD + text, folder)
-    by_hand = funnel_of(expand(spec), keep(one_by_one(spec), spec.constraints))
+    by_hand = funnel_of(expand(spec, draw_lists), keep(one_by_one(spec), spec.constraints))
     found = price_space(spec).funnel
     assert {step: getattr(found, step) for step in STEPS} == {step: getattr(by_hand, step) for step in STEPS}
     return found
@@ -89,7 +90,7 @@ def test_any_sweep_over_lists_is_counted_as_one_by_one(tmp_path_factory: pytest.
     folder = tmp_path_factory.mktemp("lists")
     spec = written(HEAD + text, folder)
     try:
-        expand(spec)
+        expand(spec, draw_lists)
     except SpecError as refused:
         with pytest.raises(SpecError, match=re.escape(str(refused))):
             counted(spec)

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from columns import costs_of, drawn, grid
 
-from archbench.design.points import UNSET, Column, Points
-from archbench.design.space import make, preset
-from archbench.design.spec import preset_spec
+import archbench.space.costs
+from archbench.design.spec.spec import preset_spec
+from archbench.design.variants import make, preset
 from archbench.errors import SpecError
 from archbench.models.detector import record_network
 from archbench.models.graph import add, repeat
 from archbench.models.necks import necks
-from archbench.pricing import many
-from archbench.pricing.many import price_many, price_points
 from archbench.pricing.price import price
+from archbench.space.costs import price_many, price_points
+from archbench.space.points import UNSET, Column, Points
 
 SMALL = {"input.height": [64, 97], "input.width": [65, 128]}
 GROUPED = {  # 32 groups of the norm divide 4 x 32 channels, 32 x 1 and 32 x 3, but neither 4 x 1 nor 4 x 3
@@ -38,7 +38,7 @@ def recorded(monkeypatch):
         architectures.append(architecture)
         return record_network(architecture, *sides, **how)
 
-    monkeypatch.setattr(many, "record_network", record)
+    monkeypatch.setattr(archbench.space.costs, "record_network", record)
     return architectures
 
 
@@ -179,7 +179,7 @@ def test_one_point_and_none_are_points_too():
 
 
 def test_more_rows_than_are_recorded_at_once_are_recorded_in_parts(recorded, monkeypatch):
-    monkeypatch.setattr(many, "ROWS", 16)
+    monkeypatch.setattr(archbench.space.costs, "ROWS", 16)
     checked(drawn({"neck.channels": [32, 64, 96], **SMALL}, 50))
     assert len(recorded) == 4
 

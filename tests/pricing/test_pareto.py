@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archbench.metrics import Direction
-from archbench.pricing.pareto import front
+from archbench.space.pareto import front
 
 
 def by_definition(points: list[list[int]], directions: list[Direction]) -> tuple[bool, ...]:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archbench.metrics import Direction
-from archbench.pricing.pareto import front
-from archbench.pricing.pareto_many import CELLS, front_many
+from archbench.space.pareto import front
+from archbench.space.pareto_many import CELLS, front_many
 
 DIRECTIONS: list[Direction] = ["min", "min", "max"]
 

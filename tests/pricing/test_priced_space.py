@@ -11,16 +11,17 @@ import pytest
 import small_space
 from small_space import SELECT, SMALL, written
 
-from archbench.design.expressions import compile_expression
-from archbench.design.schema import Select
-from archbench.design.space import expand
-from archbench.design.spec import Spec, read_spec
+from archbench.design.expressions.parse import compile_expression
+from archbench.design.spec.schema import Select
+from archbench.design.spec.spec import Spec, read_spec
+from archbench.design.variants import expand
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.pricing.constraints import Priced, keep, names
-from archbench.pricing.funnel import Funnel, funnel_of, is_many
-from archbench.pricing.pareto import front
-from archbench.pricing.priced_space import Asked, PricedSpace, counted, price_space, shown
+from archbench.space.constraints import Priced, keep, names
+from archbench.space.funnel import Funnel, funnel_of, is_many
+from archbench.space.pareto import front
+from archbench.space.price_space import Asked, PricedSpace, counted, price_space, shown
+from archbench.space.samplers import draw_lists
 
 SPEC = (
     SMALL
@@ -65,7 +66,7 @@ def on_front(priced: list[Priced]) -> list[Priced]:
 def test_every_step_counts_what_going_through_the_variants_counts(
     spec: Spec, one_by_one: list[Priced], space: PricedSpace
 ) -> None:
-    whole = expand(spec)
+    whole = expand(spec, draw_lists)
     by_hand = funnel_of(whole, keep(one_by_one, spec.constraints))
     found = space.funnel
     for step in ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants"):
@@ -171,7 +172,7 @@ select: {minimize: [macs], limit: 1}
 def test_a_row_is_called_the_same_among_few_as_among_all(few: int, tmp_path: Path) -> None:
     """An include sets paths of its own; what is shown has, or has not, a row of those."""
     spec = written(OWN_PATHS, tmp_path)
-    names = {variant.id: variant.name for variant in expand(spec).variants}
+    names = {variant.id: variant.name for variant in expand(spec, draw_lists).variants}
     assert list(names.values()) == [
         "channels=64",
         "channels=256",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archbench.errors import SpecError
-from archbench.pricing.selection import Aim, aims_of, described, thin
+from archbench.space.selection import Aim, aims_of, described, thin
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ from stored_runs import STEADY, slower, stored
 
 from archbench import exits
 from archbench.cli import guarded
-from archbench.design.limits import read_budgets
-from archbench.design.spec import read_spec
+from archbench.comparison.budgets import budget_table, excesses_of
+from archbench.comparison.cases import suites_of
+from archbench.comparison.outcome import outcome
+from archbench.design.spec.limits import read_budgets
+from archbench.design.spec.spec import read_spec
 from archbench.errors import ResultsError, SpecError
-from archbench.reporting import markdown
-from archbench.reporting.budgets import budget_table, excesses_of
-from archbench.reporting.cases import suites_of
-from archbench.reporting.outcome import outcome
-from archbench.reporting.runs import Run
+from archbench.reporting.formats import markdown
+from archbench.reporting.stored_run import Run
 from archbench.units import size
 
 SPEC = """\

@@ -14,14 +14,14 @@ from made_runs import priced, stored, write_spec
 from runs_on_disk import COUNTS, record, summary
 
 from archbench.errors import CannotMeasure
-from archbench.reporting import charts
-from archbench.reporting.charts import Chart, drawn, scatter
-from archbench.reporting.drawing import SVG, inline, svg
-from archbench.reporting.figures import draw
-from archbench.reporting.palette import DARK, LIGHT, RAMP, SERIES
-from archbench.reporting.runs import Run
-from archbench.reporting.tables import Table, build
-from archbench.reporting.times import Times
+from archbench.reporting.page import charts
+from archbench.reporting.page.charts import Chart, drawn, scatter
+from archbench.reporting.page.drawing import SVG, inline, svg
+from archbench.reporting.page.figures import draw
+from archbench.reporting.page.palette import DARK, LIGHT, RAMP, SERIES
+from archbench.reporting.stored_run import Run
+from archbench.statistics.times import Times
+from archbench.tables.table import Table, build
 
 A = ("a", 0)
 SWEEP = "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {{height: 64, width: 64}}\n{more}"

@@ -10,12 +10,12 @@ import pytest
 from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, rounds, slower, stored
 
+from archbench.comparison.gate import parse_limits
+from archbench.comparison.stored import Comparison, compare
 from archbench.errors import ResultsError
-from archbench.reporting.compare import Comparison, compare
-from archbench.reporting.environments import differences
-from archbench.reporting.gate import parse_limits
-from archbench.reporting.records import as_json
-from archbench.reporting.runs import Run
+from archbench.reporting.stored_run import Run
+from archbench.runs.environments import differences
+from archbench.runs.records import as_json
 
 
 def words(comparison: Comparison) -> dict[str, str]:

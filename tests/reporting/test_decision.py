@@ -12,18 +12,18 @@ import pytest
 from made_runs import ENVIRONMENT, priced, stored, unmeasured, write_spec
 from runs_on_disk import COUNTS, record, summary, whole_round
 
-from archbench.reporting import decision
-from archbench.reporting.decision import Terms
-from archbench.reporting.grids import step_grid
-from archbench.reporting.markdown import render as markdown
-from archbench.reporting.records import Block, Key
-from archbench.reporting.review import Review
-from archbench.reporting.runs import Run
-from archbench.reporting.stats import summarise, ties
-from archbench.reporting.store import SAMPLES
-from archbench.reporting.tables import Row, build
-from archbench.reporting.ties import Ties
-from archbench.reporting.times import Times
+from archbench.reporting.formats.markdown import render as markdown
+from archbench.reporting.page import decision
+from archbench.reporting.page.decision import Terms
+from archbench.reporting.page.review import Review
+from archbench.reporting.page.tables import step_grid
+from archbench.reporting.stored_run import Run
+from archbench.runs.records import Block, Key
+from archbench.runs.store import SAMPLES
+from archbench.statistics.summary import summarise, ties
+from archbench.statistics.ties import Ties
+from archbench.statistics.times import Times
+from archbench.tables.table import Row, build
 
 
 def rows(**milliseconds: float | None) -> list[Row]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from archbench.design.space import expand, preset
-from archbench.design.spec import preset_spec
-from archbench.design.variant import Module, Variant
+from archbench.design.spec.spec import preset_spec
+from archbench.design.variants import expand, preset
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
+from archbench.models.variant import Module, Variant
 from archbench.pricing.price import price
-from archbench.reporting.differences import differences_json, layer_changes, show_differences, signed, steps
+from archbench.reporting.terminal.differences import differences_json, layer_changes, show_differences, signed, steps
 from archbench.units import count
 
 R50 = preset("R-50-FPN")

@@ -11,12 +11,12 @@ import pytest
 from made_runs import priced, stored, write_spec
 from runs_on_disk import record, summary
 
-from archbench.reporting import charts, effects
-from archbench.reporting.axes import varied, zips
-from archbench.reporting.factors import factors, told_apart
-from archbench.reporting.page import render
-from archbench.reporting.tables import Table, build
-from archbench.reporting.times import Times
+from archbench.reporting.page import charts, effects
+from archbench.reporting.page.axes import varied, zips
+from archbench.reporting.page.factors import factors, told_apart
+from archbench.reporting.page.html import render
+from archbench.statistics.times import Times
+from archbench.tables.table import Table, build
 
 SIZES = {"input.height": [480, 640, 800], "input.width": [800, 1067, 1333]}
 

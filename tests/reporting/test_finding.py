@@ -8,8 +8,8 @@ import pytest
 from runs_on_disk import HEADER
 
 from archbench.errors import ResultsError
-from archbench.reporting.finding import find, newest, stored
-from archbench.reporting.store import RunFolder
+from archbench.runs.find import find, newest, stored
+from archbench.runs.store import RunFolder
 
 
 def test_two_names_that_share_a_folder_are_told_apart(tmp_path: Path) -> None:

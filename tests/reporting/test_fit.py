@@ -7,9 +7,9 @@ import math
 import pytest
 from runs_on_disk import block, whole_round
 
-from archbench.reporting.fit import cells, reading, trimmed_mean
-from archbench.reporting.records import Block
-from archbench.reporting.stats import summarise
+from archbench.runs.records import Block
+from archbench.statistics.fit import cells, reading, trimmed_mean
+from archbench.statistics.summary import summarise
 
 A, B, C = ("A", 0), ("B", 0), ("C", 0)
 

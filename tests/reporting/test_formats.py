@@ -22,13 +22,14 @@ from rich.console import Console
 from runs_on_disk import COUNTS, record, summary
 
 from archbench import units
-from archbench.design.document import visible
-from archbench.reporting import csv_file, latex, markdown, page, parquet_file, terminal
-from archbench.reporting.formats import RENDERERS
-from archbench.reporting.frame import frame
-from archbench.reporting.review import Review
-from archbench.reporting.tables import Table, build
-from archbench.reporting.times import Times
+from archbench.reporting.formats import csv_file, latex, markdown, parquet, terminal
+from archbench.reporting.formats.dataframe import frame
+from archbench.reporting.formats.formats import RENDERERS
+from archbench.reporting.page import html
+from archbench.reporting.page.review import Review
+from archbench.statistics.times import Times
+from archbench.tables.table import Table, build
+from archbench.text import visible
 
 EVIL = [
     "=cmd()",
@@ -127,7 +128,7 @@ def test_csv_runs_nothing_in_a_spreadsheet_and_keeps_numbers_as_they_are() -> No
 
 def read_parquet(table: Table) -> list[dict[str, Any]]:
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-        file.write(parquet_file.render(table))
+        file.write(parquet.render(table))
         file.flush()
         read = duckdb.read_parquet(file.name)
         return [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
@@ -152,13 +153,13 @@ def test_parquet_keeps_a_name_as_it_is_and_a_path_never_commands_the_query() -> 
 
 
 def test_parquet_of_one_table_is_the_same_bytes() -> None:
-    assert parquet_file.render(sweep()) == parquet_file.render(sweep())
+    assert parquet.render(sweep()) == parquet.render(sweep())
 
 
 def test_parquet_of_no_rows_has_its_columns() -> None:
     table = build([], Times(), reference=None)
     assert read_parquet(table) == []
-    assert len(parquet_file.render(table)) > 0
+    assert len(parquet.render(table)) > 0
 
 
 LATEX = {command: character for character, command in latex.SPECIAL.items()}
@@ -229,7 +230,7 @@ class Cells(HTMLParser):
 
 def html_rows(table: Table) -> list[list[str]]:
     cells = Cells()
-    cells.feed(page.render(Review("t", "q", (), (), (), table)))
+    cells.feed(html.render(Review("t", "q", (), (), (), table)))
     return cells.rows
 
 
@@ -245,13 +246,13 @@ def test_html_reads_back_as_what_a_person_reads() -> None:
 def test_html_shows_a_name_and_does_nothing_else_with_it() -> None:
     _, *rows = html_rows(named(EVIL))
     assert [cells[0] for cells in rows] == [visible(name, 1000) for name in EVIL]
-    text = page.render(Review(EVIL[6], EVIL[6], ((EVIL[6], EVIL[6]),), (), (), named(EVIL)))
+    text = html.render(Review(EVIL[6], EVIL[6], ((EVIL[6], EVIL[6]),), (), (), named(EVIL)))
     assert "<script>" not in text.replace('<script>"use strict"', "").replace("<script>\n", "")
     assert not re.search("[\u202e\x1b\ud800]", text)
 
 
 def test_the_data_of_the_page_end_no_element() -> None:
-    told = page.embedded({"a": "</script><!--", "b": [1, None, True, "\u2028"]})
+    told = html.embedded({"a": "</script><!--", "b": [1, None, True, "\u2028"]})
     assert "<" not in told
     assert ">" not in told
     assert told.isascii()
@@ -259,7 +260,7 @@ def test_the_data_of_the_page_end_no_element() -> None:
 
 
 def test_the_policy_allows_our_script_and_style_by_their_hash_alone() -> None:
-    text = page.render(Review("t", "q", (), (), (), sweep()))
+    text = html.render(Review("t", "q", (), (), (), sweep()))
     policy = unescape(re.search(r'Content-Security-Policy" content="(.*?)"', text)[1])  # type: ignore[index]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"

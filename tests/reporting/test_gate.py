@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from archbench.comparison.gate import EVERY_COUNT, Limit, judge_exact, parse_limits, worst
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.reporting.gate import EVERY_COUNT, Limit, judge_exact, parse_limits, worst
 
 
 def parsed(text: str) -> list[tuple[str, float, bool]]:

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from runs_on_disk import record
 
-from archbench.reporting.progress import Progress
-from archbench.reporting.step import Step
+from archbench.reporting.terminal.progress import Progress
+from archbench.runs.progress import Step
 
 VARIANTS = [f"width={index}" for index in range(20)]
 

@@ -8,7 +8,7 @@ import pytest
 from runs_on_disk import record
 
 from archbench.errors import ResultsError
-from archbench.reporting.records import Record, as_json, from_json
+from archbench.runs.records import Record, as_json, from_json
 
 
 def test_a_record_from_before_memory_and_energy_were_measured_reads() -> None:

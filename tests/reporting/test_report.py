@@ -17,12 +17,12 @@ from rich.console import Console
 from runs_on_disk import COUNTS, record, whole_round
 from stored_runs import rounds, stored
 
-from archbench.reporting import markdown, terminal
-from archbench.reporting import page as pages
-from archbench.reporting.effects import DARK_FROM
-from archbench.reporting.palette import DARK, LIGHT, RAMP
-from archbench.reporting.runs import Run
-from archbench.reporting.together import review_together
+from archbench.reporting.formats import markdown, terminal
+from archbench.reporting.page import html as pages
+from archbench.reporting.page.effects import DARK_FROM
+from archbench.reporting.page.palette import DARK, LIGHT, RAMP
+from archbench.reporting.page.several_runs import review_together
+from archbench.reporting.stored_run import Run
 
 CHARTS = ("latency", "memory", "where_macs", "where_params", "axes")
 

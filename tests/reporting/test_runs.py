@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from runs_on_disk import HEADER, record, whole_round
 
-from archbench.reporting.records import Block, as_json
-from archbench.reporting.runs import Run
-from archbench.reporting.store import RunFolder
+from archbench.reporting.stored_run import Run
+from archbench.runs.records import Block, as_json
+from archbench.runs.store import RunFolder
 
 
 def stored(tmp_path: Path, blocks: list[Block], *, device: str = "cuda:0", **header: Any) -> Run:

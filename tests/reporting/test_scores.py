@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archbench.errors import SpecError
-from archbench.reporting.scores import read_scores
+from archbench.runs.scores import read_scores
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archbench.reporting.starved import Starting, said
+from archbench.measure.experiment.budget import Starting, explain_starved
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ from archbench.reporting.starved import Starting, said
     ],
 )
 def test_a_starved_command_says_what_starting_took_and_what_to_give(starting, without, budget_s, sentence):
-    assert said(starting, without, generations=3, budget_s=budget_s) == sentence
+    assert explain_starved(starting, without, generations=3, budget_s=budget_s) == sentence

@@ -8,10 +8,10 @@ import random
 import pytest
 from runs_on_disk import block, warm_up, whole_round
 
-from archbench.reporting.records import Block
-from archbench.reporting.rounds import whole_rounds
-from archbench.reporting.stats import summarise
-from archbench.reporting.student import student_t
+from archbench.runs.records import Block
+from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.student import student_t
+from archbench.statistics.summary import summarise
 
 A, B, C = ("A", 0), ("B", 0), ("C", 0)
 

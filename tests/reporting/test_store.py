@@ -12,8 +12,8 @@ import pytest
 from runs_on_disk import HEADER, block, record
 
 from archbench.errors import CannotMeasure, ResultsError
-from archbench.reporting.finding import find, newest
-from archbench.reporting.store import Busy, RunFolder, slug
+from archbench.runs.find import find, newest
+from archbench.runs.store import Busy, RunFolder, slug
 
 
 @pytest.fixture

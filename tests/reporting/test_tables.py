@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from runs_on_disk import COUNTS, record, summary
 
-from archbench.design.schema import Quantity
+from archbench.design.spec.schema import Quantity
 from archbench.metrics import EXACT, METRICS
-from archbench.reporting.records import Record
-from archbench.reporting.stats import Summary
-from archbench.reporting.tables import Table, build, json_object
-from archbench.reporting.times import Times
+from archbench.runs.records import Record
+from archbench.statistics.summary import Summary
+from archbench.statistics.times import Times
+from archbench.tables.table import Table, build, json_object
 
 A, B, C = ("a", 0), ("b", 0), ("c", 0)
 

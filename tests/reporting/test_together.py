@@ -15,13 +15,14 @@ from made_runs import ENVIRONMENT, priced, stored, write_spec
 from rich.console import Console
 
 from archbench import units
-from archbench.reporting import csv_file, markdown, page, parquet_file, terminal
-from archbench.reporting.charts import Chart
-from archbench.reporting.palette import SERIES
-from archbench.reporting.records import Record
-from archbench.reporting.runs import Run
-from archbench.reporting.tables import Table
-from archbench.reporting.together import labels, review_together, together
+from archbench.reporting.formats import csv_file, markdown, parquet, terminal
+from archbench.reporting.page import html
+from archbench.reporting.page.charts import Chart
+from archbench.reporting.page.palette import SERIES
+from archbench.reporting.page.several_runs import labels, review_together, together
+from archbench.reporting.stored_run import Run
+from archbench.runs.records import Record
+from archbench.tables.table import Table
 
 CPU = ENVIRONMENT | {"device": "cpu", "gpus": [], "gpu": None}
 SPEC = (
@@ -131,7 +132,7 @@ def test_every_format_takes_the_table_of_all(tmp_path: Path, records: list[Recor
     table = together(runs)
     assert "latency_ms@EPYC 9654" in csv_file.render(table).splitlines()[0]
     assert "latency ms, H100 80GB" in markdown.render(table)
-    assert parquet_file.render(table).startswith(b"PAR1")
+    assert parquet.render(table).startswith(b"PAR1")
     assert {column.name for column in table.columns if column.priority == 1} == {
         "latency_ms@H100 80GB",
         "latency_ms@EPYC 9654",
@@ -146,7 +147,7 @@ def test_the_page_of_all_names_the_fastest_on_each_device(tmp_path: Path, record
     assert told["Fastest on H100 80GB"].startswith(f"{records[0].name}: ")
     assert told["Fastest on EPYC 9654"].startswith(f"{records[2].name}: ")
     assert {point["color"] for point in points(review.charts[0])} == {"H100 80GB", "EPYC 9654"}
-    text = page.render(review)
+    text = html.render(review)
     assert "H100 80GB: begun" in text
     assert text.count("<svg") == len(review.charts) == 2
 
@@ -228,7 +229,7 @@ def test_the_legend_of_four_long_names_stays_within_the_drawing(
     browser: Any, tmp_path: Path, records: list[Record]
 ) -> None:
     path = tmp_path / "page.html"
-    path.write_text(page.render(review_together(on_four(tmp_path, records))))
+    path.write_text(html.render(review_together(on_four(tmp_path, records))))
     for width in (1280, 390):
         with opened(browser, path, width=width) as seen:
             box = seen.locator("#chart-latency svg").bounding_box()

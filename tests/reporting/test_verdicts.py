@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from runs_on_disk import block, warm_up, whole_round
 
-from archbench.reporting.records import Block, Key
-from archbench.reporting.student import student_t, tail
-from archbench.reporting.verdicts import Contrast, behind, judge, welch
-from archbench.reporting.verdicts import contrast as contrast_of
+from archbench.runs.records import Block, Key
+from archbench.statistics.student import student_t, tail
+from archbench.statistics.verdicts import Contrast, behind, judge, welch
+from archbench.statistics.verdicts import contrast as contrast_of
 
 A, B = ("A", 0), ("B", 0)
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from made_runs import priced, write_spec
 
-from archbench.design.space import preset
-from archbench.pricing.constraints import Priced
+from archbench.design.variants import preset
 from archbench.pricing.price import price
-from archbench.reporting import where
-from archbench.reporting.charts import Chart
-from archbench.reporting.priced import record as priced_record
-from archbench.reporting.records import Record
-from archbench.reporting.where import Breakdown
+from archbench.reporting.page import cost_breakdown
+from archbench.reporting.page.charts import Chart
+from archbench.reporting.page.cost_breakdown import Breakdown
+from archbench.runs.records import Record
+from archbench.space.constraints import Priced
+from archbench.tables.prices import record as priced_record
 
 FAR = """
 archbench: 1
@@ -34,7 +34,7 @@ axes:
 
 def test_where_the_cost_is_adds_up_to_what_it_costs() -> None:
     variant = preset("R-50-FPN")
-    found = where.breakdown(priced_record(Priced(variant, price(variant))))
+    found = cost_breakdown.breakdown(priced_record(Priced(variant, price(variant))))
     assert found is not None
     assert sum(share.macs for share in found.shares) == price(variant).macs
     assert sum(share.params for share in found.shares) == price(variant).params
@@ -56,12 +56,12 @@ def test_a_network_that_is_priced_differently_today_or_is_none_of_ours_is_not_br
         {"architecture": {**whole.architecture, "backbone": {"type": "resnet", "depth": 10**9}}},
         {"workload": {"height": "a", "width": None}},
     ]
-    assert where.breakdown(whole) is not None
-    assert [where.breakdown(replace(whole, **each)) for each in wrong] == [None] * len(wrong)
+    assert cost_breakdown.breakdown(whole) is not None
+    assert [cost_breakdown.breakdown(replace(whole, **each)) for each in wrong] == [None] * len(wrong)
 
 
 def broken_down(records: list[Record]) -> list[Breakdown]:
-    return [each for record in records if (each := where.breakdown(record)) is not None]
+    return [each for record in records if (each := cost_breakdown.breakdown(record)) is not None]
 
 
 def bars(chart: Chart) -> dict[str, float]:
@@ -85,7 +85,9 @@ def test_networks_whose_names_begin_alike_have_a_bar_each_of_what_each_costs(tmp
     """Sixty letters alike: their shares were stacked into one bar, which was the sum of two networks."""
     records = priced(write_spec(tmp_path, FAR))
     assert len({each.name[:60] for each in records}) == 1
-    for chart, metric, scale in zip(where.charts(broken_down(records)), ("macs", "params"), (1e9, 1e6), strict=True):
+    for chart, metric, scale in zip(
+        cost_breakdown.charts(broken_down(records)), ("macs", "params"), (1e9, 1e6), strict=True
+    ):
         exact = {each.id: each.exact[metric] / scale for each in records if each.exact}
         assert bars(chart) == pytest.approx(exact)
         assert sorted(set(written(chart).values())) == ["depth=101", "depth=18", "depth=50"]
@@ -94,24 +96,26 @@ def test_networks_whose_names_begin_alike_have_a_bar_each_of_what_each_costs(tmp
 def test_a_network_that_was_measured_twice_costs_the_same_and_stands_there_once(tmp_path: Path) -> None:
     records = priced(write_spec(tmp_path, FAR))[:2]
     twice = [replace(each, replica=replica) for each in records for replica in (0, 1)]
-    for chart, alone in zip(where.charts(broken_down(twice)), where.charts(broken_down(records)), strict=True):
+    for chart, alone in zip(
+        cost_breakdown.charts(broken_down(twice)), cost_breakdown.charts(broken_down(records)), strict=True
+    ):
         assert bars(chart) == bars(alone)
 
 
 def test_a_name_over_a_bar_leaves_out_what_all_of_them_say_and_no_two_become_one() -> None:
-    assert where.labels(["a=1,b=2,c=3", "a=1,b=5,c=3"]) == ["b=2", "b=5"]
-    assert where.labels(["a=1,b=2", "b=2"]) == ["a=1,b=2", "b=2"]  # of the second nothing would be left
-    assert where.labels(["x,y", "y,x"]) == ["x,y", "y,x"]
-    assert where.labels(["a=1,b=2"]) == ["a=1,b=2"]
+    assert cost_breakdown.labels(["a=1,b=2,c=3", "a=1,b=5,c=3"]) == ["b=2", "b=5"]
+    assert cost_breakdown.labels(["a=1,b=2", "b=2"]) == ["a=1,b=2", "b=2"]  # of the second nothing would be left
+    assert cost_breakdown.labels(["x,y", "y,x"]) == ["x,y", "y,x"]
+    assert cost_breakdown.labels(["a=1,b=2"]) == ["a=1,b=2"]
 
 
 def test_a_long_name_stands_on_several_lines_and_one_that_is_longer_still_is_cut_to_what_tells_it() -> None:
     long = ",".join(f"axis{n}=value{n}" for n in range(12))
-    assert "".join(where.wrapped(long)) == long
-    assert 1 < len(where.wrapped(long)) <= where.MOST_LINES
-    assert all(line.endswith(",") for line in where.wrapped(long)[:-1])
+    assert "".join(cost_breakdown.wrapped(long)) == long
+    assert 1 < len(cost_breakdown.wrapped(long)) <= cost_breakdown.MOST_LINES
+    assert all(line.endswith(",") for line in cost_breakdown.wrapped(long)[:-1])
     for longer in (long * 3, "x" * 999, ",x" * 300, "\x07" * 60 + "y" * 100):
-        lines, other = where.wrapped(longer), where.wrapped(longer + "!")
-        assert len(lines) <= where.MOST_LINES
-        assert max(map(len, lines)) <= where.ALONG
+        lines, other = cost_breakdown.wrapped(longer), cost_breakdown.wrapped(longer + "!")
+        assert len(lines) <= cost_breakdown.MOST_LINES
+        assert max(map(len, lines)) <= cost_breakdown.ALONG
         assert lines != other

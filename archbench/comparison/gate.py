@@ -1,0 +1,186 @@
+"""A gate: what may not get worse by how much, and what each limit says of each network. It passes only what it can judge.
+
+exact      one number a side; the change is compared with what is allowed, to the digit
+timed      the interval decides (`verdicts.py`): regressed, improved, equivalent within what is allowed, or inconclusive
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from archbench import units
+from archbench.design.spec.limits import TIMED, limited
+from archbench.errors import SpecError
+from archbench.metrics import EXACT, METRICS
+from archbench.statistics.verdicts import MARGIN, Verdict, Word
+from archbench.text import visible
+
+WORST_FIRST: tuple[Word, ...] = ("regressed", "inconclusive", "improved", "equivalent")
+LONGEST = 1000
+TERM = re.compile(r"\s*(\w+)\s*>\s*([0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?)\s*(%|[A-Za-z]+)?\s*", re.ASCII)
+UNITS = {"KiB": ("_bytes", units.KIB), "MiB": ("_bytes", units.MIB), "GiB": ("_bytes", units.GIB), "ms": ("_ms", 1)}
+EXAMPLE = "write for example `latency_ms > 3%, params > 0`"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much more of a metric is allowed: a share of the base's (`relative`), or so many base units."""
+
+    metric: str
+    amount: float
+    relative: bool
+    text: str
+
+    @property
+    def timed(self) -> bool:
+        return self.metric in TIMED
+
+    def allowed(self, base: float) -> float:
+        """The most that may come on top of `base`."""
+        return self.amount * base if self.relative else self.amount
+
+
+EVERY_COUNT = tuple(Limit(metric, 0.0, False, f"{metric} > 0") for metric in EXACT)
+NOTHING = "nothing to judge it by"
+LATENCY = Limit("latency_ms", MARGIN, True, f"latency_ms > {MARGIN:.0%}")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one limit says of one network. `verdict` is behind a timed one; `why` says what kept it from telling."""
+
+    limit: Limit
+    word: Word
+    base: float | None
+    new: float | None
+    verdict: Verdict | None = None
+    why: str = ""
+
+    def said(self) -> str:
+        """`params 10 to 12 (limit params > 0)`, for a line about what is wrong."""
+        metric = METRICS[self.limit.metric]
+        sides = [metric.write(value) if value is not None else units.MISSING for value in (self.base, self.new)]
+        return f"{metric.label} {sides[0]} to {sides[1]}{self._interval()} ({self.limit.text})" + (
+            f": {self.why}" if self.why else ""
+        )
+
+    def _interval(self) -> str:
+        found = self.verdict
+        if found is None or found.ratio is None or found.low is None or found.high is None:
+            return ""
+        return f", {units.ratio(found.ratio)}, 95 % {units.ratio(found.low)} to {units.ratio(found.high)}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One network and its base, with the worst of what its limits say; `beside` is its latency where none names that.
+
+    `unfinished` says that a side failed or was not reached.
+    """
+
+    id: str
+    name: str
+    findings: tuple[Finding, ...]
+    beside: Verdict | None = None
+    unfinished: str = ""
+
+    @property
+    def word(self) -> Word:
+        return worst([finding.word for finding in self.findings])
+
+    @property
+    def latency(self) -> Verdict | None:
+        named = (finding.verdict for finding in self.findings if finding.limit.metric == "latency_ms")
+        return next(named, self.beside)
+
+    @property
+    def timed(self) -> bool:
+        """Whether anything measured is behind it."""
+        verdicts = [self.beside, *(finding.verdict for finding in self.findings)]
+        return any(verdict is not None and verdict.generations > 0 for verdict in verdicts)
+
+    def of(self, word: Word) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.word == word)
+
+    def said(self, word: Word) -> tuple[str, ...]:
+        """A line a finding of this word; what a side that is not all there keeps from being told is one line together."""
+        told = tuple(each.said() for each in self.of(word) if not self.unfinished or each.why != self.unfinished)
+        if word != "inconclusive":
+            return told
+        return (*told, *([self.unfinished] if self.unfinished else [])) or (NOTHING,) * (not self.findings)
+
+
+def worst(words: Sequence[Word]) -> Word:
+    """The word a gate goes by; of nothing at all it can tell nothing."""
+    return next((word for word in WORST_FIRST if word in words), "inconclusive")
+
+
+def parse_limits(text: str) -> tuple[Limit, ...]:
+    """`latency_ms > 3%, peak_bytes > 1MiB, gmacs > 0.5`. Raises SpecError with the character it stumbles over."""
+    if len(text) > LONGEST:
+        raise _stumble(0, f"{len(text):,} characters are more than {LONGEST:,}; {EXAMPLE}")
+    limits: dict[str, Limit] = {}
+    at = 0
+    for term in text.split(","):
+        limit = _limit(term, at)
+        if limit.metric in limits:
+            raise _stumble(at, f"{limit.metric} has a limit already, {limits[limit.metric].text}; keep one")
+        limits[limit.metric] = limit
+        at += len(term) + 1
+    return tuple(limits.values())
+
+
+def _limit(term: str, at: int) -> Limit:
+    found = TERM.fullmatch(term)
+    if found is None:
+        raise _stumble(at, f"{visible(term) or 'nothing'}: not METRIC > AMOUNT; {EXAMPLE}")
+    name, digits, unit = found.groups()
+    try:
+        metric, scale = limited(name)
+    except SpecError as error:
+        raise _stumble(at + found.start(1), error.message) from None
+    amount = float(digits) * _scale(name, metric, unit, scale, at + found.start(2))
+    if not math.isfinite(amount):
+        raise _stumble(at + found.start(2), f"{digits}: more than a number can hold; {EXAMPLE}")
+    if metric in TIMED and not amount:
+        raise _stumble(
+            at + found.start(2), f"{digits}: a measured metric scatters; allow it something, like {metric} > 3%"
+        )
+    return Limit(metric, amount, unit == "%", " ".join(term.split()))
+
+
+def _scale(name: str, metric: str, unit: str | None, scale: float, at: int) -> float:
+    """Base units in one of what the amount is written in."""
+    if unit is None:
+        return scale
+    if unit == "%":
+        return 0.01
+    suffix, factor = UNITS.get(unit, ("", 0))
+    if not suffix or name != metric or not metric.endswith(suffix):
+        known = ", ".join(["%", *(each for each, (end, _) in UNITS.items() if name == metric and metric.endswith(end))])
+        raise _stumble(at, f"{visible(unit)}: not a unit of {name}; it takes a plain number or {known}")
+    return float(factor)
+
+
+def _stumble(at: int, message: str) -> SpecError:
+    return SpecError(message, f"--fail-on:{at + 1}")
+
+
+def withheld(finding: Finding, why: str) -> Finding:
+    """What does not pass for this reason: anything but a regression is not told."""
+    if finding.word == "regressed":
+        return finding
+    verdict = finding.verdict and replace(finding.verdict, word="inconclusive", why=why)
+    return replace(finding, word="inconclusive", verdict=verdict, why=why)
+
+
+def judge_exact(limit: Limit, base: float | None, new: float | None, why: str) -> Finding:
+    """A number a side, compared to the digit; `why` says what is wrong with one that is not there."""
+    if base is None or new is None or not (math.isfinite(base) and math.isfinite(new)):
+        return Finding(limit, "inconclusive", base, new, why=why)
+    allowed, change = limit.allowed(base), new - base
+    word: Word = "regressed" if change > allowed else "improved" if change < -allowed else "equivalent"
+    return Finding(limit, word, base, new)

@@ -1,0 +1,136 @@
+"""Two stored runs, network by network: matched by id, counts exactly, times by their intervals, and never passed unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from archbench.comparison.gate import EVERY_COUNT, LATENCY, Judged, Limit
+from archbench.comparison.pairs import Pair, Timing, judge_all
+from archbench.comparison.verdict_table import Judgement
+from archbench.errors import ResultsError
+from archbench.metrics import EXACT
+from archbench.reporting.stored_run import Run, failed_keys, planned_quantity
+from archbench.runs.environments import differences
+from archbench.runs.records import Block, Record
+from archbench.runs.revisions import open_side
+from archbench.statistics.verdicts import Word, behind, welch
+
+Counted = Mapping[str, Sequence[Block]]  # id -> its counted blocks, replicas together
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs, and what is said of them."""
+
+    base: Run
+    new: Run
+    judgement: Judgement
+
+    @property
+    def verdicts(self) -> dict[str, Judged]:
+        """By the network's name in the new run."""
+        return self.judgement.verdicts
+
+    @property
+    def word(self) -> Word:
+        """The worst of all verdicts."""
+        return self.judgement.word
+
+
+def compare(
+    base: str | Path | Run,
+    new: str | Path | Run,
+    *,
+    results: str | Path = "results",
+    limits: Sequence[Limit] = (),
+    across: bool = False,
+) -> Comparison:
+    """Judge each network that is in both runs. A run is a folder, an id, `SPEC/@latest` or `git:REV[:RUN]`.
+
+    Without `limits` no count may rise, and where anything was measured latency may by the margin of `verdicts.py`. Raises
+    ResultsError where times of different environments or quantities would be compared; `across` lets the former pass.
+    """
+    before, after = (side if isinstance(side, Run) else open_side(str(side), Path(results)) for side in (base, new))
+    pairs, added, removed = match(before.records, after.records)
+    timed = any(run.folder.header["environment"]["device"] != "none" for run in (before, after))
+    asked = tuple(limits) or (*EVERY_COUNT, *([LATENCY] if timed else []))
+    around = check_kind(before, after, asked, across=across) if pairs else ()
+    judged = judge_all(pairs, asked, partial(_timings, before, after), every=not limits)
+    name = str(after.folder.header["name"])
+    return Comparison(before, after, Judgement(name, asked, judged, added, removed, around))
+
+
+def match(
+    base: Iterable[Record], new: Iterable[Record]
+) -> tuple[tuple[Pair, ...], tuple[Record, ...], tuple[Record, ...]]:
+    """The networks in both, those only in the new run and those only in the base, each in its run's order."""
+    before, after = _by_id(base), _by_id(new)
+    pairs = tuple(Pair(each, own[0].name, before[each], own) for each, own in after.items() if each in before)
+    added = tuple(own[0] for each, own in after.items() if each not in before)
+    removed = tuple(own[0] for each, own in before.items() if each not in after)
+    return pairs, added, removed
+
+
+def _by_id(records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.id, []).append(record)
+    return {identifier: tuple(own) for identifier, own in found.items()}
+
+
+def check_kind(base: Run, new: Run, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
+    """What differs between the environments of two measured runs. Raises ResultsError where that was not asked for."""
+    if all(limit.metric in EXACT for limit in limits) or not (is_measured(base) and is_measured(new)):
+        return ()
+    one, other = planned_quantity(base.folder), planned_quantity(new.folder)
+    if one != other:
+        raise ResultsError(f"the base's latency is of a {one}, the new one's of a {other}; measure both alike")
+    found = differences(base.folder.header["environment"], new.folder.header["environment"])
+    if found and not across:
+        raise ResultsError(
+            f"measured in different environments ({'; '.join(found)}): what differs may be theirs and not the networks'; "
+            "measure both in one, or insist with --across"
+        )
+    return found
+
+
+def is_measured(run: Run) -> bool:
+    """Whether a run has anything of its machine: blocks too, of which one that was killed has more than records."""
+    return any(record.status == "measured" for record in run.records) or bool(run.blocks)
+
+
+def _timings(base: Run, new: Run, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
+    """Of runs that shared no turns."""
+    before, after = counted(base, metric), counted(new, metric)
+    times = [_times(run, metric) for run in (base, new)]
+    return [
+        Timing(welch(before.get(pair.id, ()), after.get(pair.id, ())), times[0].get(pair.id), times[1].get(pair.id))
+        for pair in pairs
+    ]
+
+
+def _times(run: Run, metric: str) -> dict[str, float]:
+    """The table's time of each network, the mean over its replicas."""
+    found: dict[str, list[float]] = {}
+    for row in run.view.rows:
+        if row[metric] is not None:
+            found.setdefault(row["id"], []).append(row[metric])
+    return {identifier: sum(values) / len(values) for identifier, values in found.items()}
+
+
+def counted(run: Run, metric: str) -> Counted:
+    """The blocks behind a metric of each network that did not fail."""
+    blocks = behind(
+        metric,
+        run.blocks,
+        failed=failed_keys(run.records),
+        latency=planned_quantity(run.folder),
+        synchronous=run.synchronous,
+    )
+    found: dict[str, list[Block]] = {}
+    for block in blocks:
+        found.setdefault(block.id, []).append(block)
+    return found

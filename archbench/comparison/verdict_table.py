@@ -1,0 +1,203 @@
+"""What is said of networks against their bases, of two stored runs or of one experiment, and its table: a row a network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archbench import units
+from archbench.comparison.gate import EVERY_COUNT, Finding, Judged, Limit, worst
+from archbench.metrics import METRICS
+from archbench.runs.records import Record
+from archbench.statistics.verdicts import Verdict, Word
+from archbench.tables.table import Column, Row, Table
+
+MOST_REASONS = 40  # lines under a table; the rows have them all
+MOST_NAMES = 12
+ONLY_BASE = "only in the base, so it cannot be told"
+NOTHING_IN_BOTH = "no network is in both"
+PAIRED = "paired: both took turns in one experiment; t over its generations, each test at 1 % over all together"
+UNPAIRED = (
+    "unpaired: stored runs, which shared no turns; Welch's t over generations, each test at 1 % over all together"
+)
+COULD_SEE = (
+    "could see: the change of latency that is found nine times in ten; "
+    "needed: generations to find one as large as the limit"
+)
+
+ORDER = (
+    "regressed",
+    "inconclusive",
+    "removed",
+    "improved",
+    "equivalent",
+    "added",
+)  # of the rows: what is cut comes last
+
+COLUMNS = (
+    Column("name", "name", "text", 0),
+    Column("verdict", "verdict", "text", 1),
+    Column("changes", "changes", "text", 8),
+    Column("ratio", "new/base", "number", 2, units.ratio),
+    Column("low", "95% from", "number", 3, units.ratio),
+    Column("high", "to", "number", 4, units.ratio),
+    Column("smallest", "could see", "number", 5, units.percent),
+    Column("generations", "gens", "integer", 6, units.count),
+    Column("generations_needed", "needed", "integer", 7, units.count),
+    Column("disturbed", "disturbed", "number", 9, units.percent),
+    Column("why", "why", "text", 10),
+)
+STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), *COLUMNS[2:])
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Each network that has a base, under each limit. `paired`: both took turns in one experiment.
+
+    `added` and `removed` are on one side only; `across` is what differs around two stored runs.
+    """
+
+    name: str  # of the new spec
+    limits: tuple[Limit, ...]
+    judged: tuple[Judged, ...]
+    added: tuple[Record, ...] = ()
+    removed: tuple[Record, ...] = ()
+    across: tuple[str, ...] = ()
+    paired: bool = False
+
+    @property
+    def command(self) -> str:
+        """What it is called where another program shows it."""
+        return "archbench run --against" if self.paired else "archbench compare"
+
+    @property
+    def only_new(self) -> str:
+        """What is said of what has no base."""
+        return f"only in the new {'spec' if self.paired else 'run'}"
+
+    @property
+    def verdicts(self) -> dict[str, Judged]:
+        """By the network's name on the new side, with its id where others have that name too."""
+        counts = Counter(each.name for each in self.judged)
+        return {each.name if counts[each.name] == 1 else f"{each.name} ({each.id})": each for each in self.judged}
+
+    @property
+    def word(self) -> Word:
+        """The worst of all: what vanished, and nothing in common, cannot be told."""
+        gone: list[Word] = ["inconclusive"] if self.removed else []
+        return worst([*(each.word for each in self.judged), *gone])
+
+    @property
+    def view(self) -> Table:
+        """The verdicts as a table, for every format."""
+        return verdict_table(self)
+
+
+def verdict_table(found: Judgement) -> Table:
+    """One row a network of either side, the worst first; the caption says what each limit has against whom."""
+    rows = [*map(_judged_row, found.judged), *(_lone_row(each, "added") for each in found.added)]
+    rows += [_lone_row(each, "removed") for each in found.removed]
+    rows.sort(key=lambda row: ORDER.index(row["verdict"]))
+    counts = Counter(row["verdict"] for row in rows)
+    said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
+    caption = [
+        f"new against base: {said or 'nothing to compare'}" + ("" if found.judged else f"; {NOTHING_IN_BOTH}"),
+        f"limits: {', '.join(asked(found.limits))}; equivalent is within them either way",
+        *([f"{PAIRED if found.paired else UNPAIRED}; {COULD_SEE}"] if any(each.timed for each in found.judged) else []),
+        *([f"across environments: {'; '.join(found.across)}"] if found.across else []),
+        *reasons(found.judged),
+        *([f"{ONLY_BASE}: {names(found.removed)}"] if found.removed else []),
+        *([f"{found.only_new}: {names(found.added)}"] if found.added else []),
+        *renamed(found.added, found.removed),
+    ]
+    return Table("", COLUMNS if found.paired else STORED, tuple(rows), tuple(caption))
+
+
+def asked(limits: Sequence[Limit]) -> list[str]:
+    """The limits as they were written; those on every count in a word."""
+    every = set(EVERY_COUNT) <= set(limits)
+    return [limit.text for limit in limits if not (every and limit in EVERY_COUNT)] + ["no count may rise"] * every
+
+
+def reasons(judged: Iterable[Judged]) -> list[str]:
+    """A line a finding that keeps the gate from passing, the regressions first."""
+    words: tuple[Word, ...] = ("regressed", "inconclusive")
+    found = [(word, each.name, said) for word in words for each in judged for said in each.said(word)]
+    more = [f"and {len(found) - MOST_REASONS} more"] if len(found) > MOST_REASONS else []
+    return [f"{word}: {name}: {said}" for word, name, said in found[:MOST_REASONS]] + more
+
+
+def renamed(added: Sequence[Record], removed: Sequence[Record]) -> list[str]:
+    """Names that are of another network now: what was meant to be compared is not the same."""
+    gone = {record.name for record in removed}
+    changed = [record for record in added if record.name in gone]
+    if not changed:
+        return []
+    by_name = "stored runs are matched by id; `archbench run SPEC --against BASE` measures both and pairs them by name"
+    return [f"another network now, under the same name: {names(changed)}", by_name]
+
+
+def names(records: Sequence[Record]) -> str:
+    """The first few by name, and how many more."""
+    more = f" and {len(records) - MOST_NAMES} more" if len(records) > MOST_NAMES else ""
+    return ", ".join(record.name for record in records[:MOST_NAMES]) + more
+
+
+def _judged_row(judged: Judged) -> Row:
+    counts = [each for each in judged.findings if not each.limit.timed]
+    latency = judged.latency
+    whys = dict.fromkeys(filter(None, (judged.unfinished, *(finding.why for finding in judged.findings))))
+    return {
+        **(_row(judged.name, latency) if latency else _blank(judged.name)),
+        "verdict": judged.word,
+        "id": judged.id,
+        "changes": ", ".join(_change(each) for each in counts if each.base != each.new) or None,
+        "why": "; ".join(whys) or None,
+        "metrics": {each.limit.metric: _finding(each) for each in judged.findings},
+    }
+
+
+def _change(finding: Finding) -> str:
+    metric = METRICS[finding.limit.metric]
+    sides = ("null" if value is None else units.count(value) for value in (finding.base, finding.new))
+    return f"{metric.name} {' to '.join(sides)}"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": finding.word,
+        "base": finding.base,
+        "new": finding.new,
+        "limit": finding.limit.text,
+        "why": finding.why or None,
+    }
+
+
+def _lone_row(record: Record, word: str) -> Row:
+    return _blank(record.name) | {"verdict": word, "id": record.id, "metrics": {}}
+
+
+def _blank(name: str) -> Row:
+    return {column.name: None for column in STORED} | {"name": name, "paired": False, **MARKS}
+
+
+def _row(name: str, verdict: Verdict) -> Row:
+    return {
+        "name": name,
+        "verdict": verdict.word,
+        "ratio": verdict.ratio,
+        "low": verdict.low,
+        "high": verdict.high,
+        "smallest": verdict.smallest,
+        "generations": verdict.generations,
+        "generations_needed": verdict.generations_needed,
+        "disturbed": verdict.disturbed,
+        "paired": verdict.paired,
+        "why": verdict.why or None,
+        **MARKS,
+    }
+
+
+MARKS: dict[str, Any] = {"reference": False, "pareto": None, "status": "", "reason": None, "kind": {}, "warnings": []}

@@ -1,0 +1,314 @@
+"""The small language of constraints: `gmacs <= 180 and neck.channels in [128, 256]`, over plain values.
+
+Names, dotted names, constant indices, arithmetic, comparisons, and/or/not, lists, and min max sum len abs. Python's
+parser reads the text, then every node is either on the list below or refused: nothing is ever eval'd, no attribute
+is ever looked up, and no text can make an evaluation long or large. `true`, `false` and `null` are as in YAML.
+
+What a text says is a tree of `nodes`. `Expression.evaluate` computes it for one set of plain values; the columns of a design
+space have their own evaluation, by numpy, with the same meaning.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archbench.design.expressions.nodes import (
+    MAX_INTEGER,
+    Call,
+    Chain,
+    Compute,
+    Constant,
+    Index,
+    Items,
+    Logic,
+    Name,
+    Node,
+)
+from archbench.design.expressions.scalar import Values, unknown, value_of
+from archbench.errors import SpecError
+from archbench.registry import nearest
+from archbench.text import visible
+
+MAX_LENGTH = 1_000
+MAX_NESTING = 50
+MAX_EXPONENT = 8
+
+ACCEPTED = "an expression has names, indices, arithmetic, comparisons, and/or/not, min max sum len abs"
+EXAMPLE = "write for example `gmacs <= 180 and neck.channels == 256`"
+
+WORDS = {"true": True, "false": False, "null": None}
+ARITHMETIC: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+}
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+LINE_ENDS = str.maketrans("\n\r\t", "   ")
+FUNCTIONS = ("min", "max", "sum", "len", "abs")
+
+# What people write that is Python and not this language, and what to write instead.
+INSTEAD: dict[type[ast.AST], tuple[str, str]] = {
+    ast.BitAnd: ("the operator &", "write `and`"),
+    ast.BitOr: ("the operator |", "write `or`"),
+    ast.BitXor: ("the operator ^", "a power is **"),
+    ast.Invert: ("the operator ~", "write `not`"),
+    ast.UAdd: ("a leading +", "leave it out"),
+    ast.Is: ("`is`", "write =="),
+    ast.IsNot: ("`is not`", "write !="),
+    ast.IfExp: ("if/else", "write and/or"),
+    ast.Slice: ("a slice", "take one index at a time"),
+    ast.JoinedStr: ("an f-string", "write plain text"),
+    ast.Starred: ("a starred item", "write the items out"),
+    ast.NamedExpr: ("the operator :=", "compare with =="),
+    ast.Lambda: ("lambda", "write the comparison itself"),
+}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A compiled expression. `names` are what it needs, in order of appearance, each once."""
+
+    text: str
+    names: tuple[str, ...]
+    root: Node = field(repr=False)
+    place: str = ""
+
+    def check_names(self, known: Sequence[str]) -> None:
+        """Refuse a name that is none of those known, whether or not an evaluation would come to it. SpecError, at the place."""
+        for name in self.names:
+            if name not in known:
+                raise SpecError(_about(self.text, unknown(name, known).message), self.place)
+
+    def evaluate(self, values: Values) -> Any:
+        """Its value over plain values by dotted name; lists come back as tuples.
+
+        Raises SpecError, with the place, for a name that is missing and for what cannot be computed or compared.
+        """
+        try:
+            return value_of(self.root, values)
+        except SpecError as error:
+            raise SpecError(_about(self.text, error.message), self.place) from None
+
+    def holds(self, values: Values) -> bool:
+        """Whether it is true over plain values. Raises SpecError as `evaluate`, and where it is neither true nor false."""
+        met = self.evaluate(values)
+        if not isinstance(met, bool):
+            raise self.undecided(met)
+        return met
+
+    def undecided(self, met: Any) -> SpecError:
+        """What is said of a condition that is neither true nor false."""
+        given = visible(str(met), 40)
+        return SpecError(
+            f"{visible(self.text)}: it is {given}, neither true nor false; compare it with something", self.place
+        )
+
+
+def compile_expression(text: Any, place: str = "") -> Expression:
+    """The expression a text says. Raises SpecError, at `place`, with what is not allowed and its column in the text."""
+    if not isinstance(text, str):
+        shown = visible(str(text))
+        raise SpecError(f"{shown}: not an expression; {EXAMPLE}", place)
+    if len(text) > MAX_LENGTH:
+        raise SpecError(f"{visible(text, 40)}: an expression of over {MAX_LENGTH:,} characters; shorten it", place)
+    try:
+        root = _Compiler(text).root()
+    except SpecError as error:
+        raise SpecError(_about(text, error.message), place) from None
+    return Expression(text, tuple(dict.fromkeys(_names(root))), root, place)
+
+
+def _about(text: str, message: str) -> str:
+    shown = visible(text) or "''"
+    return message if message.startswith(f"{shown}: ") else f"{shown}: {message}"
+
+
+def _names(node: Node) -> Iterable[str]:
+    match node:
+        case Name():
+            yield node.name
+        case Index():
+            yield from _names(node.items)
+        case Items(_, children) | Compute(_, _, children) | Call(_, _, children) | Chain(_, _, children):
+            for child in children:
+                yield from _names(child)
+        case Logic():
+            for child in node.operands:
+                yield from _names(child)
+
+
+class _Compiler:
+    """Python's tree of one text as our nodes, or the first thing in it that is not allowed."""
+
+    def __init__(self, text: str) -> None:
+        # A folded YAML text may hold line ends; as spaces, every column is a column of the text.
+        line = text.translate(LINE_ENDS)
+        self.indent = len(line) - len(line.lstrip(" "))
+        self.line = line.strip(" ")
+
+    def root(self) -> Node:
+        tree = self._parse()
+        self._check_nesting(tree.body)
+        return self.node(tree.body)
+
+    def _parse(self) -> ast.Expression:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # `1if`, `"\d"`: what Python only warns of is not an expression here
+                return ast.parse(self.line, mode="eval")
+        except SyntaxError as error:
+            raise SpecError(self._not_an_expression(error)) from None
+        except (ValueError, MemoryError, RecursionError, Warning):
+            raise SpecError(f"not an expression; {EXAMPLE}") from None
+
+    def _not_an_expression(self, error: SyntaxError) -> str:
+        end = len(self.line) + 1
+        column = self.indent + min(error.offset or end, end)  # no offset: the text ends too soon
+        # Python's "invalid syntax" goes on to advise Python, such as := for =.
+        reason = "" if error.msg.startswith("invalid syntax") else f" ({visible(error.msg)})"
+        return f"not an expression at column {column}{reason}; {EXAMPLE}"
+
+    def _check_nesting(self, root: ast.expr) -> None:
+        level, depth = [root], 0
+        while level:
+            depth += 1
+            if depth > MAX_NESTING:
+                raise self.refused(level[0], f"nesting deeper than {MAX_NESTING}", "write several constraints")
+            level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+
+    def refused(self, node: ast.expr, what: str, instead: str = "") -> SpecError:
+        before = self.line.encode()[: node.col_offset].decode()  # Python counts columns in bytes
+        message = f"{what} is not allowed at column {self.indent + len(before) + 1}"
+        return SpecError(f"{message}; {instead}" if instead else message)
+
+    def source(self, node: ast.expr) -> str:
+        return self.line.encode()[node.col_offset : node.end_col_offset].decode()
+
+    def shown(self, node: ast.expr) -> str:
+        return visible(self.source(node), 40)
+
+    def nodes(self, given: Iterable[ast.expr]) -> tuple[Node, ...]:
+        return tuple(self.node(node) for node in given)
+
+    def node(self, given: ast.expr) -> Node:
+        match given:
+            case ast.Constant():
+                return self._constant(given)
+            case ast.Name() | ast.Attribute():
+                return self._name(given)
+            case ast.Subscript():
+                return self._index(given)
+            case ast.List() | ast.Tuple():
+                return Items(self.source(given), self.nodes(given.elts))
+            case ast.BinOp():
+                return self._arithmetic(given)
+            case ast.UnaryOp():
+                return self._unary(given)
+            case ast.BoolOp():
+                return self._logic(given, "and" if isinstance(given.op, ast.And) else "or", given.values)
+            case ast.Compare():
+                return self._chain(given)
+            case ast.Call():
+                return self._call(given)
+        raise self.refused(given, *INSTEAD.get(type(given), (f"`{self.shown(given)}`", ACCEPTED)))
+
+    def _constant(self, given: ast.Constant) -> Constant:
+        value = given.value
+        if value is not None and not isinstance(value, bool | int | float | str):
+            raise self.refused(given, self.shown(given), "write a number, a quoted text, true, false or null")
+        if isinstance(value, int | float) and not abs(value) <= MAX_INTEGER:
+            raise self.refused(given, "a number over 2**200")
+        return Constant(self.source(given), value)
+
+    def _name(self, given: ast.Name | ast.Attribute) -> Node:
+        parts, node = [], given
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value  # type: ignore[assignment]
+        if not isinstance(node, ast.Name):
+            raise self.refused(given, f"the attribute .{visible(parts[0], 40)}", "only names have dots")
+        name = ".".join([node.id, *reversed(parts)])
+        if name != self.source(given):  # Python reads full-width letters as plain ones, and spaces around dots as none
+            raise self.refused(
+                given, f"the name {self.shown(given)}", f"write {visible(name, 40)} in plain letters, no spaces"
+            )
+        return Constant(name, WORDS[name]) if name in WORDS else Name(name, name)
+
+    def _index(self, given: ast.Subscript) -> Index:
+        position, sign = given.slice, 1
+        if isinstance(position, ast.UnaryOp) and isinstance(position.op, ast.USub):
+            position, sign = position.operand, -1
+        if not isinstance(position, ast.Constant) or type(position.value) is not int:
+            unknown = (f"the index {self.shown(given.slice)}", "an index is an integer")
+            raise self.refused(given.slice, *INSTEAD.get(type(position), unknown))
+        return Index(self.source(given), self.node(given.value), sign * position.value)
+
+    def _arithmetic(self, given: ast.BinOp) -> Compute:
+        symbol = ARITHMETIC.get(type(given.op))
+        if symbol is None:
+            unknown = (f"the operator of `{self.shown(given)}`", "there are + - * / // % **")
+            raise self.refused(given, *INSTEAD.get(type(given.op), unknown))
+        if symbol == "**" and not _is_small_exponent(given.right):
+            instead = f"write an integer from 0 to {MAX_EXPONENT}"
+            raise self.refused(given.right, f"the exponent {self.shown(given.right)}", instead)
+        return Compute(self.source(given), symbol, self.nodes((given.left, given.right)))
+
+    def _unary(self, given: ast.UnaryOp) -> Node:
+        if isinstance(given.op, ast.Not):
+            return self._logic(given, "not", [given.operand])
+        if isinstance(given.op, ast.USub):
+            return Compute(self.source(given), "negative", self.nodes([given.operand]))
+        raise self.refused(given, *INSTEAD[type(given.op)])
+
+    def _logic(self, given: ast.expr, word: str, operands: list[ast.expr]) -> Logic:
+        nodes = self.nodes(operands)
+        for operand, node in zip(operands, nodes, strict=True):
+            # `depth == 50 or 101` is Python for "always": refuse it before it counts.
+            if _is_never_true_or_false(node):
+                raise self.refused(operand, f"{visible(node.text, 40)} beside `{word}`", "write a whole comparison")
+        return Logic(self.source(given), word, nodes)
+
+    def _chain(self, given: ast.Compare) -> Chain:
+        for symbol, operand in zip(given.ops, given.comparators, strict=True):
+            if type(symbol) not in COMPARISONS:
+                raise self.refused(given, *INSTEAD[type(symbol)])
+            if isinstance(symbol, ast.In | ast.NotIn) and not isinstance(operand, ast.List | ast.Tuple):
+                raise self.refused(operand, f"`in` {self.shown(operand)}", "write the list out: in [1, 2]")
+        symbols = tuple(COMPARISONS[type(symbol)] for symbol in given.ops)
+        return Chain(self.source(given), symbols, self.nodes((given.left, *given.comparators)))
+
+    def _call(self, given: ast.Call) -> Call:
+        function = self.source(given.func)
+        if not isinstance(given.func, ast.Name) or function not in FUNCTIONS:
+            close = nearest(function, list(FUNCTIONS))
+            raise self.refused(given, f"calling {visible(function, 40)}", f"there are {', '.join(FUNCTIONS)}.{close}")
+        if given.keywords:
+            raise self.refused(given, f"a named argument of {function}", "write the value alone")
+        if not given.args or (len(given.args) > 1 and function not in ("min", "max")):
+            raise self.refused(given, f"{function} of {len(given.args)} arguments", "give it one")
+        return Call(self.source(given), function, self.nodes(given.args))
+
+
+def _is_small_exponent(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and 0 <= node.value <= MAX_EXPONENT
+
+
+def _is_never_true_or_false(node: Node) -> bool:
+    return isinstance(node, Items | Compute) or (isinstance(node, Constant) and not isinstance(node.value, bool))

@@ -1,0 +1,335 @@
+"""The axes of a spec: each form they can be written in, as the values they take. Nothing is spanned here, only counted.
+
+neck.channels: [64, 128, 256]                         a list
+input.height: {range: [480, 800, 32]}                 from, to, step; the end is included where a step meets it
+neck.channels: {log2: [64, 512]}                      the powers of two from one to the other
+backbone.depths: {product: [[2, 3], [4], [6, 9], [3]]}   a list of values, one from each list
+size: {zip: {input.height: [480, 800], input.width: [640, 1333]}, name: size}   several paths, side by side
+top_block.source: {values: [c5, p5], when: top_block.type == 'p6p7'}   only where the others make it apply
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from archbench.design.expressions.parse import Expression, compile_expression
+from archbench.design.spec.config import check_varies
+from archbench.design.spec.document import Document
+from archbench.design.spec.schema import named, shown
+from archbench.errors import SpecError
+from archbench.registry import nearest
+
+MAX_VALUES = 100_000  # of one list, range or zip
+MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at most; it may have more, and be sampled
+MAX_PRODUCT = 2**62  # so that a position fits an int64
+
+UNSET = -1  # the position of an axis that does not apply: its paths are as the base has them
+Level = tuple[Any, ...]  # what an axis sets at one position, a value a path
+
+
+@dataclass(frozen=True)
+class Product(Sequence[Level]):
+    """Every list of one value from each factor, the first factor slowest; made when it is asked for."""
+
+    factors: tuple[tuple[Any, ...], ...]
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.factors))
+
+    def __getitem__(self, position: Any) -> Any:
+        """The level at one position, counted from 0."""
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        items = []
+        for factor in reversed(self.factors):
+            position, digit = divmod(position, len(factor))
+            items.append(factor[digit])
+        return (items[::-1],)
+
+    def __contains__(self, level: object) -> bool:
+        match level:
+            case (list() as items,) if len(items) == len(self.factors):
+                return all(item in factor for item, factor in zip(items, self.factors, strict=True))
+        return False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of the grid: the paths it sets, and the values they take together.
+
+    key     what it is called in the spec: its path, or a word where it sets several
+    levels  a value a path, at each position
+    name    what variants call an axis of several paths; empty: each path speaks for itself
+    when    where it applies, over the other axes' values; elsewhere it is unset and the point is there once
+    """
+
+    key: str
+    paths: tuple[str, ...]
+    levels: Sequence[Level]
+    name: str = ""
+    when: Expression | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.levels)
+
+    @property
+    def radices(self) -> tuple[int, ...]:
+        """Sizes of the independent choices that make a position, the first slowest: one, or one a factor."""
+        return tuple(map(len, self.levels.factors)) if isinstance(self.levels, Product) else (self.size,)
+
+    def takes(self, path: str, value: Any) -> bool:
+        """Whether some position gives the path that value."""
+        if isinstance(self.levels, Product):
+            return (value,) in self.levels
+        column = self.paths.index(path)
+        return any(level[column] == value for level in self.levels)
+
+    def first_values(self, path: str) -> list[Any]:
+        """The first few distinct values of a path, for a message."""
+        column = self.paths.index(path)
+        values = [self.levels[position][column] for position in range(min(self.size, 12))]
+        return [value for position, value in enumerate(values) if value not in values[:position]]
+
+
+def read_axes(given: Any, document: Document) -> tuple[Axis, ...]:
+    """The axes of a spec, in its order. Raises SpecError beginning with the axis's key."""
+    if not isinstance(given, dict):
+        raise SpecError(f"axes: {shown(given)} is not a mapping; write axes: {{neck.channels: [128, 256]}}")
+    axes = tuple(_axis(key, form, document) for key, form in given.items())
+    owners: dict[str, str] = {}
+    for axis in axes:
+        for path in axis.paths:
+            if path in owners:
+                raise SpecError(f"axes.{axis.key}: {path} is set by the axis {owners[path]} too; let one set it")
+            owners[path] = axis.key
+    in_order(axes)
+    return axes
+
+
+def _axis(key: str, form: Any, document: Document) -> Axis:
+    where = f"axes.{key}"
+    if isinstance(form, dict) and "zip" in form:
+        return _zipped(key, form, document)
+    check_varies(key)
+    if isinstance(form, dict):
+        kind = _kind_of_form(where, form)
+        levels = FORMS[kind](where, form[kind])
+        return Axis(key, (key,), levels, when=_when(where, key, form, document))
+    return Axis(key, (key,), _listed(where, form))
+
+
+def _kind_of_form(where: str, form: Mapping[str, Any], *, beside: tuple[str, ...] = ("when",)) -> str:
+    """Which form a mapping is; one and only one, with nothing unknown beside it."""
+    for key in form:
+        if key not in FORMS and key not in beside:
+            close = nearest(str(key), [*FORMS, "zip", *beside])
+            raise SpecError(f"{where}.{named(str(key))}: unknown key; {ACCEPTED}.{close}")
+    kinds = [key for key in form if key in FORMS]
+    if len(kinds) != 1:
+        given = " and ".join(kinds) + " together" if kinds else shown(form)
+        raise SpecError(f"{where}: {given} is not one form; {ACCEPTED}")
+    return kinds[0]
+
+
+def _when(where: str, key: str, form: Mapping[str, Any], document: Document) -> Expression | None:
+    if "when" not in form:
+        return None
+    return compile_expression(form["when"], document.place(("axes", key, "when")))
+
+
+def _listed(where: str, values: Any) -> tuple[Level, ...]:
+    return tuple((value,) for value in _values(where, values))
+
+
+def _values(where: str, values: Any, *, repeats: bool = False) -> list[Any]:
+    """A list of at least one value, of one kind, each there once unless `repeats`."""
+    if not isinstance(values, list) or not values:
+        raise SpecError(f"{where}: {shown(values)} is not a list of at least one value; {ACCEPTED}")
+    for value in values:
+        if isinstance(value, dict):
+            raise SpecError(f"{where}: {shown(value)} is not a value; give each knob an axis of its own")
+    if not repeats:
+        _check_once(where, values)
+    kinds = {_kind(value) for value in values if value is not None}
+    if len(kinds) > 1:
+        raise SpecError(f"{where}: {' and '.join(sorted(kinds))} are mixed; an axis holds one kind of value")
+    return values
+
+
+def _check_once(where: str, values: Sequence[Any]) -> None:
+    seen = set()
+    for value in values:
+        if (key := hashable(value)) in seen:
+            raise SpecError(f"{where}: {shown(value)} is there twice")
+        seen.add(key)
+
+
+def hashable(value: Any) -> Any:
+    """A value of a spec as a key of a dict: equal where the values are."""
+    return tuple(map(hashable, value)) if isinstance(value, list | tuple) else value
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "truth values"
+    return {int: "numbers", float: "numbers", str: "words", list: "lists"}[type(value)]
+
+
+def _numbers(where: str, given: Any, count: int, example: str) -> list[Any]:
+    numbers = isinstance(given, list) and [n for n in given if isinstance(n, int | float) and not isinstance(n, bool)]
+    if not numbers or len(numbers) != len(given) or len(given) != count:
+        raise SpecError(f"{where}: {shown(given)} is not {count} numbers; write {example}")
+    return numbers
+
+
+def _range(where: str, given: Any) -> tuple[Level, ...]:
+    """From lo to hi by step, in decimals as they are written: 0.5, 0.6, 0.7 and never 0.7000000000000001."""
+    numbers = _numbers(where, given, 3, "{range: [64, 256, 32]}: from, to, step")
+    low, high, step = (Fraction(str(number)) for number in numbers)
+    if step <= 0 or high < low:
+        raise SpecError(f"{where}: {shown(given)} goes nowhere; write the smaller first and a step over 0")
+    count = (high - low) // step + 1
+    if count > MAX_VALUES:
+        many = shown(f"{count:,}").strip("'")
+        raise SpecError(f"{where}: {many} values are more than the {MAX_VALUES:,} of one axis; widen the step")
+    plain = int if all(isinstance(number, int) for number in numbers) else float
+    return tuple((plain(low + position * step),) for position in range(count))
+
+
+def _log2(where: str, given: Any) -> tuple[Level, ...]:
+    """The powers of two from lo to hi, both included."""
+    low, high = _numbers(where, given, 2, "{log2: [64, 512]}: the first and the last power of two")
+    for number in (low, high):
+        if number <= 0 or number != math.ldexp(0.5, math.frexp(number)[1]):
+            raise SpecError(f"{where}: {shown(number)} is not a power of two; write {{log2: [64, 512]}}, or a list")
+    if high < low:
+        raise SpecError(f"{where}: {shown(given)} goes nowhere; write the smaller first")
+    count = math.frexp(high)[1] - math.frexp(low)[1] + 1
+    plain = int if isinstance(low, int) and isinstance(high, int) else float
+    return tuple((plain(low * 2**power),) for power in range(count))
+
+
+def _product(where: str, given: Any) -> Product:
+    if not isinstance(given, list) or not given or not all(isinstance(factor, list) for factor in given):
+        raise SpecError(f"{where}: {shown(given)} is not a list of lists; write {{product: [[2, 3], [4, 6]]}}")
+    factors = tuple(tuple(_values(f"{where}", factor)) for factor in given)
+    if math.prod(map(len, factors)) > MAX_PRODUCT:
+        raise SpecError(f"{where}: over 2**62 values; shorten the lists")
+    return Product(factors)
+
+
+FORMS: dict[str, Callable[[str, Any], Sequence[Level]]] = {
+    "values": _listed,
+    "range": _range,
+    "log2": _log2,
+    "product": _product,
+}
+ACCEPTED = (
+    "an axis is a list, {range: [lo, hi, step]}, {log2: [lo, hi]}, {product: [[..], [..]]}, {zip: {path: [..]}}, "
+    "or {values: [..]}, each with `when: EXPRESSION` where it needs one"
+)
+
+
+def _zipped(key: str, form: Mapping[str, Any], document: Document) -> Axis:
+    """Several paths that move together: position by position, not every combination."""
+    where = f"axes.{key}"
+    for other in form:
+        if other not in ("zip", "name", "when"):
+            close = nearest(str(other), ["zip", "name", "when"])
+            raise SpecError(f"{where}.{named(str(other))}: unknown key; beside zip there are name and when.{close}")
+    columns = form["zip"]
+    if not isinstance(columns, dict) or not columns:
+        raise SpecError(f"{where}: {shown(columns)} is not a mapping; write {{zip: {{input.height: [480, 800], ..}}}}")
+    for path, values in columns.items():
+        check_varies(path)
+        _values(f"{where}: {path}", values, repeats=True)
+    if len({len(values) for values in columns.values()}) > 1:
+        given = ", ".join(f"{path} has {len(values)}" for path, values in columns.items())
+        raise SpecError(f"{where}: lists of a zip are equally long; {given}")
+    levels = tuple(zip(*columns.values(), strict=True))
+    _check_once(where, levels)
+    name = form.get("name", "")
+    if not isinstance(name, str) or len(name) > 200 or ("name" in form and not name):
+        raise SpecError(f"{where}.name: {shown(name)} is not a name of 1 to 200 characters")
+    return Axis(key, tuple(columns), levels, name, _when(where, key, form, document))
+
+
+def in_order(axes: Sequence[Axis]) -> tuple[int, ...]:
+    """Positions of the axes with every `when` after the axes it reads. SpecError where it reads no axis, or goes round."""
+    owner = {path: position for position, axis in enumerate(axes) for path in axis.paths}
+    reads: dict[int, set[int]] = {}
+    for position, axis in enumerate(axes):
+        for name in axis.when.names if axis.when else ():
+            if name not in owner:
+                there = f"there are {', '.join(owner)}.{nearest(name, list(owner))}"
+                raise SpecError(f"{axis.when.text}: {name} is not an axis; {there}", axis.when.place)  # type: ignore[union-attr]
+        reads[position] = {owner[name] for name in axis.when.names} if axis.when else set()
+    ordered: list[int] = []
+    while ready := [position for position in reads if reads[position] <= set(ordered)]:
+        ordered += ready
+        reads = {position: needs for position, needs in reads.items() if position not in ready}
+    for position in reads:
+        when = axes[position].when
+        assert when is not None
+        raise SpecError(
+            f"{when.text}: axes.{axes[position].key} applies by itself in the end; break the ring", when.place
+        )
+    return tuple(ordered)
+
+
+def applied(axes: Sequence[Axis], order: Sequence[int], positions: Sequence[int]) -> tuple[int, ...]:
+    """Positions with UNSET where an axis's `when` does not hold; what is unset is null to the others. `order`: `in_order`."""
+    given = list(positions)
+    values: dict[str, Any] = {path: None for axis in axes for path in axis.paths}
+    for place in order:
+        axis = axes[place]
+        if axis.when is None or axis.when.holds(values):
+            values |= zip(axis.paths, axis.levels[given[place]], strict=True)
+        else:
+            given[place] = UNSET
+    return tuple(given)
+
+
+def assigned(axes: Sequence[Axis], positions: Sequence[int]) -> dict[str, Any]:
+    """The paths that positions set, with their values."""
+    return {
+        path: value
+        for axis, position in zip(axes, positions, strict=True)
+        if position != UNSET
+        for path, value in zip(axis.paths, axis.levels[position], strict=True)
+    }
+
+
+def thinned(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
+    """A coarser grid of `count` points at most: the middles of even strata of every axis, and of every factor of a product."""
+    steps = _steps([size for axis in axes for size in axis.radices], count)
+    return tuple(replace(axis, levels=_coarser(axis.levels, [steps.pop(0) for _ in axis.radices])) for axis in axes)
+
+
+def _steps(sizes: Sequence[int], count: int) -> list[int]:
+    """How many are kept of each, `count` combinations at most: the poorest is refined first."""
+    kept = [1] * len(sizes)
+    growing = {place for place, size in enumerate(sizes) if size > 1}
+    while growing:
+        place = min(growing, key=lambda place: (kept[place], place))
+        if math.prod(kept) // kept[place] * (kept[place] + 1) > count:
+            growing.discard(place)
+        else:
+            kept[place] += 1
+            growing -= {place} if kept[place] == sizes[place] else set()
+    return kept
+
+
+def _coarser(levels: Sequence[Level], steps: Sequence[int]) -> Sequence[Level]:
+    if isinstance(levels, Product):
+        return Product(tuple(_middles(factor, kept) for factor, kept in zip(levels.factors, steps, strict=True)))
+    return _middles(levels, steps[0])
+
+
+def _middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
+    return tuple(values[(2 * step + 1) * len(values) // (2 * steps)] for step in range(steps))

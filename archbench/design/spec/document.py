@@ -1,0 +1,381 @@
+"""One YAML file as plain data, each value with its place. Refuses, before anything is built, all a spec has no use for.
+
+It reads PyYAML's event stream in pure Python: the C scanner crashes on 50,000 brackets, and the constructors
+would follow YAML 1.1, tags and aliases. Scalars follow the YAML 1.2 core schema.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archbench.errors import SpecError
+from archbench.text import escape_character, visible
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 32
+MAX_DIGITS = 30
+MAX_EVENTS = 100_000  # 1 to 2 s of the pure-Python scanner; a full file of `- 1` lines would take 5 and more
+
+Keys = tuple[str | int, ...]
+
+CONSTANTS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+NUMBER = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+LOOSE_DECIMAL = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*([eE][-+]?[0-9]+)?")
+OTHER_BASE = re.compile(r"[-+]?(0x_*[0-9a-fA-F][0-9a-fA-F_]*|0o_*[0-7][0-7_]*|0b_*[01][01_]*)")
+BASE_SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?")
+NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+# YAML's printable characters, less what 1.1 and 1.2 disagree on (NEL, U+2028 and U+2029 break lines only in 1.1).
+UNREADABLE = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")  # escapes can spell them; no file name or UTF-8 file can hold them
+# What to do about PyYAML's own complaints, the first fragment that its words contain.
+WAYS_OUT = {
+    r"character '\t'": "indent with spaces, not tabs",
+    "cannot start any token": "quote the text",
+    "mapping values are not allowed": "quote a text that contains ': ', and check the indentation",
+    "could not find expected ':'": "write `key: value`",
+    "but found ':'": "write a key before the colon",
+    "expected ',' or": "close the bracket, with a comma between items",
+    "flow node": "close the bracket, with a comma between items",
+    "end of stream": "close the quote",
+    "escape": "use single quotes where a backslash is meant",
+    "expected <block end>": "check the indentation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A position in a file, both from 1, as editors count."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data, and where each key and list item stands. The keys `()` are the start of the data."""
+
+    path: str
+    data: Any
+    marks: Mapping[Keys, Mark]
+
+    def place(self, keys: Keys = ()) -> str:
+        """`path:line:column` of the longest prefix of `keys` that the file has. A dotted key is one key."""
+        known = (keys[:count] for count in range(len(keys), 0, -1) if keys[:count] in self.marks)
+        return _place(self.path, self.marks[next(known, ())])
+
+
+def _place(path: str, mark: Mark | None = None) -> str:
+    shown = visible(path, 1000) or "''"  # an editor jumps there: only absurd paths are cut
+    return f"{shown}:{mark.line}:{mark.column}" if mark else shown
+
+
+def read_document(path: str | Path) -> Document:
+    """Read one YAML file. Raises SpecError with the place for whatever else the path or the file may be."""
+    name = str(path)
+    try:
+        content = _read_regular(name)
+    except FileNotFoundError:
+        message = "no such file; check the path, or write a first spec with `archbench init`"
+        raise SpecError(message, _place(name)) from None
+    except OSError as error:
+        raise SpecError(f"{_os_reason(error)}; give the path of a YAML file you may read", _place(name)) from None
+    except ValueError:  # a NUL or a lone surrogate in the path
+        raise SpecError("not the name of a file; give the path of a YAML file", _place(name)) from None
+    return parse_document(_decoded(content, name), name)
+
+
+def _read_regular(name: str) -> bytes:
+    """The file's bytes, one more than allowed at most. Never waits: a FIFO or a device is refused unopened."""
+    _check_regular(os.stat(name), name)
+    # What the path names can change between the two calls, hence O_NONBLOCK and the second look.
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        _check_regular(os.fstat(descriptor), name)
+        return file.read(MAX_BYTES + 1)
+
+
+def _check_regular(status: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+        raise SpecError(f"not a regular file but {kind}; give the path of a YAML file", _place(name))
+
+
+def _os_reason(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "not a regular file but a loop of links"
+    return f"cannot be read ({error.strerror})"
+
+
+def _decoded(content: bytes, name: str) -> str:
+    if len(content) > MAX_BYTES:
+        raise _too_large(name)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        place = f"{_place(name)}:{line}"
+        raise SpecError(f"not UTF-8 text (byte 0x{content[error.start]:02x}); save the file as UTF-8", place) from None
+
+
+def _too_large(name: str) -> SpecError:
+    return SpecError("larger than 1 MiB; a spec is a page: let axes span the variants", _place(name))
+
+
+def parse_document(text: str, path: str) -> Document:
+    """The YAML `text` as data; `path` is only what messages call it. Raises SpecError with the place."""
+    if len(text) > MAX_BYTES:
+        raise _too_large(path)
+    text = text.removeprefix("\ufeff")
+    _check_characters(text, path)
+    _check_directives(text, path)
+    builder = _Builder(path)
+    for count, event in enumerate(_events(text, path)):
+        if count > MAX_EVENTS:
+            raise builder.refusal(event, f"over {MAX_EVENTS:,} keys and values; let axes span the variants")
+        builder.take(event)
+    if not builder.marks:
+        raise SpecError("the file is empty; write a first spec with `archbench init`", _place(path))
+    return Document(path, builder.root, builder.marks)
+
+
+def _check_characters(text: str, path: str) -> None:
+    found = UNREADABLE.search(text)
+    if found:
+        what = (
+            "a byte order mark in the middle" if found[0] == "\ufeff" else f"the character {escape_character(found[0])}"
+        )
+        raise SpecError(f"{what} is not text; remove it", _place(path, _mark_at(text, found.start())))
+
+
+def _mark_at(text: str, index: int) -> Mark:
+    lines = re.split(r"\r\n|\r|\n", text[:index])
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+def _check_directives(text: str, path: str) -> None:
+    """Directives stand before the first content; PyYAML drops those it does not know without an event."""
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        if line.startswith("%"):
+            raise SpecError(f"{visible(line)}: directives are refused; remove the line", _place(path, Mark(number, 1)))
+        if line.strip(" \t") and not line.lstrip(" \t").startswith("#"):
+            return
+
+
+def _events(text: str, path: str) -> Iterator[yaml.Event]:
+    try:
+        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise _not_yaml(error, path) from None
+    except (ValueError, OverflowError):  # PyYAML hands chr() whatever \U says
+        raise SpecError(r"an escape beyond \U0010FFFF names no character; remove it", _place(path)) from None
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, path: str) -> SpecError:
+    """PyYAML's complaint in one line: where, what, since where, what to do."""
+    problem, context = error.problem or "", error.context or ""
+    mark = error.problem_mark or error.context_mark
+    began = error.context_mark
+    since = f" (begun on line {began.line + 1})" if began and mark and began.line != mark.line else ""
+    words = ", ".join(part for part in (context, problem) if part)
+    way_out = next((way for fragment, way in WAYS_OUT.items() if fragment in words), "check the lines up to here")
+    return SpecError(
+        f"not YAML: {visible(words, 160)}{since}; {way_out}",
+        _place(path, Mark(mark.line + 1, mark.column + 1) if mark else None),
+    )
+
+
+@dataclass
+class _Open:
+    """A mapping or list whose end has not come yet; `key` waits for its value."""
+
+    node: dict[str, Any] | list[Any]
+    keys: Keys
+    key: str | None = None
+
+    @property
+    def wants_key(self) -> bool:
+        return isinstance(self.node, dict) and self.key is None
+
+
+@dataclass
+class _Builder:
+    """Events in, data and marks out. Its stack is a list, so that input cannot exhaust Python's."""
+
+    path: str
+    root: Any = None
+    marks: dict[Keys, Mark] = field(default_factory=dict)
+    stack: list[_Open] = field(default_factory=list)
+
+    def take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.DocumentStartEvent() if self.marks:
+                raise self.refusal(event, "a second document begins; a spec is one, remove the `---`")
+            case yaml.AliasEvent():
+                raise self.refusal(event, f"the alias *{visible(str(event.anchor))} is refused; write the value out")
+            case yaml.NodeEvent():
+                self._check_plain_node(event)
+                self._node(event)
+            case yaml.CollectionEndEvent():
+                self.stack.pop()
+
+    def refusal(self, event: yaml.Event, message: str) -> SpecError:
+        return SpecError(message, _place(self.path, _mark(event)))
+
+    def _check_plain_node(self, event: Any) -> None:
+        if event.anchor is not None:
+            raise self.refusal(event, f"the anchor &{visible(event.anchor)} is refused; write the value out twice")
+        if event.tag is not None:
+            tag = visible(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            raise self.refusal(event, f"the tag {tag} is refused; remove it, or quote a text that begins with !")
+
+    def _node(self, event: yaml.NodeEvent) -> None:
+        if not self.stack:
+            self._begin(event)
+        elif self.stack[-1].wants_key:
+            self._key(self.stack[-1], event)
+        elif isinstance(event, yaml.ScalarEvent):
+            self._add(event, self._scalar(event))
+        else:
+            self._open(event)
+
+    def _begin(self, event: yaml.NodeEvent) -> None:
+        self.marks[()] = _mark(event)
+        if isinstance(event, yaml.MappingStartEvent):
+            self.root = {}
+            self.stack.append(_Open(self.root, ()))
+            return
+        if isinstance(event, yaml.ScalarEvent) and not event.value:
+            raise self.refusal(event, "the file is empty; write a first spec with `archbench init`")
+        kind = "a list" if isinstance(event, yaml.SequenceStartEvent) else "a single value"
+        raise self.refusal(event, f"the top level is {kind}, not a mapping; write lines of `key: value`")
+
+    def _key(self, parent: _Open, event: yaml.NodeEvent) -> None:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self.refusal(event, "a key must be a word, not a list or mapping; write `word: value`")
+        key = "" if event.value == "" else self._scalar(event)
+        if key == "":
+            raise self.refusal(event, "an empty key; a key must be a word")
+        if event.value == "<<" and event.style is None:
+            raise self.refusal(event, "the merge key << is refused; write the keys out, or use base:")
+        if not isinstance(key, str):
+            raise self.refusal(event, f"{visible(event.value)}: a key must be a word; quote it if it is one")
+        self._check_new(parent, key, event)
+        parent.key = key
+        self.marks[(*parent.keys, key)] = _mark(event)
+
+    def _check_new(self, parent: _Open, key: str, event: yaml.Event) -> None:
+        if key in parent.node:
+            first = self.marks[(*parent.keys, key)].line
+            lines = f"on lines {first} and {_mark(event).line}"
+            raise self.refusal(event, f"{visible(key)}: a duplicate key, {lines}; keep one")
+
+    def _open(self, event: yaml.NodeEvent) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            raise self.refusal(event, f"nested deeper than {MAX_DEPTH}; a spec needs 4, close a bracket")
+        node: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        self.stack.append(_Open(node, self._add(event, node)))
+
+    def _add(self, event: yaml.Event, value: Any) -> Keys:
+        """Put a value where it belongs, and return its keys."""
+        parent = self.stack[-1]
+        if isinstance(parent.node, dict):
+            assert parent.key is not None
+            keys: Keys = (*parent.keys, parent.key)
+            parent.node[parent.key], parent.key = value, None
+        else:
+            keys = (*parent.keys, len(parent.node))
+            self.marks[keys] = _mark(event)
+            parent.node.append(value)
+        return keys
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        unwritable = UNWRITABLE.search(event.value)
+        if unwritable:
+            raise self.refusal(
+                event, f"the character {escape_character(unwritable[0])} is refused; write the text without it"
+            )
+        if event.style is not None:  # quoted, or a block: always text
+            return event.value
+        try:
+            return _plain_value(event.value)
+        except SpecError as error:
+            raise self.refusal(event, error.message) from None
+
+
+def _mark(event: yaml.Event) -> Mark:
+    assert event.start_mark is not None
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _plain_value(text: str) -> Any:
+    """An unquoted scalar by YAML 1.2's core schema; SpecError, without a place, where 1.1 and 1.2 disagree."""
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    if text[0] not in "+-.0123456789":  # most are words
+        return text
+    if NUMBER.fullmatch(text):
+        return _number(text)
+    for pattern, way_out in AMBIGUOUS.items():
+        if pattern.fullmatch(text):
+            shown = visible(text)
+            raise SpecError(f'{shown}: versions of YAML read it differently; {way_out(text)}quote it: "{shown}"')
+    return text
+
+
+def _number(text: str) -> int | float:
+    if sum(map(str.isdigit, text)) > MAX_DIGITS:
+        raise SpecError(f"{visible(text)}: a number of over {MAX_DIGITS} digits; shorten it, or quote it")
+    if INTEGER.fullmatch(text):
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise SpecError(f"{visible(text)}: a number too large for a float; the largest is 1.7e308")
+    return number
+
+
+def _as_decimal(text: str) -> str:
+    """`write 1000, or ` for `1_000` and `01000`."""
+    bare = text.replace("_", "").lstrip("+-").lstrip("0")
+    sign = "-" if text.startswith("-") else ""
+    digits = bare if bare[:1].isdigit() else f"0{bare}"
+    return f"write {visible(sign + digits)}, or "
+
+
+def _from_other_base(text: str) -> str:
+    """`write 16, or ` for `0x10`."""
+    return "" if len(text) > MAX_DIGITS else f"write {int(text.replace('_', ''), 0)}, or "
+
+
+def _only_quoted(text: str) -> str:
+    return ""
+
+
+def _as_finite(text: str) -> str:
+    return "write a finite number, or "
+
+
+# Plain scalars that YAML 1.1 and 1.2 read differently, and the plain form to write instead, where there is one.
+AMBIGUOUS: dict[re.Pattern[str], Callable[[str], str]] = {
+    LOOSE_DECIMAL: _as_decimal,
+    OTHER_BASE: _from_other_base,
+    BASE_SIXTY: _only_quoted,
+    DATE: _only_quoted,
+    NOT_FINITE: _as_finite,
+}

@@ -1,0 +1,153 @@
+"""From a worker's readings and an experiment's blocks to self-checks that passed or failed. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from statistics import median, stdev
+from typing import Any
+
+from archbench import units
+from archbench.doctor.diagnosis import Check, NullTest
+from archbench.runs.records import Block
+
+CLOCK_STEP_NS = 1000  # a thousandth of a millisecond, the shortest call anybody compares
+OFF_LINE = 0.10  # a call that isn't waited for, or is answered from a cache, is off by far more
+SIGMAS = 3
+MARKS_WITHIN = 0.10  # marks lie inside the host's stretch: all but a launch and a wake-up of it
+OVER_FULL = 0.05  # CPU time is counted in ticks on some kernels
+SECOND_CALL = 0.05
+ROUNDING_BYTES = 2 << 20  # an allocator's page
+
+Readings = Mapping[str, Any]
+
+
+def judge(readings: Readings, threads: int | None, *, cpu: bool) -> tuple[Check, ...]:
+    """The checks of one worker's readings. On the CPU the marks are CPU time, over all `threads`."""
+    stretches = readings["stretches"]
+    return (
+        clock(readings["clock"]),
+        linearity(stretches),
+        cpu_time(stretches, threads) if cpu else marks(stretches),
+        allocator(readings["allocator"]),
+    )
+
+
+def clock(reading: Readings) -> Check:
+    step = reading["step_ns"]
+    return Check(
+        "clock",
+        passed=step is not None and step <= CLOCK_STEP_NS and not reading["back"],
+        figure=step,
+        unit="ns",
+        meaning=f"the host clock's smallest step; reading it costs {units.count(round(reading['cost_ns']))} ns",
+        remedy="take a machine whose clock source is tsc: cat "
+        "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    )
+
+
+def linearity(stretches: Sequence[Readings]) -> Check:
+    """The time of 1, 2, 4 and 8 calls against a line through the origin: least squares on their medians.
+
+    What is off no farther than the scatter of the stretches explains is unknown, not failed.
+    """
+    times: dict[int, list[int]] = {}
+    for each in stretches:
+        times.setdefault(each["calls"], []).append(each["wall_ns"])
+    medians = {calls: median(walls) for calls, walls in times.items()}
+    slope = sum(calls * time for calls, time in medians.items()) / sum(calls**2 for calls in medians)
+    off = max(abs(time / (calls * slope) - 1) for calls, time in medians.items())
+    noise = max(_median_error(walls) / (calls * slope) for calls, walls in times.items())
+    counts = ", ".join(str(calls) for calls in sorted(medians))
+    return Check(
+        "linearity",
+        passed=True if off <= OFF_LINE else None if off <= SIGMAS * noise else False,
+        figure=off,
+        unit="share",
+        meaning=f"{counts} calls: the farthest from a line through 0, {units.milliseconds(slope / units.NS_PER_MS)} ms a call",
+        remedy="calls are not waited for, or are answered from a cache: update the driver and torch, and report it",
+    )
+
+
+def _median_error(values: Sequence[int]) -> float:
+    """Standard error of a median: 1.25 times the mean's where errors are normal."""
+    return 1.25 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def marks(stretches: Sequence[Readings]) -> Check:
+    ratio = median(each["marked_ns"] / each["wall_ns"] for each in stretches if each["calls"] > 1)
+    return Check(
+        "events",
+        passed=abs(ratio - 1) <= MARKS_WITHIN,
+        figure=ratio,
+        unit="ratio",
+        meaning="the device's own time of a stretch of calls over the host clock's",
+        remedy="the device's events and the host's clock disagree: update the driver, and report it with this file",
+    )
+
+
+def cpu_time(stretches: Sequence[Readings], threads: int | None) -> Check:
+    """CPU time can't exceed what all threads could use; how much less it is, is the network's and the neighbours'."""
+    ratio = median(each["marked_ns"] / each["wall_ns"] for each in stretches)
+    return Check(
+        "cpu time",
+        passed=ratio > 0 and (threads is None or ratio <= threads * (1 + OVER_FULL)),
+        figure=ratio,
+        unit="cores",
+        meaning=f"kept busy by the network while it ran, of {threads or 'unknown'} threads",
+        remedy="the process's CPU time and the host's clock disagree: report it with this file",
+    )
+
+
+def allocator(reading: Readings | None) -> Check:
+    if reading is None:
+        return Check("allocator", None, None, "bytes", "the CPU counts no allocations; memory is traced instead")
+    asked, counted = reading["asked_bytes"], reading["counted_bytes"]
+    return Check(
+        "allocator",
+        passed=asked <= counted <= asked + ROUNDING_BYTES,
+        figure=counted,
+        unit="bytes",
+        meaning=f"what a tensor of {units.mib(asked)} MiB added to the device's peak",
+        remedy="peaks are not to be trusted: unset PYTORCH_CUDA_ALLOC_CONF and PYTORCH_NO_CUDA_MEMORY_CACHING",
+    )
+
+
+def hand_over(blocks: Sequence[Block]) -> Check:
+    """The first call after another process had the device, over the rest; the second must be like the rest."""
+    turns = list(_hand_overs(blocks))
+    first = median(block.wall_ns[0] / median(block.counted_ns) for block in turns) if turns else None
+    second = median(block.counted_ns[0] / median(block.counted_ns) for block in turns) if turns else None
+    return Check(
+        "hand-over",
+        passed=None if second is None else second <= 1 + SECOND_CALL,
+        figure=first,
+        unit="ratio",
+        meaning="the first call after another process had the device, over the rest; not counted"
+        + ("" if second is None else f" (the second is: {units.ratio(second)})"),
+        remedy="caches are cold for longer than one call here: compare networks of one kind, and longer calls",
+        gate=False,
+    )
+
+
+def _hand_overs(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The timed blocks that begin with a call another process's turn went before."""
+    for before, block in pairwise(blocks):
+        if block.phase == "steady" and block.quantity == "request" and block.dropped and before.key != block.key:
+            yield block
+
+
+def same_twice(null: NullTest | None) -> Check:
+    """The A/A null as a check: one network against itself."""
+    interval = None if null is None else null.interval
+    between = "" if interval is None else f" ({units.ratio(interval[0])} to {units.ratio(interval[1])})"
+    return Check(
+        "A/A null",
+        passed=None if null is None else null.covers,
+        figure=None if null is None else null.ratio,
+        unit="ratio",
+        meaning=f"one network measured as if it were two{between}; 1 is the truth",
+        remedy="a sound measurement misses 1 one time in 20: run doctor again; if it misses again, stop what else runs",
+        gate=False,
+    )

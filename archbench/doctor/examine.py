@@ -1,0 +1,225 @@
+"""`archbench doctor`: what this machine can measure, and how well, found out by measuring. Imports no torch.
+
+watch       what others do while nothing of ours runs
+self-check  one worker reads its clocks and its allocator
+A/A null    one network in the real experiment, as if it were two
+diagnosis   all of it, with what would make it better
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from archbench.design.spec.schema import MeasurePlan
+from archbench.design.spec.spec import budget_seconds, measure_plan
+from archbench.design.variants import preset
+from archbench.doctor import checks as machine_checks
+from archbench.doctor import gpus, host
+from archbench.doctor.advice import advise
+from archbench.doctor.diagnosis import Check, Diagnosis, Host, NullTest, null_test
+from archbench.errors import CannotMeasure, SpecError
+from archbench.measure.experiment.experiment import measure
+from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.task import Task
+from archbench.measure.machine import environment
+from archbench.measure.supervisor.worker_process import Job, Worker, WorkerFailed
+from archbench.models.variant import Variant
+from archbench.pricing.price import price
+from archbench.runs.progress import Step
+from archbench.runs.records import Block
+
+# A call of some 10 ms: long beside a clock's step, short beside a drift. On a GPU it must be the GPU that takes it.
+ON_CPU = ("R-18-FPN", 128, 128)
+ON_CUDA = ("R-50-FPN", 800, 1333)
+
+BUDGET_S = 75  # of the A/A null: five generations on two cores (seen: 10 to 14 s each, 25 on busy ones)
+GENERATIONS = 5
+QUICK_BUDGET_S = 40
+QUICK_GENERATIONS = 2
+TIMEOUT_S = 120.0
+
+Say = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a diagnosis is made with: where the machine's files are, how time passes, what a worker is."""
+
+    root: Path = host.ROOT
+    pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    worker: Callable[..., Worker] = Worker
+
+
+@dataclass
+class _Findings:
+    """What was found so far. What a failure kept from being found stays as it is here."""
+
+    device: str
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of the worker
+    checks: tuple[Check, ...] = ()
+    blocks: Sequence[Block] = ()
+    null_test: NullTest | None = None
+    reason: str | None = None
+
+
+class _Kept:
+    """The experiment's sink, in memory: nothing of a diagnosis is stored but the diagnosis."""
+
+    def __init__(self, say: Say) -> None:
+        self.blocks: list[Block] = []
+        self.failures: list[str] = []
+        self._say = say
+
+    def block(self, block: Block) -> None:
+        self.blocks.append(block)
+
+    def failed(self, task: Task, reason: str) -> None:
+        self.failures.append(reason)
+
+    def progress(self, step: Step) -> None:
+        self._say(f"A/A null: {step.place}", step.seconds_left)
+
+
+def plan(device: str, *, quick: bool) -> MeasurePlan:
+    """How a diagnosis measures. Raises SpecError for what is no device, or none."""
+    if device == "none":
+        raise SpecError("--device none: nothing to examine; take auto, cpu, cuda or cuda:N")
+    return measure_plan(
+        {
+            "device": device,
+            "replicas": 2,
+            "generations": QUICK_GENERATIONS if quick else GENERATIONS,
+            "budget": QUICK_BUDGET_S if quick else BUDGET_S,
+            "timeout": TIMEOUT_S,
+        }
+    )
+
+
+def examine(plan: MeasurePlan, say: Say, around: Surroundings | None = None) -> Diagnosis:
+    """Find out what the plan's device can measure. What is wrong with it is in the diagnosis, never raised."""
+    around = around or Surroundings()
+    began = around.clock()
+    say("watching what else runs", None)
+    seen = host.look(around.root, around.pause)
+    before = host.counters(around.root)
+    found = _Findings(plan.device)
+    try:
+        found.device = environment.resolve_device(plan.device)
+        say("self-checks", None)
+        found.facts, found.checks = self_check(found.device, plan, around)
+        found.blocks, found.null_test = same_twice(found.device, plan, say, around)
+    except (CannotMeasure, WorkerFailed) as failure:
+        found.reason = str(failure)
+    after = host.counters(around.root)
+    seen = replace(seen, steal=host.stolen(before, after), throttles=host.throttled(before, after))
+    return diagnosis(found, seen, around.clock() - began)
+
+
+def probe(device: str) -> Variant:
+    """The network a device is examined with."""
+    name, height, width = _probe(device)
+    return replace(preset(name, {"input.height": height, "input.width": width}), name=name)
+
+
+def _probe(device: str) -> tuple[str, int, int]:
+    return ON_CPU if device == "cpu" else ON_CUDA
+
+
+def self_check(device: str, plan: MeasurePlan, around: Surroundings) -> tuple[Mapping[str, Any], tuple[Check, ...]]:
+    """What a worker found while starting, and the checks of its own clocks and allocator. Raises WorkerFailed."""
+    with around.worker(Job(probe(device), device, plan.seed), timeout=plan.timeout) as worker:
+        facts = worker.start()
+        worker.ask({"do": "warm"})
+        readings = worker.ask({"do": "self-check"})
+    return facts, machine_checks.judge(readings, facts["device"].get("threads"), cpu=device == "cpu")
+
+
+def same_twice(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -> tuple[Sequence[Block], NullTest]:
+    """One network as two replicas in the real experiment: what differs between them is noise. Raises CannotMeasure."""
+    variant, budget, began = probe(device), budget_seconds(plan), around.clock()
+    cost = price(variant)
+    tasks = [Task(variant, replica, cost.weight_bytes, cost.peak_bytes) for replica in range(2)]
+    deadline = None if budget is None else began + budget
+    setup = Setup(
+        plan,
+        device,
+        environment.available_bytes(device),
+        deadline=deadline,
+        clock=around.clock,
+        pause=around.pause,
+        worker=around.worker,
+    )
+    kept = _Kept(say)
+    measure(tasks, setup, kept)
+    if kept.failures:
+        raise CannotMeasure(f"the A/A null failed: {kept.failures[0]}")
+    name, height, width = _probe(device)
+    null = null_test(kept.blocks, f"{name} at {height} x {width}", around.clock() - began)
+    if null is None:
+        raise CannotMeasure("the A/A null measured nothing in its budget: the machine is too slow or too busy")
+    return kept.blocks, null
+
+
+def diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
+    """All that was found, with the reason where nothing can be measured, and the advice that applies."""
+    identity = found.facts.get("device", {})
+    checks = (*found.checks, machine_checks.hand_over(found.blocks), machine_checks.same_twice(found.null_test))
+    captured = environment.capture(found.device)
+    made = Diagnosis(
+        taken=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        device=found.device,
+        reason=found.reason or failed(checks),
+        checks=checks if found.facts else (),
+        null_test=found.null_test,
+        host=seen,
+        gpu=gpus.look(identity, found.blocks) if identity and found.device != "cpu" else None,
+        threads=identity.get("threads"),
+        versions=versions(captured, identity),
+        extras=extras(found.device),
+        flags=captured["flags"],
+        seconds=seconds,
+    )
+    return replace(made, advice=advise(made))
+
+
+def failed(checks: Sequence[Check]) -> str | None:
+    """Why nothing can be measured: the first check that failed and is a gate; null where all held."""
+    for check in checks:
+        if check.gate and check.passed is False:
+            return f"self-check {check.name} failed; {check.remedy}"
+    return None
+
+
+def versions(captured: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str | None]:
+    """Of everything a time depends on: the system, the packages, the driver and what the device runs with."""
+    of_device = {name: str(identity[name]) for name in ("cuda", "cudnn") if identity.get(name) is not None}
+    return {
+        "os": captured["os"],
+        "python": captured["python"],
+        **captured["versions"],
+        "driver": captured["driver"],
+        **of_device,
+    }
+
+
+def extras(device: str) -> dict[str, str | None]:
+    """What is optional and here: packages by version, the compiler that torch.compile calls on the CPU by name."""
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    found = {"onnxruntime": _version("onnxruntime"), "compiler": Path(compiler).name if compiler else None}
+    return found if device == "cpu" else found | {"triton": _version("triton")}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,197 @@
+"""A diagnosis as a page on a terminal, readable at 80 columns: the answer first, then what it rests on, then what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from archbench import units
+from archbench.doctor.diagnosis import Advice, Check, Diagnosis, Gpu, Host, NullTest, Unit
+from archbench.text import visible
+
+WIDEST = 110  # a longer line is harder to read than a second one
+INDENT = 2
+LONGEST = 500
+
+Rows = Iterator[tuple[str, str]]
+
+MARKS = {True: ("ok", "green"), False: ("FAIL", "bold red"), None: (units.MISSING, "dim")}
+
+FIGURES: Mapping[Unit, Callable[[float], str]] = {
+    "ns": lambda value: f"{units.count(round(value))} ns",
+    "share": units.percent,
+    "ratio": units.ratio,
+    "cores": lambda value: f"{units.decimal(value)} cores",
+    "bytes": lambda value: f"{units.mib(value)} MiB",
+}
+
+
+def show(found: Diagnosis, console: Console) -> None:
+    """Print the page. Names of processes and packages are escaped: none can format or steer the terminal."""
+    width = min(console.width, WIDEST)
+    console.print(Text(headline(found), style="bold"), width=width)
+    for line in answer(found):
+        console.print(Text(line), width=width)
+    if found.checks:
+        _print("Self-checks", _checks(found.checks), console, width)
+    for title, rows in sections(found):
+        _print(title, _facts(rows), console, width)
+    _print("What would make it better", _advice(found.advice), console, width)
+
+
+def headline(found: Diagnosis) -> str:
+    name = (found.gpu and found.gpu.name) or found.host.cpu or "unknown processor"
+    return f"archbench doctor: {found.device}, {visible(name)}"
+
+
+def answer(found: Diagnosis) -> Iterator[str]:
+    """What can be told here, in a sentence."""
+    null = found.null_test
+    if found.reason or null is None:
+        yield f"Nothing can be measured: {visible(found.reason or '', LONGEST)}"
+    elif null.half_width is None:
+        yield f"One generation, in {units.duration(null.seconds)}, makes no interval: no difference can be told."
+    elif null.half_width >= 1:
+        yield f"No difference can be told here in {units.duration(null.seconds)}: a network may be twice itself."
+    else:
+        told = f"Differences under {units.percent(null.half_width)}"
+        yield f"{told} cannot be told here in {units.duration(null.seconds)}."
+
+
+def sections(found: Diagnosis) -> Iterator[tuple[str, Rows]]:
+    """Titles with their rows, those without any left out."""
+    if found.null_test:
+        yield "A/A null", null_rows(found.null_test)
+    if found.gpu:
+        yield "GPU", gpu_rows(found.gpu)
+    yield "Machine", host_rows(found.host, found.threads)
+    yield "Versions", version_rows(found)
+
+
+def null_rows(null: NullTest) -> Rows:
+    low_to_high = "no interval"
+    if interval := null.interval:
+        covers = "covers 1, as it should" if null.covers else "misses 1: something differed that should not"
+        low_to_high = f"{units.ratio(interval[0])} to {units.ratio(interval[1])}, {covers}"
+    yield "measured", f"{null.network}, twice over; generations: {null.generations}, in {units.duration(null.seconds)}"
+    yield "ratio", f"{units.ratio(null.ratio)}, 95 %: {low_to_high}"
+    yield "spread", f"between processes {_share(null.between_processes)}, between rounds {_share(null.between_rounds)}"
+    disturbed = f"{units.count(null.disturbed)} of them disturbed, {_share(null.lost)} of the time lost to others"
+    yield "blocks", f"{units.count(null.blocks)} counted, {disturbed}"
+
+
+def gpu_rows(gpu: Gpu) -> Rows:
+    span = " to ".join(dict.fromkeys(_rounded(mhz) for mhz in (gpu.slowest_mhz, gpu.fastest_mhz)))
+    yield "clock", f"{span} MHz while measured, at most {_rounded(gpu.max_mhz)}"
+    yield "held down", ", ".join(gpu.throttle) or "no reason seen"
+    yield "power", f"{_rounded(gpu.watts)} W of {_rounded(gpu.limit_watts)}, {_rounded(gpu.celsius)} degrees Celsius"
+    yield "others", f"{_rounded(gpu.others)} processes; persistence {_on(gpu.persistence)}"
+
+
+def host_rows(host: Host, threads: int | None) -> Rows:
+    yield "processor", host.cpu or "unknown"
+    limits = "" if host.quota_cores is None else f", {units.decimal(host.quota_cores)} by quota"
+    cores = f"{_rounded(host.physical_cores)} physical, {_rounded(host.logical_cores)} logical"
+    yield "cores", f"{cores}, {_rounded(host.allowed_cores)} allowed{limits}; torch takes {_rounded(threads)} threads"
+    yield "clock", f"{_ghz(host.mhz)} GHz, at most {_ghz(host.max_mhz)}; governor {host.governor or 'unknown'}"
+    yield "switches", f"turbo {_on(host.turbo)}, SMT {_on(host.smt)}, heat throttling {_times(host.throttles)}"
+    yield "load", f"{_one(host.load)}; {', '.join(_busy(host)) or 'nothing else seen to run'}"
+    if host.memory_bytes is not None and host.available_bytes is not None:
+        free = f"{units.gib(host.available_bytes)} of {units.gib(host.memory_bytes)} GiB to be had"
+        yield (
+            "memory",
+            f"{free}, {units.gib(host.swap_used_bytes or 0)} of {units.gib(host.swap_bytes or 0)} GiB swap used",
+        )
+    yield (
+        "inside",
+        f"{_wall(host.virtual, 'virtual machine')}, {_wall(host.container, 'container')}, stolen {_share(host.steal)}",
+    )
+
+
+def version_rows(found: Diagnosis) -> Rows:
+    known = {name: value for name, value in found.versions.items() if value}
+    yield "system", visible(known.pop("os", "unknown"), LONGEST)
+    yield "packages", ", ".join(f"{name} {visible(value)}" for name, value in known.items())
+    yield "extras", ", ".join(f"{name} {visible(value or 'missing')}" for name, value in found.extras.items())
+    if found.flags:
+        yield "flags", ", ".join(f"{name}={visible(value)}" for name, value in found.flags.items())
+
+
+def _busy(host: Host) -> Iterator[str]:
+    for each in host.busy:
+        several = f" x{each.processes}" if each.processes > 1 else ""
+        yield f"{visible(each.name)}{several} {units.decimal(each.cores)} cores"
+
+
+def _checks(checks: tuple[Check, ...]) -> Grid:
+    grid = _grid(4)
+    for check in checks:
+        word, style = MARKS[check.passed]
+        figure = units.MISSING if check.figure is None else FIGURES[check.unit](check.figure)
+        grid.add_row(
+            Text(word, style=style), check.name, Text(figure, justify="right"), Text(visible(check.meaning, LONGEST))
+        )
+    return grid
+
+
+def _facts(rows: Rows) -> Grid:
+    grid = _grid(2)
+    for name, text in rows:
+        grid.add_row(name, Text(text))
+    return grid
+
+
+def _advice(advice: tuple[Advice, ...]) -> Grid:
+    grid = _grid(2)
+    for number, each in enumerate(advice, 1):
+        grid.add_row(f"{number}.", Text(visible(each.text, LONGEST)))
+        if each.command:
+            grid.add_row("", Text(visible(each.command, LONGEST), style="bold"))
+    if not advice:
+        grid.add_row("", Text("nothing that could be seen from here"))
+    return grid
+
+
+def _grid(columns: int) -> Grid:
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    for column in range(columns):
+        grid.add_column(no_wrap=column < columns - 1, overflow="fold")
+    return grid
+
+
+def _print(title: str, grid: Grid, console: Console, width: int) -> None:
+    console.print()
+    console.print(Text(title, style="bold"))
+    console.print(Padding(grid, (0, 0, 0, INDENT), expand=False), width=width)
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else units.percent(value)
+
+
+def _rounded(value: float | None) -> str:
+    return "unknown" if value is None else units.count(round(value))
+
+
+def _one(value: float | None) -> str:
+    return "unknown" if value is None else units.decimal(value)
+
+
+def _ghz(value: float | None) -> str:
+    return "unknown" if value is None else units.gigahertz(value)
+
+
+def _on(value: bool | None) -> str:
+    return "unknown" if value is None else "on" if value else "off"
+
+
+def _times(value: int | None) -> str:
+    return "unknown" if value is None else f"seen {units.count(value)} times"
+
+
+def _wall(value: bool | None, name: str) -> str:
+    return f"{name} unknown" if value is None else name if value else f"no {name}"

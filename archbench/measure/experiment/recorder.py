@@ -1,0 +1,186 @@
+"""A run's folder as the experiment sees it: begun or gone on with, and written as results come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from archbench.comparison.gate import Limit
+from archbench.comparison.paired import limits_text
+from archbench.design.spec.schema import MeasurePlan
+from archbench.design.spec.spec import Spec, budget_seconds
+from archbench.measure.experiment.budget import Starting, explain_starved
+from archbench.measure.experiment.groups import with_company
+from archbench.measure.experiment.plan import Planned
+from archbench.measure.experiment.task import Task
+from archbench.measure.machine import environment
+from archbench.measure.supervisor.plugins import code_digests
+from archbench.reporting.stored_run import failed_keys, planned_quantity
+from archbench.runs.environments import fingerprint
+from archbench.runs.find import newest
+from archbench.runs.progress import Step
+from archbench.runs.records import Block, Key, Record, as_json
+from archbench.runs.scores import spec_scores
+from archbench.runs.store import RunFolder
+from archbench.space.funnel import Funnel
+from archbench.statistics.summary import summarise
+
+# What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
+SAME = ("spec", "against", "plan", "planned", "scores", "code", "environment")
+BOUNDS = ("budget", "timeout", "device")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What a caller hears while a run goes on: each step, a sentence, and each record once it is on disk."""
+
+    step: Callable[[Step], None] = lambda step: None
+    say: Callable[[str], None] = lambda text: None
+    done: Callable[[Record], None] = lambda record: None
+
+
+SILENT = Listener()
+
+
+def header(
+    spec: Spec,
+    funnel: Funnel,
+    planned: Sequence[Planned],
+    device: str,
+    *,
+    against: Spec | None = None,
+    plugins: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What run.json says: with records and samples, enough to rebuild every derived file."""
+    plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
+    captured = {
+        "name": spec.name if against is None else f"{spec.name} against {against.name}",
+        "spec": _unbounded(spec),
+        "against": None if against is None else _unbounded(against),
+        "plan": plan,
+        "budget_s": budget_seconds(spec.measure),
+        "environment": environment.capture(device),
+        "space": funnel.as_json(),
+        "scores": spec_scores(spec),
+        "planned": [as_json(each.record()) for each in planned],
+        **({"code": code_digests(plugins)} if plugins else {}),
+    }
+    return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
+
+
+def _unbounded(spec: Spec) -> dict[str, Any]:
+    """A spec without what only bounds its run."""
+    whole = spec.as_json()
+    return whole | {"measure": {k: v for k, v in whole.get("measure", {}).items() if k not in BOUNDS}}
+
+
+def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFolder:
+    """The newest run of that name where it is the same experiment and nobody is at it, else a new one."""
+    found = None if new else newest(results, wanted["name"])
+    if found is not None and not found.busy() and _essence(found.header) == _essence(wanted):
+        return found
+    return RunFolder.create(results, wanted["name"], wanted)
+
+
+def judged_by(folder: RunFolder, limits: Sequence[Limit]) -> RunFolder:
+    """The run with these limits kept: they judge what is stored, so others make no other run and measure nothing again."""
+    fail_on = limits_text(limits)
+    return folder if folder.header.get("fail_on") == fail_on else folder.amend(fail_on=fail_on)
+
+
+def _essence(header: Mapping[str, Any]) -> list[Any]:
+    captured = header.get("environment", {})
+    return [fingerprint(captured) if key == "environment" else header.get(key) for key in SAME]
+
+
+class Ledger:
+    """Appends blocks and records to a locked folder; a record is announced only once it is on disk."""
+
+    def __init__(self, folder: RunFolder, listener: Listener) -> None:
+        self.folder, self.listener = folder, listener
+        self._open: dict[Key, Record] = {record.key: record for record in folder.planned()}
+        self._failed = failed_keys(folder.records())
+        for record in folder.records():
+            self._open.pop(record.key, None)
+        self._places = {block.place for block in folder.blocks()}
+
+    def unfinished(self, planned: Iterable[Planned]) -> list[Task]:
+        """Every (variant, replica) without a record, and whom they are compared with if that did not fail."""
+        tasks = [each.task() for each in planned if each.key not in self._failed]
+        open_tasks = [task for task in tasks if task.key in self._open]
+        return with_company(open_tasks, tasks) if open_tasks else []
+
+    def block(self, block: Block) -> None:
+        """Store a block. Raises RuntimeError where its place is taken: nobody could read the run any more."""
+        if block.place in self._places:
+            raise RuntimeError(f"a {block.phase} block of {block.id} is stored already: {block.place}")
+        self.folder.append_block(block)
+        self._places.add(block.place)
+
+    def failed(self, task: Task, reason: str) -> None:
+        """Close its record with the reason. One that was measured before, and is here for company, stays as it was."""
+        if task.key in self._open:
+            self._close(replace(self._open[task.key], status="failed", reason=reason))
+
+    def progress(self, step: Step) -> None:
+        self.listener.step(step)
+
+    def priced(self) -> None:
+        """Close every open record as priced: nothing is to be measured."""
+        for record in list(self._open.values()):
+            self._close(replace(record, status="priced"))
+
+    def measured(self) -> None:
+        """Close the record of everything that has counted samples; what the budget did not reach stays open."""
+        blocks = self.folder.blocks()
+        failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder)
+        summaries = summarise(blocks, None, failed=failed, quantity=quantity)
+        for key, record in list(self._open.items()):
+            if key in summaries:
+                starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
+                self._close(with_facts(record, starts))
+
+    def starved(self, starting: Starting, plan: MeasurePlan) -> None:
+        """Where the budget left some without a round, say what starting took, and keep it for the table's caption."""
+        budget = budget_seconds(plan)
+        if self._open and budget is not None:
+            said = explain_starved(starting, len(self._open), generations=plan.generations, budget_s=budget)
+            self.folder = self.folder.amend(starved=said)
+            self.listener.say(said)
+
+    def begin(self) -> None:
+        """Take back what an earlier command's caption said of its budget."""
+        if self.folder.header.get("starved") is not None:
+            self.folder = self.folder.amend(starved=None)
+
+    def _close(self, record: Record) -> None:
+        self.folder.append_record(record)
+        del self._open[record.key]
+        self.listener.done(record)
+
+
+def with_facts(record: Record, starts: Sequence[Mapping[str, Any]]) -> Record:
+    """The record of a measured variant, with what its processes found while starting, first to last.
+
+    The first alone was cold: what it compiled may have been kept for the others. Of energy it is the median of those that
+    told.
+    """
+    first, last = starts[0], starts[-1]
+    uncounted = [f"{op}: {calls} calls are in no count" for op, calls in last["uncounted"].items()]
+    unsteady = [] if last["steady"] else ["not steady: its calls still drifted when the warm-up ended"]
+    energies = [start["energy_mj"] for start in starts if start.get("energy_mj") is not None]
+    return replace(
+        record,
+        status="measured",
+        traced=last["traced"],
+        memory_bytes=last["memory_bytes"],
+        memory_kind=last["memory_kind"],
+        memory=last.get("memory", {}),
+        cold_ms=first["cold_ms"],
+        energy_mj=median(energies) if energies else None,
+        warnings=(*unsteady, *last.get("notes", ()), *uncounted),
+    )

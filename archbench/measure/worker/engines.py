@@ -1,0 +1,176 @@
+"""Engines: what makes a network's calls. Each is one function from the eager network to the call that is timed.
+
+An engine that compiles is compared with eager, output by output, before anything is timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from archbench.errors import CannotMeasure
+from archbench.measure.worker.devices import Device
+from archbench.measure.worker.outputs import check_agreement, check_finite
+from archbench.measure.worker.train import training_step
+from archbench.models.variant import Workload
+from archbench.units import NS_PER_MS
+
+Forward = Callable[[], object]
+Run = Callable[[torch.Tensor], object]  # the network's forward pass, by whatever engine
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network on its device, with its input and how it is to run."""
+
+    network: nn.Module
+    image: torch.Tensor
+    device: Device
+    workload: Workload
+
+    def calls(self, run: Run) -> Forward:
+        """What is timed, `run` being the forward pass: that pass alone, or a step of training around it."""
+        device, workload, image = self.device, self.workload, self.image
+        if workload.mode == "train":
+            return training_step(self.network, run, image, lambda: device.autocast(workload))
+
+        def forward() -> object:
+            with torch.inference_mode(), device.autocast(workload):
+                return run(image)
+
+        return forward
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An engine's call, what the engine is, and the milliseconds until its first result; null where nothing is compiled."""
+
+    forward: Forward
+    facts: dict[str, Any]
+    compile_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a subject's call is made, and the packages whose versions decide how fast it is."""
+
+    forward: Callable[[Subject], Forward]
+    packages: tuple[str, ...] = ("torch",)
+    compiles: bool = True
+    trains: bool = True
+    facts: Callable[[], dict[str, Any]] = dict
+
+
+def prepare(subject: Subject, after_first: Callable[[], None] = lambda: None) -> Prepared:
+    """The subject's call by its workload's engine, seen to agree with eager. `after_first` runs when it has run once.
+
+    What compiling costs ends with the first result: a lazy compiler works during its first call. Raises CannotMeasure
+    where the engine cannot run this workload here, Unusable where it computes something else than eager.
+    """
+    name, workload = subject.workload.engine, subject.workload
+    engine = ENGINES[name]
+    if workload.mode == "train" and not engine.trains:
+        trains = ", ".join(other for other, able in ENGINES.items() if able.trains)
+        raise CannotMeasure(f"measure.engine: {name} does not train; take one of {trains}, or measure.mode: infer")
+    began = subject.device.now_ns()
+    forward = engine.forward(subject)
+    if not engine.compiles:
+        return Prepared(forward, {"name": name, **_versions(engine)})
+    first = forward()
+    subject.device.synchronize()
+    compile_ms = (subject.device.now_ns() - began) / NS_PER_MS
+    after_first()
+    expected = eager(subject)()
+    check_finite(expected)
+    check_agreement(first, expected, engine=name, precision=workload.precision)
+    return Prepared(forward, {"name": name, **_versions(engine), **engine.facts()}, compile_ms)
+
+
+def _versions(engine: Engine) -> dict[str, str]:
+    return {package: version(package) for package in engine.packages}
+
+
+def eager(subject: Subject) -> Forward:
+    """The network as PyTorch runs it, op by op."""
+    return subject.calls(subject.network)
+
+
+def compiled(subject: Subject) -> Forward:
+    """`torch.compile` with inductor, for this one input size."""
+    return subject.calls(torch.compile(subject.network, dynamic=False))
+
+
+def cuda_graph(subject: Subject) -> Forward:
+    """The eager pass captured once and replayed: one launch a call."""
+    replay = subject.device.capture(eager(subject))
+    if replay is None:
+        raise CannotMeasure("measure.engine: cuda_graph needs a CUDA device; take eager or compile on the cpu")
+    return replay
+
+
+def onnxruntime(subject: Subject) -> Forward:
+    """The network exported to ONNX and run by ONNX Runtime's CPU provider with all its optimisations."""
+    _check_onnx(subject)
+    runtime = _imported("onnxruntime")
+    _imported("onnxscript")  # the exporter's own: without it torch's error names neither package nor way out
+    session = _onnx_session(runtime, subject)
+    (taken,) = session.get_inputs()
+    feed = {taken.name: subject.image.numpy()}
+    return subject.calls(lambda _: [torch.from_numpy(array) for array in session.run(None, feed)])
+
+
+def _check_onnx(subject: Subject) -> None:
+    workload, device = subject.workload, subject.device.name
+    wrong = {
+        "measure.device": (device != "cpu", device, "cpu"),
+        "measure.precision": (workload.precision != "fp32", workload.precision, "fp32"),
+        "measure.memory_format": (workload.memory_format != "contiguous", workload.memory_format, "contiguous"),
+    }
+    for key, (is_wrong, given, accepted) in wrong.items():
+        if is_wrong:
+            raise CannotMeasure(
+                f"{key}: {given} is not what measure.engine: onnxruntime runs; take {accepted}, or engine: eager"
+            )
+
+
+def _imported(package: str) -> Any:
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        raise CannotMeasure(
+            f"measure.engine: onnxruntime needs the package {error.name}; pip install archbench[onnx]"
+        ) from None
+
+
+def _onnx_session(runtime: Any, subject: Subject) -> Any:
+    """A session on as many threads as eager has. The file is only on its way: weights over 2 GiB lie beside the graph."""
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = subject.workload.threads or torch.get_num_threads()
+    # Between calls its threads would spin for 40 ms, in the next worker's turn; within a call they may.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "network.onnx"
+        torch.onnx.export(subject.network, (subject.image,), file, dynamo=True, external_data=True, verbose=False)
+        return runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def _cache() -> dict[str, Any]:
+    """Whether inductor compiled or found it compiled: of one run, the first generation's process is the one that compiles."""
+    counters = import_module("torch._dynamo.utils").counters  # a second's import, made by who compiles alone
+    return {"cache": "cold" if counters["inductor"]["fxgraph_cache_miss"] else "warm"}
+
+
+ENGINES: dict[str, Engine] = {
+    "eager": Engine(eager, compiles=False),
+    "compile": Engine(compiled, facts=_cache),
+    "cuda_graph": Engine(cuda_graph, trains=False),
+    "onnxruntime": Engine(onnxruntime, ("torch", "onnxruntime", "onnxscript"), trains=False),
+}

@@ -1,0 +1,144 @@
+"""The straight line: spec -> variants -> prices -> blocks -> records -> table and report."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from archbench.comparison.gate import Limit
+from archbench.design.spec.spec import Spec, budget_seconds
+from archbench.design.variants import Space, expand
+from archbench.errors import SpecError
+from archbench.measure.experiment.experiment import measure
+from archbench.measure.experiment.plan import plan_all
+from archbench.measure.experiment.recorder import SILENT, Ledger, Listener, header, judged_by, open_folder
+from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.task import Task
+from archbench.measure.machine.environment import available_bytes, resolve_device
+from archbench.measure.supervisor.interruption import Interrupted, Stop
+from archbench.measure.supervisor.plugins import plugin_modules
+from archbench.measure.supervisor.processes import own_command, own_environment
+from archbench.measure.supervisor.worker_process import Crew
+from archbench.models.variant import Module
+from archbench.reporting.stored_run import Run, failed_keys
+from archbench.runs.scores import spec_scores
+from archbench.runs.store import RunFolder
+from archbench.space.constraints import Kept, keep, price_all
+from archbench.space.funnel import Funnel, funnel_of, is_many
+from archbench.space.price_space import Asked, price_space, shown
+
+COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
+
+
+def run(
+    spec: Spec,
+    results: str | Path = "results",
+    *,
+    against: Spec | None = None,
+    limits: Sequence[Limit] = (),
+    plugins: Sequence[str] = (),
+    new: bool = False,
+    listener: Listener = SILENT,
+    stop: Stop | None = None,
+) -> Run:
+    """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
+
+    With `against`, that spec's variants are measured in the same experiment, each beside its namesake: the paired
+    comparison, judged by `limits`, else by its latency. Goes on with the newest run of the same specs in the same
+    environment, measuring nothing twice, whatever it was judged by; `new` begins another. Raises SpecError, CannotMeasure
+    or ResultsError; a variant's own failure is a row of the table. Raises Interrupted where `stop` asked for the end, with
+    everything finished on disk and in the table.
+    """
+    if limits and against is None:
+        raise SpecError("limits judge a network against its base; give `against` too")
+    stop = stop or Stop()
+    began = time.monotonic()
+    funnel, kept = _kept(spec, plugins, listener)
+    planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins, listener)[1] if against else None)
+    device = resolve_device(spec.measure.device)
+    folder = open_folder(
+        header(spec, funnel, planned, device, against=against, plugins=plugins), Path(results), new=new
+    )
+    with folder.lock():
+        folder.repair()
+        folder = judged_by(folder, limits)
+        ledger = Ledger(folder, listener)
+        try:
+            if device == "none":
+                ledger.priced()
+            elif tasks := ledger.unfinished(planned):
+                _measure(tasks, _setup(spec, device, plugins, began, folder), ledger, stop)
+            else:
+                listener.say(f"measured already in {folder.path}; --new measures again")
+        finally:  # an interrupted run has its table too
+            _write_files(ledger.folder)
+    if stop():
+        raise Interrupted
+    return Run(ledger.folder)
+
+
+def _write_files(folder: RunFolder) -> None:
+    """The derived files, by a process of their own: drawing charts takes a second of CPU, and this one only supervises."""
+    silent = subprocess.DEVNULL
+    done = subprocess.run(
+        own_command("archbench.reporting.rewrite", str(folder.path)),
+        stdin=silent,
+        stdout=silent,
+        stderr=silent,
+        process_group=0,
+        env=own_environment(),
+        check=False,
+    )
+    if done.returncode:
+        Run(folder).write()  # where it cannot be done, the reason is told from here
+
+
+def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, Kept]:
+    """How many variants there are at each step, and those that are measured: all its constraints leave, or its selection."""
+    if is_many(spec):
+        listener.say("pricing")
+        space = price_space(spec, Asked(scores=spec_scores(spec)), said=lambda rows: listener.say(f"{rows:,} priced"))
+        chosen = tuple(item.priced for item in shown(spec, space))
+        return space.funnel, Kept(chosen, space.funnel.refused)
+    every = expand(spec)
+    check_plugins(every, plugins)
+    kept = keep(price_all(every.variants), spec.constraints)
+    return funnel_of(every, kept), kept
+
+
+def _setup(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> Setup:
+    """What bounds a run; a budget is of the whole command, and intervals are as wide as those of the command before."""
+    budget = budget_seconds(spec.measure)
+    deadline = None if budget is None else began + budget
+    widened = folder.header["budget_s"] is not None
+    return Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
+
+
+def _measure(tasks: Sequence[Task], setup: Setup, ledger: Ledger, stop: Stop) -> None:
+    """Blocks, and a record for each variant that has its share; where the run is asked to end, blocks to go on from."""
+    ledger.begin()
+    folder = ledger.folder
+    with Crew(folder.path / COMPILED) as crew:
+        stop.ends(crew.kill)
+        if stop():
+            return
+        shared = replace(setup, worker=crew.hire, stop=stop)
+        starting = measure(tasks, shared, ledger, folder.blocks(), failed_keys(folder.records()))
+    if not stop():
+        ledger.measured()
+        ledger.starved(starting, setup.plan)
+
+
+def check_plugins(space: Space, plugins: Sequence[str]) -> None:
+    """Refuse a spec that names user code the command line did not allow."""
+    for variant in space.variants:
+        if isinstance(variant.architecture, Module):
+            root = variant.architecture.factory.split(":")[0].split(".")[0]
+            if root not in plugin_modules(plugins):
+                raise SpecError(
+                    f"module: {variant.architecture.factory} is your own code and runs only when the command says "
+                    f"so; add --plugin {root}, or --plugin {root}.py for a file"
+                )

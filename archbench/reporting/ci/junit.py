@@ -1,0 +1,62 @@
+"""Cases as JUnit XML: one test case a network; what fails is a failure, what cannot be told an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from archbench.comparison.cases import Case, Ends, Suite
+from archbench.errors import CannotMeasure
+from archbench.text import visible
+
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+TAGS: dict[Ends, str] = {"fails": "failure", "untold": "error", "skipped": "skipped"}
+COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def write(suites: Sequence[Suite], path: Path) -> None:
+    """The XML into a file. Raises CannotMeasure where it cannot be written."""
+    try:
+        path.write_text(render(suites), encoding="utf-8")
+    except OSError as error:
+        raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
+
+
+def render(suites: Sequence[Suite]) -> str:
+    """The XML, indented. A network only on the new side is skipped: there is nothing to hold it against."""
+    children = [_suite(each) for each in suites]
+    root = ET.Element("testsuites", {"name": suites[0].command, **_counts(children)})
+    root.extend(children)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(suite: Suite) -> ET.Element:
+    name = _clean(suite.name)
+    cases = [_case(name, case) for case in suite.cases]
+    element = ET.Element("testsuite", {"name": name, **_counts(cases)})
+    element.extend(cases)
+    return element
+
+
+def _counts(elements: Sequence[ET.Element]) -> dict[str, str]:
+    """How many cases there are in all of them, and of each kind."""
+    every = [case for element in elements for case in element.iter("testcase")]
+    return {"tests": str(len(every))} | {
+        kind: str(sum(case.find(tag) is not None for case in every)) for kind, tag in COUNTED.items()
+    }
+
+
+def _case(suite: str, case: Case) -> ET.Element:
+    element = ET.Element("testcase", {"classname": suite, "name": _clean(case.name), "time": "0"})
+    if tag := TAGS.get(case.ends):
+        child = ET.SubElement(element, tag, {"message": _clean(case.said[0])})
+        child.text = _clean("\n".join(case.said))
+    return element
+
+
+def _clean(text: str) -> str:
+    """What XML 1.0 has no character for, as its escape."""
+    return NOT_XML.sub(lambda found: ascii(found[0])[1:-1], text)

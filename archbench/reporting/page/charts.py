@@ -1,0 +1,286 @@
+"""The charts of a table as Vega-Lite specs: what costs what, with intervals, the reference and the line of the best.
+
+Data carry names of our own (`x`, `y`, `color`, ...): Vega-Lite reads dots and brackets in a field's name as a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archbench import units
+from archbench.metrics import METRICS, Metric
+from archbench.reporting.page.palette import GRID, INK, MUTED, PAPER, RAMP, SERIES, spread
+from archbench.tables.table import Column, Row, Table
+from archbench.text import visible
+
+WIDTH, HEIGHT = 480, 330
+MOST_POINTS = 1000  # more are a cloud, and a page nobody can load
+MOST_COLORS, MOST_SHAPES = len(SERIES), 6
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+DECADES = 15.0  # a largest so many times the smallest is read on a logarithmic scale
+LONGEST = 60
+MOST_ABREAST = 6  # names of a legend on a line
+LETTER, SYMBOL = 8, 30  # pixels of a letter of a legend, and of a symbol with its gaps
+SPARE = 12  # pixels between two labels: a browser's letters may be wider than those the drawing was made with
+UNSET = "unset"  # what an axis is where its value is null: the network or the device has its own
+SAME = 1e-9  # a difference that is nothing to the numbers themselves
+ROOM_AROUND = 0.1  # a share of the one number there is, to either side
+
+Values = list[dict[str, Any]]
+Layer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite spec with what it is called, in a file's name and on a page, and what must be said of it.
+
+    The spec is empty where there is nothing to draw, and `said` is why.
+    """
+
+    name: str
+    title: str
+    said: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What tells points apart: a column by colour, another by shape; null where none has few enough values."""
+
+    color: Column | None
+    shape: Column | None
+
+
+CONFIG: dict[str, Any] = {
+    "font": "sans-serif",
+    "background": PAPER,
+    "view": {"stroke": None},
+    "axis": {
+        **dict.fromkeys(("gridColor", "domainColor", "tickColor"), GRID),
+        **dict.fromkeys(("labelColor", "titleColor"), MUTED),
+        **{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "tickCount": 6, "labelLimit": 260},
+    },
+    "axisXQuantitative": {"labelSeparation": SPARE},
+    "legend": {
+        **dict.fromkeys(("labelColor", "titleColor"), MUTED),
+        **{
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "orient": "bottom",
+            "labelLimit": 200,
+        },
+        **{"symbolOpacity": 1, "symbolSize": 80, "columns": MOST_ABREAST},
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 6}},
+    },
+}
+
+
+def compose(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> dict[str, Any]:
+    """Layers as one spec, legends included in its size; `left` pixels are kept free beside them."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": WIDTH,
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "padding": {"left": left, "right": 5, "top": 5, "bottom": 5},
+        "config": CONFIG,
+        "layer": list(layers),
+    }
+
+
+def scatter(
+    table: Table, x: str, y: str, *, line: Sequence[Row] = (), lines: Sequence[tuple[str, Sequence[Row]]] = ()
+) -> Layer | None:
+    """Every variant that has both metrics; intervals of a latency, the reference in a ring, `line` joined in steps.
+
+    `lines` are more of them, each in its colour. Null where fewer than two variants have both.
+    """
+    rows = drawn([row for row in table.rows if row.get(x) is not None and row.get(y) is not None])
+    if len(rows) < 2:
+        return None
+    look, horizontal, vertical = look_of(table), METRICS[x], METRICS[y]
+    values = [_point(row, horizontal, vertical, look, table) for row in rows]
+    joined = [(color, [_place(row, horizontal, vertical) for row in each]) for color, each in ((MUTED, line), *lines)]
+    axes = {"x": _axis("x", horizontal, values), "y": _axis("y", vertical, values)}
+    layers = [
+        *(_line(each, axes, color) for color, each in joined if is_drawn(each)),
+        *_intervals(values, axes),
+        _points(values, axes, look, table),
+        *_reference([value for value in values if value["reference"]], axes),
+    ]
+    return compose(layers)
+
+
+def is_drawn(line: Sequence[object]) -> bool:
+    """Whether a line of so many variants is one."""
+    return len(line) > 1
+
+
+def drawn(rows: Sequence[Row]) -> list[Row]:
+    """The rows a chart shows: all, or of very many the reference, every so manieth and, where it is short, the front."""
+    step = -(-len(rows) // MOST_POINTS)
+    short = sum(bool(row["pareto"]) for row in rows) <= MOST_POINTS
+    return [row for n, row in enumerate(rows) if n % step == 0 or row["reference"] or (short and row["pareto"])]
+
+
+def look_of(table: Table) -> Look:
+    """The axes that are told apart: the first with few values by colour, the next by shape."""
+    axes = [column for column in table.columns if column.axis]
+    color = next((c for c in axes if 2 <= len(choices(c, table.rows)) <= MOST_COLORS), None)
+    shape = next((c for c in axes if c is not color and 2 <= len(choices(c, table.rows)) <= MOST_SHAPES), None)
+    return Look(color, shape)
+
+
+def choices(column: Column, rows: Iterable[Row]) -> list[str]:
+    """The distinct values of a column as they are written, numbers in their order, words as they come."""
+    found = {word(column, row): row.get(column.name) for row in rows}
+    if column.numeric:
+        return sorted(found, key=lambda text: (found[text] is None, found[text] or 0))
+    return list(found)
+
+
+def word(column: Column, row: Row) -> str:
+    return UNSET if row.get(column.name) is None else short(column.text(row))
+
+
+def short(text: str, most: int = LONGEST) -> str:
+    """A text as a chart has room for it; of two that differ far behind, not the same one."""
+    if len(text) <= most:
+        return visible(text, most)
+    told = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{visible(text, most - len(told) - 1)} {told}"
+
+
+def told(table: Table, row: Row) -> str:
+    """What pointing at a variant says: its name, then every cost and gain that decides."""
+    names = ("latency_ms", "half_width", "ratio", "macs", "params", "peak_bytes", "memory_bytes", "score")
+    shown = [c for c in table.columns if c.name in names and row.get(c.name) is not None]
+    costs = (f"{c.label} {c.text(row)}" for c in sorted(shown, key=lambda column: column.priority))
+    return "; ".join([visible(row["name"], 200), *(visible(cost) for cost in costs)])
+
+
+def _place(row: Row, x: Metric, y: Metric) -> dict[str, Any]:
+    return {"x": row[x.name] / x.scale, "y": row[y.name] / y.scale}
+
+
+def _point(row: Row, x: Metric, y: Metric, look: Look, table: Table) -> dict[str, Any]:
+    value = _place(row, x, y) | {"said": told(table, row), "reference": row["reference"]}
+    for key, column in (("color", look.color), ("shape", look.shape)):
+        if column is not None:
+            value[key] = word(column, row)
+    for side, metric in (("x", x), ("y", y)):
+        if metric.name == "latency_ms" and row.get("half_width") is not None:
+            low, high = interval(row)
+            value |= {f"{side}_low": low, f"{side}_high": high}
+    return value
+
+
+def interval(row: Row) -> tuple[float, float]:
+    """From where to where the 95 % interval of the latency goes, in milliseconds: a factor either way."""
+    factor = 1 + row["half_width"]
+    return row["latency_ms"] / factor, row["latency_ms"] * factor
+
+
+def _axis(side: str, metric: Metric, values: Values) -> Layer:
+    numbers = [value[f"{side}{end}"] for value in values for end in ("", "_low", "_high") if f"{side}{end}" in value]
+    return {"field": side, "type": "quantitative", "title": metric.title, "scale": scale(numbers)}
+
+
+def scale(numbers: Sequence[float]) -> dict[str, Any]:
+    """Linear over what there is; logarithmic where the largest is many times the smallest.
+
+    A single number has room to either side: over a range of no width the labels of its ticks are rounded to none of its digits.
+    """
+    low, high = min(numbers), max(numbers)
+    if high - low <= SAME * abs(high):
+        room = ROOM_AROUND * abs(high) or 1.0
+        return {"zero": False, "nice": False, "domain": [low - room, high + room]}
+    wide = low > 0 and high / low > DECADES
+    return {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
+
+
+def _line(joined: Values, axes: Mapping[str, Layer], color: str) -> Layer:
+    mark = {"type": "line", "interpolate": "step-after", "color": color, "strokeWidth": 1.5, "strokeDash": [5, 3]}
+    ordered = sorted(joined, key=lambda value: (value["x"], value["y"]))
+    return {"data": {"values": ordered}, "mark": mark | {"aria": False}, "encoding": dict(axes)}
+
+
+def _intervals(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+    """A rule for each interval, along the axis the latency is on."""
+    layers = []
+    for side, other in (("x", "y"), ("y", "x")):
+        known = [value for value in values if f"{side}_low" in value]
+        if known:
+            ends = {side: axes[side] | {"field": f"{side}_low"}, f"{side}2": {"field": f"{side}_high"}}
+            mark = {"type": "rule", "color": MUTED, "opacity": 0.55, "aria": False}
+            data = [{key: value[key] for key in (f"{side}_low", f"{side}_high", other)} for value in known]
+            layers.append({"data": {"values": data}, "mark": mark, "encoding": ends | {other: axes[other]}})
+    return layers
+
+
+def _points(values: Values, axes: Mapping[str, Layer], look: Look, table: Table) -> Layer:
+    encoding = dict(axes) | {"description": {"field": "said"}}
+    if look.color is not None:
+        encoding["color"] = kinds("color", look.color, table.rows)
+    if look.shape is not None:
+        names = choices(look.shape, table.rows)
+        encoding["shape"] = {
+            **{"field": "shape", "type": "nominal", "title": visible(look.shape.label)},
+            "scale": {"domain": names, "range": list(SHAPES[: len(names)])},
+            "legend": {"symbolFillColor": MUTED} | abreast(names),
+        }
+    mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 1}
+    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
+
+
+def kinds(field: str, column: Column, rows: Iterable[Row]) -> Layer:
+    """An encoding by colour: amounts from light to dark where they are few, words and what is unset each in its own."""
+    names = choices(column, rows)
+    amounts = [name for name in names if name != UNSET] if column.numeric else []
+    ordered = 0 < len(amounts) <= len(RAMP) - 2
+    colors = [*spread(RAMP[2:], len(amounts)), SERIES[-1]] if ordered else list(SERIES)
+    domain = {"domain": names, "range": colors[: len(names)]}
+    title = visible(column.label)
+    return {"field": field, "type": "nominal", "title": title, "scale": domain, "legend": abreast(names)}
+
+
+def abreast(names: Sequence[str]) -> dict[str, int]:
+    """How many names of a legend stand on a line of a drawing's width, and the pixels between them."""
+    longest = min(max(map(len, names), default=0), LONGEST)
+    columns = max(1, min(MOST_ABREAST, WIDTH // (LETTER * longest + SYMBOL + SPARE)))
+    return {"columns": columns, "columnPadding": SPARE + longest}
+
+
+def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+    """A ring each; the word beside one alone, since beside several the words would stand in each other."""
+    data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
+    ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
+    text = {"type": "text", "dy": -16, "fontSize": 12, "aria": False}
+    ground = {
+        "stroke": PAPER,
+        "strokeWidth": 4,
+        "color": PAPER,
+        "opacity": 0.85,
+    }  # points may lie where the word stands
+    words = dict(axes) | {"text": {"field": "text"}}
+    layers = [
+        {"data": data, "mark": ring, "encoding": dict(axes)},
+        {"data": data, "mark": text | ground, "encoding": words},
+        {"data": data, "mark": text | {"color": INK}, "encoding": words},
+    ]
+    return layers if len(values) == 1 else layers[:1] if values else []
+
+
+def shown(value: float, metric: str) -> str:
+    """A number of a metric as its column writes it, with the unit its label has."""
+    unit = METRICS[metric].label.rpartition(" ")[2]
+    return f"{METRICS[metric].write(value)} {unit}" if " " in METRICS[metric].label else METRICS[metric].write(value)
+
+
+def plainly(values: Iterable[object]) -> str:
+    """Axis values in a sentence."""
+    return ", ".join(visible(units.plain(value), LONGEST) for value in values)

@@ -1,0 +1,206 @@
+"""A review as one HTML file that needs nothing else: no network, no script to be read or printed, none but our own to sort.
+
+Everything untrusted is escaped by jinja2 (autoescape) and shown with what cannot be seen written out (`visible`). Data for
+the script are in an `application/json` element with `<` escaped; the content security policy allows our script and our
+style by their hashes and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from archbench import units
+from archbench.metrics import METRICS
+from archbench.reporting.page.charts import Chart
+from archbench.reporting.page.decision import row_key, speeds
+from archbench.reporting.page.drawing import inline
+from archbench.reporting.page.palette import DARK, LIGHT
+from archbench.reporting.page.review import Review
+from archbench.reporting.page.wording import full_name, latency
+from archbench.runs.records import UNFINISHED
+from archbench.statistics.ties import NO_INTERVAL, NO_SESSION, Ties
+from archbench.tables.table import MAIN, MARKS, Column, Row, decided, most_telling, says_something
+from archbench.text import visible
+
+MOST_ROWS = 1000  # of the table on a page
+MOST_MAIN = 14  # of them all, at the width of a page
+LONGEST = 10_000
+
+
+def render(review: Review) -> str:
+    """The page. The same review is the same bytes."""
+    style, script = _style(), _source("report.js")
+    rows = most_telling(review.table.rows, MOST_ROWS)
+    columns = [column for column in review.table.columns if says_something(column, review.table.rows)]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            review=review,
+            charts=[(chart, _drawing(chart)) for chart in review.charts],
+            columns=columns,
+            main=_main(columns, rows),
+            rows=[(_looks(row), [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
+            legend=_legend(rows),
+            limits=_limits(columns),
+            left_out=len(review.table.rows) - len(rows),
+            data=Markup(embedded(_data(columns, rows, review.ties))),
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
+    )
+
+
+def _drawing(chart: Chart) -> Markup:
+    return Markup(inline(chart.spec, alternative(chart)) if chart.spec else "")
+
+
+def alternative(chart: Chart) -> str:
+    """What a chart shows, for whoever does not see it, and where its numbers are."""
+    said = f" {chart.said[0].upper()}{chart.said[1:]}." if chart.said else ""
+    return f"{chart.title}.{said} The numbers are in the table of all variants."
+
+
+def _main(columns: Sequence[Column], rows: Sequence[Row]) -> set[str]:
+    """The columns that stand there before they are asked for: the marks, and of the others no more than fit."""
+    found = sorted((column for column in columns if _is_main(column, rows)), key=lambda column: column.priority)
+    return {column.name for column in found[:MOST_MAIN]} | {column.name for column in columns if column.name in MARKS}
+
+
+def _is_main(column: Column, rows: Sequence[Row]) -> bool:
+    """Whether a column may stand there: what decides, and an axis that the names do not tell anyway."""
+    if column.axis:
+        return not all(column.text(row) in row["name"] for row in rows)
+    if column.name == "status":  # which nobody reads where all went well
+        return any(row["status"] in UNFINISHED for row in rows)
+    return column.priority <= MAIN
+
+
+def _legend(rows: Sequence[Row]) -> str:
+    """How the rows of the table are marked, as far as any is."""
+    marks = {
+        "bold: on the Pareto front": any(row["pareto"] for row in rows),
+        "a bar before the name: the reference": any(row["reference"] for row in rows),
+        "italic: a base, for comparison": any(row.get("side") == "base" for row in rows),
+        "grey: failed": any(row["status"] == "failed" for row in rows),
+    }
+    return "; ".join(said for said, known in marks.items() if known)
+
+
+def _looks(row: Row) -> str:
+    """The classes of a row of the table."""
+    marks = {
+        "reference": row["reference"],
+        "front": row["pareto"],
+        "base": row.get("side") == "base",
+        "failed": row["status"] == "failed",
+    }
+    return " ".join(name for name, known in marks.items() if known)
+
+
+def breakable(text: str) -> Markup:
+    """Untrusted text, escaped, that a line may end in after each comma."""
+    return Markup(",<wbr>").join(visible(text, LONGEST).split(","))
+
+
+def embedded(data: Any) -> str:
+    """JSON that ends no element and opens no comment, whatever is in it."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[str, Any]:
+    """What the script sorts, limits and names the fastest by: raw values, and whom each was compared with and is tied with.
+
+    `order`: places of rows by speed. `ties`: of each row runs in it, the first of a run, the first after it, the next
+    run's first, ...: of many rows that cannot be told apart the pairs would be longer than all else.
+    """
+    speed = _speeds(rows)
+    order = sorted(range(len(rows)), key=lambda place: math.inf if (own := speed[place]) is None else own)
+    return {
+        "scales": [_scale(column) for column in columns],
+        "rows": [[_raw(row.get(column.name)) for column in columns] for row in rows],
+        "names": [full_name(row) for row in rows],
+        "latency": [latency(row) if row.get("latency_ms") is not None else "" for row in rows],
+        "speed": speed,
+        "order": order,
+        "ties": [_runs([row_key(rows[place]) in own for place in order]) for own in map(ties.of, map(row_key, rows))],
+        "groups": [ties.groups.get(row_key(row)) for row in rows],
+        "reasons": [NO_INTERVAL, NO_SESSION],
+    }
+
+
+def _speeds(rows: Sequence[Row]) -> list[float | None]:
+    """As `speeds` has them; a base's is none, for the fastest is among the new networks."""
+    own = decided(rows)
+    told = {id(row): speed for row, speed in zip(own, speeds(own), strict=True)}
+    return [told.get(id(row)) for row in rows]
+
+
+def _runs(flags: Sequence[bool]) -> list[int]:
+    """Where they turn true, and false again, in turn."""
+    return [place for place, (before, now) in enumerate(pairwise([False, *flags, False])) if before != now]
+
+
+def _raw(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else visible(units.plain(value), LONGEST)
+
+
+def _limits(columns: Sequence[Column]) -> list[tuple[int, Column]]:
+    """What a limit can be set for, by its place: numbers that are typed as they are written."""
+    numbers = ((place, column) for place, column in enumerate(columns) if column.numeric)
+    return [(place, column) for place, column in numbers if not _metric(column).endswith("half_width")]
+
+
+def _metric(column: Column) -> str:
+    """What a column holds, on whichever device."""
+    return column.name.partition("@")[0]
+
+
+def _scale(column: Column) -> float:
+    name = _metric(column)
+    return METRICS[name].scale if name in METRICS else 1
+
+
+def _style() -> str:
+    light, dark = (";".join(f"--{name}:{color}" for name, color in theme.items()) for theme in (LIGHT, DARK))
+    themes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return themes + "\n" + _source("report.css")
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("archbench.reporting.page")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["visible"] = partial(visible, limit=LONGEST)
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def _source(name: str) -> str:
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]

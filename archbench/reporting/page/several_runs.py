@@ -1,0 +1,240 @@
+"""Several runs in one table: the same variants side by side, a column a device for everything that was measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archbench.metrics import EXACT
+from archbench.reporting.page.charts import Chart, scatter
+from archbench.reporting.page.decision import ladder, line
+from archbench.reporting.page.palette import MUTED, SERIES
+from archbench.reporting.page.provenance import began, facts
+from archbench.reporting.page.review import Review, failures, fastest_of, warned
+from archbench.reporting.page.tables import Grid, ladder_grid
+from archbench.reporting.page.wording import Facts
+from archbench.reporting.stored_run import Run, machine
+from archbench.runs.records import Key
+from archbench.tables.captions import FRONT
+from archbench.tables.table import Column, Row, Table, decided, says_something
+from archbench.text import visible
+
+SHARED = ("name", "id", "replica", "side", "reference", *EXACT, "score")  # one for all runs, as the axes are
+WORDY = ("nvidia", "amd", "intel(r)", "geforce", "tesla", "core(tm)", "apple")
+ON_EACH_FRONT = "* in a run's column is on its Pareto front, * before a name on that of each run that has it"
+WORDS = 2  # of a processor's name that tell it from others
+
+
+def together(runs: Sequence[Run]) -> Table:
+    """One row a variant, matched by id and replica; a variant that a run lacks has nulls there.
+
+    What was measured has a column a run, named `latency_ms@DEVICE`; exact counts are the first run's that has them.
+    """
+    named = dict(zip(labels(runs), runs, strict=True))
+    own = [
+        replace(column, name=f"{column.name}@{label}", label=f"{column.label}, {label}", run=label)
+        for label, run in named.items()
+        for column in _own_columns(run)
+    ]
+    found: dict[Key, Row] = {}
+    for label, run in named.items():
+        for row in run.view.rows:
+            _merge(found.setdefault((row["id"], row["replica"]), _blank(row)), row, label)
+    for row in found.values():
+        row["pareto"] = _on_every_front(row, named)
+    titles = dict.fromkeys(run.view.title for run in runs)
+    columns = [*_shared_columns(runs), *own]
+    rows = tuple(_filled(row, columns) for row in found.values())
+    return Table(" beside ".join(titles), (*columns, REASON), rows, tuple(_caption(named)), tuple(_distrust(named)))
+
+
+REASON = Column("reason", "reason", "text", 99)
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """A short name a run, no two alike: its processor's, where that is shared with its id's end, at last with a number."""
+    ids = [visible(run.folder.path.name) for run in runs]
+    short = [_short(run.folder.header["environment"]) for run in runs]
+    ended = [f"{name} ({each[-4:]})" for name, each in zip(short, ids, strict=True)]
+    counted = [f"{name} {number}" for number, name in enumerate(ended, 1)]
+    found = short
+    for longer in (ended, counted):
+        counts = Counter(found)
+        found = [one if counts[one] == 1 else other for one, other in zip(found, longer, strict=True)]
+    return found
+
+
+def _short(environment: Mapping[str, Any]) -> str:
+    if environment["device"] == "none":
+        return "priced"
+    gpu = environment.get("gpu")
+    name = gpu["name"] if gpu else environment["cpu"]
+    words = [word for word in str(name).split() if word.lower() not in WORDY]
+    return visible(" ".join(words[:WORDS]) or str(environment["device"]))
+
+
+def _shared_columns(runs: Iterable[Run]) -> list[Column]:
+    columns = {c.name: c for run in runs for c in run.view.columns if c.axis or c.name in SHARED}
+    places = {name: place for place, name in enumerate(SHARED)}
+    axis_place = places["reference"] + 0.5
+    return sorted(columns.values(), key=lambda column: places.get(column.name, axis_place))
+
+
+def _own_columns(run: Run) -> list[Column]:
+    """What a run has to say for itself."""
+    table = run.view
+    others = {*SHARED, "reason", *(["status"] if run.complete else [])}
+    own = (column for column in table.columns if not (column.axis or column.name in others))
+    return [column for column in own if column.detail or says_something(column, table.rows)]
+
+
+def _blank(row: Row) -> Row:
+    """A row of all runs as it begins: what they share, and nothing measured."""
+    marks: Row = {"pareto": None, "status": "", "reason": None, "warnings": [], "kind": {}}
+    return {name: value for name, value in row.items() if name not in row["kind"] or name in EXACT} | marks
+
+
+def _merge(whole: Row, row: Row, label: str) -> None:
+    """Add one run's row to the row of all."""
+    for name, value in row.items():
+        if name in EXACT or name == "score":
+            if whole.get(name) is None:
+                whole[name] = value
+        elif name not in ("kind", "warnings", "reason", "axes"):
+            whole[f"{name}@{label}"] = value
+    whole["kind"] |= {name if name in EXACT else f"{name}@{label}": kind for name, kind in row["kind"].items()}
+    whole["warnings"] += [f"{label}: {warning}" for warning in row["warnings"]]
+    whole["status"] = "failed" if "failed" in (whole["status"], row["status"]) else row["status"]
+    if row["reason"]:
+        whole["reason"] = "; ".join(filter(None, [whole["reason"], f"{label}: {row['reason']}"]))
+
+
+def _on_every_front(row: Row, labels: Iterable[str]) -> bool | None:
+    """Whether it is on the front of each run that has it; null where no run can say."""
+    told = [row.get(f"pareto@{label}") for label in labels]
+    known = [each for each in told if each is not None]
+    return all(known) if known else None
+
+
+def _filled(row: Row, columns: Sequence[Column]) -> Row:
+    """The row with every column's value or null and nothing else beside its marks."""
+    marks = ("pareto", "status", "reason", "warnings", "kind", "replica", "reference")
+    return {column.name: row.get(column.name) for column in columns} | {mark: row[mark] for mark in marks}
+
+
+def _caption(named: Mapping[str, Run]) -> list[str]:
+    """Each run's machine and place, then what is said of all, then what of one."""
+    said = [f"{label}: {machine(run.folder.header['environment'])}, {_place(run)}" for label, run in named.items()]
+    counts = Counter(line for run in named.values() for line in dict.fromkeys(run.view.caption))
+    said += [line for line, count in counts.items() if count == len(named)]
+    for label, run in named.items():
+        said += [f"{label}: {line}" for line in run.view.caption if counts[line] < len(named)]
+    return [line.replace(FRONT, ON_EACH_FRONT) for line in said] + _unequal(named.values())
+
+
+def _place(run: Run) -> str:
+    """Which run it is: its spec's folder and its own."""
+    path = run.folder.path
+    return visible(f"{path.parent.name}/{path.name}")
+
+
+def _unequal(runs: Iterable[Run]) -> list[str]:
+    """A variant's exact counts are the same everywhere, unless two versions of archbench counted them."""
+    seen: dict[tuple[str, str], int] = {}
+    names = []
+    for run in runs:
+        for row in run.view.rows:
+            counts = {name: row[name] for name in EXACT if row[name] is not None}
+            if any(seen.setdefault((row["id"], name), count) != count for name, count in counts.items()):
+                names.append(row["name"])
+    return [f"exact counts differ between the runs, the first is shown: {', '.join(names)}"] if names else []
+
+
+def _distrust(named: Mapping[str, Run]) -> list[str]:
+    """The lines of the caption that warn, as they stand in it."""
+    warn = {line for run in named.values() for line in run.view.distrust}
+    own = {f"{label}: {line}" for label, run in named.items() for line in run.view.distrust}
+    return [line for line in _caption(named) if line in warn | own or line.startswith("exact counts differ")]
+
+
+def review_together(runs: Sequence[Run]) -> Review:
+    """The page of several runs: who is fastest on which device, latency against MACs by device, the table of all."""
+    named = dict(zip(labels(runs), runs, strict=True))
+    table = together(runs)
+    count = len({row["id"] for row in table.rows})
+    return Review(
+        title=table.title,
+        question=f"What do {count:,} variants cost on {len(runs)} devices or in as many runs?",
+        answers=(
+            *(answer for label, run in named.items() for answer in _fastest(label, run)),
+            *warned(table.distrust),
+        ),
+        grids=tuple(grid for label, run in named.items() for grid in _ladders(label, run)),
+        charts=tuple(_charts(named)),
+        table=table,
+        failures=tuple(failure for label, run in named.items() for failure in _failures(label, run)),
+        measured_on=tuple(
+            (f"{label}: {began(run.folder.header)}", facts(run.folder.header, run.records))
+            for label, run in named.items()
+        ),
+        precision=tuple(said for said in table.caption if said not in table.distrust),
+        distrust=table.distrust,
+    )
+
+
+def _fastest(label: str, run: Run) -> Facts:
+    return tuple((f"{title} on {label}", said) for title, said in fastest_of(decided(run.view.rows), run.ties))
+
+
+def _ladders(label: str, run: Run) -> tuple[Grid, ...]:
+    rungs = ladder(decided(run.view.rows), run.ties)
+    return (replace(ladder_grid(rungs), title=f"{ladder_grid(rungs).title}, {label}"),) if rungs else ()
+
+
+def _failures(label: str, run: Run) -> Facts:
+    return tuple((name, f"{label}: {reason}") for name, reason in failures(run.view.rows))
+
+
+DEVICE = Column("device", "device", "text", 0, axis=True)
+DRAWN = (  # name, title, x, y, the gain of what is joined, the end of it that is better, what is said of the line
+    ("latency", "Latency against MACs", "macs", "latency_ms", "macs", "max", "most MACs for least latency"),
+    ("score", "Score against latency", "latency_ms", "score", "score", "max", "most score for least latency"),
+    (
+        "memory",
+        "Memory against latency",
+        "latency_ms",
+        "memory_bytes",
+        "memory_bytes",
+        "min",
+        "nothing is less in both",
+    ),
+)
+
+
+def _charts(named: Mapping[str, Run]) -> Iterable[Chart]:
+    """Every run's rows in one chart, told apart by colour, a line and a reference a run; the first axis by shape."""
+    views = {label: run.view for label, run in named.items()}
+    rows = tuple(row | {DEVICE.name: label} for label, view in views.items() for row in view.rows)
+    columns = {column.name: column for view in views.values() for column in view.columns}
+    table = Table("", (DEVICE, *columns.values()), rows, ())
+    scored = any(row["score"] is not None for row in rows)
+    for name, title, x, y, gain, side, said in DRAWN:
+        joined = [] if scored and gain == "macs" else _lines(views.values(), gain, side)
+        if (spec := scatter(table, x, y, lines=joined)) is not None:
+            yield Chart(name, title, "; ".join(_marks(rows, joined, said)), spec)
+
+
+def _lines(views: Iterable[Table], gain: str, side: str) -> list[tuple[str, list[Row]]]:
+    """The line of each run's best in the colour of its points, of which there are so many."""
+    own = [line(decided(view.rows), "latency_ms", gain, gain_side=side) for view in views]
+    colors = SERIES if len(own) <= len(SERIES) else [MUTED] * len(own)
+    return list(zip(colors, own, strict=False))
+
+
+def _marks(rows: Iterable[Row], lines: Iterable[tuple[str, Sequence[Row]]], said: str) -> Iterable[str]:
+    """What a chart's marks are, as far as there are any."""
+    yield "bars are 95 % intervals" + (", a ring is a run's reference" if any(row["reference"] for row in rows) else "")
+    if any(len(joined) > 1 for _, joined in lines):
+        yield f"dashed: {said}, a line a run"

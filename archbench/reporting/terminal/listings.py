@@ -1,0 +1,132 @@
+"""What there is to choose from: parts, presets, stored runs."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from archbench import units
+from archbench.design.variants import preset
+from archbench.errors import ResultsError
+from archbench.models.detector import FAMILIES
+from archbench.models.presets import FROZEN_NOTE, PRESETS
+from archbench.pricing.price import price
+from archbench.runs.find import Found, stored
+from archbench.runs.records import as_json
+from archbench.text import visible
+
+# The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
+AS_CLASSIFIER = {
+    "neck.type": "none",
+    "neck.levels": [5],
+    "top_block.type": "none",
+    "head.type": "classifier",
+    "input.height": 224,
+    "input.width": 224,
+}
+
+COUNTS: dict[str, units.Format] = {"params": units.mega, "macs": units.giga, "classifier_macs": units.giga}
+HEADINGS = {"stride_in": "stride in", "params": "params M", "macs": "MACs G", "classifier_macs": "classifier G"}
+SECTIONS = ("lineage", "family")  # what rows are gathered under
+NAMES = ("preset", "run", "name", "part", "device")  # what is looked for is not cut
+
+NOTES = {
+    "presets": f"every preset: {FROZEN_NOTE}. MACs at 800 x 1333; "
+    "classifier: MACs of its body with 1000 classes at 224 x 224."
+}
+
+
+def parts() -> list[dict[str, Any]]:
+    """Every registered part with its knobs and their defaults."""
+    return [
+        {
+            "family": family,
+            "part": part.name,
+            "doc": part.doc,
+            "knobs": {
+                name: None if knob.default is inspect.Parameter.empty else knob.default
+                for name, knob in part.knobs.items()
+            },
+        }
+        for family, registry in FAMILIES.items()
+        for part in registry.values()
+    ]
+
+
+def presets() -> list[dict[str, Any]]:
+    """Every preset with its parameters, its MACs at 800 x 1333, and its body's as a classifier at 224 x 224."""
+    found = []
+    for each in PRESETS.values():
+        cost, classifier = price(preset(each.name)), price(preset(each.name, AS_CLASSIFIER))
+        found.append(
+            {
+                "preset": each.name,
+                "lineage": each.lineage,
+                "stride_in": "1x1" if each.parts["backbone"].get("stride_in_1x1") else "3x3",
+                "params": cost.params,
+                "macs": cost.macs,
+                "classifier_macs": classifier.macs,
+                "doc": each.doc,
+            }
+        )
+    return found
+
+
+def runs(results: Path) -> list[dict[str, Any]]:
+    """Every stored run with all its records, newest last; of one that is damaged why, and null for what it hides."""
+    return [_listed(found) for found in stored(results)]
+
+
+def _listed(found: Found) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": str(found.path), "name": None, "planned": None, "records": None, "damage": None}
+    try:
+        folder = found.opened()
+        row |= {"name": folder.header.get("name"), "planned": len(folder.header.get("planned", []))}
+        return row | {"records": [as_json(record) for record in folder.records()]}
+    except ResultsError as error:
+        return row | {"damage": str(found.damage or error)}
+
+
+def check_runs(found: list[dict[str, Any]]) -> None:
+    """Raise ResultsError where a listed run is damaged: the listing has the others, and is not all there is."""
+    if damage := [row["damage"] for row in found if row["damage"]]:
+        count = f"{len(damage)} of {len(found)} runs {'is' if len(damage) == 1 else 'are'} damaged"
+        raise ResultsError(f"{count}: {damage[0]}" + ("; and others" if len(damage) > 1 else ""))
+
+
+def show(what: str, found: list[dict[str, Any]], console: Console) -> None:
+    """Print a listing as a table, its note below."""
+    if not found:
+        console.print(f"no {what} here")
+        return
+    keys = [key for key in found[0] if key not in SECTIONS and (key != "damage" or any(row[key] for row in found))]
+    grid = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for key in keys:
+        justify: JustifyMethod = "right" if key in COUNTS else "left"
+        grid.add_column(HEADINGS.get(key, key), justify=justify, overflow="fold", no_wrap=key in NAMES)
+    section = None
+    for row in found:
+        if (named := next((row[key] for key in SECTIONS if key in row), None)) != section:
+            section = named
+            grid.add_section()
+            grid.add_row(f"[bold]{section}")
+        grid.add_row(*(escape(_written(key, row[key])) for key in keys))
+    console.print(grid)
+    if what in NOTES:
+        console.print(NOTES[what])
+
+
+def _written(key: str, value: Any) -> str:
+    if key in COUNTS:
+        return COUNTS[key](value)
+    if key == "knobs":
+        return ", ".join(f"{name}: {units.plain(default)}" for name, default in value.items()) or units.MISSING
+    if key == "records" and value is not None:
+        return units.count(len(value))
+    return units.MISSING if value is None else visible(units.plain(value), 200)

@@ -1,0 +1,120 @@
+"""Points in parts that are grids too, and columns of counts put together again from what each part gave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archbench.space.points import Column, Mask, Points
+
+Array = NDArray[Any]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some places along each axis of the points; the first axis slowest, as theirs."""
+
+    points: Points
+    index: tuple[Index, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(places) for places in self.index)
+
+    @cached_property
+    def kept(self) -> Mask | None:
+        """Which of the block are wanted; null: all."""
+        return None if self.points.kept is None else self.part_of(self.points.kept)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything in it is."""
+        return math.prod(self.shape) > 0 and (self.kept is None or bool(self.kept.any()))
+
+    @property
+    def row(self) -> int:
+        """The number, among all points, of the first that is wanted."""
+        found = self.first(np.True_)
+        assert found is not None, "nothing is wanted"
+        return found
+
+    def first(self, where: Array | np.bool_) -> int | None:
+        """The row of the first that is wanted and where `where`, which broadcasts, holds; null where there is none."""
+        chosen = np.broadcast_to(where, self.shape)
+        if self.kept is not None:
+            chosen = chosen & self.kept
+        if not chosen.any():
+            return None
+        row = 0
+        at = np.unravel_index(int(chosen.argmax()), self.shape)
+        for length, places, place in zip(self.points.shape, self.index, at, strict=True):
+            row = row * length + int(places[place])
+        return row
+
+    def codes(self, column: Column) -> Array:
+        return self.part_of(column.codes)
+
+    def part_of(self, broad: Array) -> Array:
+        """The block's part of an array that broadcasts to the points' shape; as many dimensions, length one kept."""
+        whole = broad.reshape((1,) * (len(self.index) - broad.ndim) + broad.shape)
+        for axis, places in enumerate(self.index):
+            if whole.shape[axis] > 1:
+                whole = whole[(slice(None),) * axis + (_selected(places),)]
+        return whole
+
+    def split(self, key: Array) -> list[Block]:
+        """Blocks along one axis, such that places with equal keys stay together. The key is not the same throughout."""
+        for axis in sorted(range(key.ndim), key=lambda axis: key.shape[axis]):
+            labels = _labels(key, axis)
+            if labels.any():
+                return [self._at(axis, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
+        raise AssertionError("nothing differs")
+
+    def _at(self, axis: int, chosen: Index) -> Block:
+        return Block(self.points, (*self.index[:axis], self.index[axis][chosen], *self.index[axis + 1 :]))
+
+
+def whole(points: Points) -> Block:
+    """All points as one block."""
+    return Block(points, tuple(np.arange(length) for length in points.shape))
+
+
+def joined(shape: Sequence[int], parts: Iterable[tuple[Block, Array]]) -> NDArray[np.int64]:
+    """One array that broadcasts to `shape`, of length one along an axis where no part was cut and none varies.
+
+    Places of no part are 0.
+    """
+    listed = list(parts)
+    broad = [
+        any(len(block.index[axis]) != length or values.shape[axis] > 1 for block, values in listed)
+        for axis, length in enumerate(shape)
+    ]
+    result = np.zeros([length if wide else 1 for length, wide in zip(shape, broad, strict=True)], np.int64)
+    for block, values in listed:
+        places = [_selected(places) if wide else slice(None) for places, wide in zip(block.index, broad, strict=True)]
+        if sum(not isinstance(place, slice) for place in places) > 1:
+            places = list(np.ix_(*(np.arange(n)[place] for n, place in zip(result.shape, places, strict=True))))
+        result[tuple(places)] = values
+    return result
+
+
+def _selected(places: Index) -> slice | Index:
+    """Places as a slice where they are evenly spaced: numpy then copies nothing to read them, and little to write."""
+    step = int(places[1] - places[0]) if len(places) > 1 else 1
+    if (np.diff(places) == step).all():
+        return slice(int(places[0]), int(places[-1]) + 1, step)
+    return places
+
+
+def _labels(key: Array, axis: int) -> Index:
+    """For each place along the axis, a number that is equal where all of the key there is."""
+    lines = np.moveaxis(key, axis, 0).reshape(key.shape[axis], -1)
+    _, labels = np.unique(lines[:, 0] if lines.shape[1] == 1 else lines, axis=0, return_inverse=True)
+    return labels.reshape(-1)

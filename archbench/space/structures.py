@@ -1,0 +1,189 @@
+"""The columns of points as a program takes them: what is structure, and the rest as lanes of validated knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from archbench.design.spec.config import split
+from archbench.design.spec.schema import NOT_ACCEPTED, each_validated, part_model, section_model
+from archbench.errors import SpecError
+from archbench.models.detector import FAMILIES
+from archbench.pricing.lanes import Diverged, Draw, lanes
+from archbench.space.blocks import Array, Block
+from archbench.space.points import UNSET, Column, Lists, Points
+
+NOT_SET = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """By code: the validated value, one array an element of a list; and which are not accepted, or not of this kind."""
+
+    elements: tuple[Array, ...]
+    listed: bool
+    refused: Array
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A knob by codes: each element's value by code, and the codes of a block."""
+
+    codes: Array
+    elements: tuple[Array, ...]
+    listed: bool
+
+    def knob(self, draw: Draw | None = None, *, endless: bool) -> Any:
+        """As lanes, a list of them where it is a list."""
+        given = [lanes(element[self.codes], draw, endless=endless) for element in self.elements]
+        return given if self.listed else given[0]
+
+    def on_axis(self, axis: int, axes: int) -> tuple[Numbers, Array]:
+        """Each value in use once, along its own axis of a grid of so many; and where on it each of the codes is."""
+        there = np.bincount(self.codes, minlength=1)
+        used = np.flatnonzero(there)
+        shape = [1] * (axes + 1)
+        shape[axis] = len(used)
+        return Numbers(used.reshape(shape), self.elements, self.listed), (np.cumsum(there > 0) - 1)[self.codes]
+
+
+@dataclass(frozen=True)
+class Varying:
+    """One column, and what its values must have in common to be lanes of one recording."""
+
+    column: Column
+    tables: dict[tuple[int, str], Table] = field(default_factory=dict, repr=False)  # by kind and part, made when asked
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of values there are, the last that of a point that leaves the path as it is."""
+        return (*dict.fromkeys(self._kinds), NOT_SET)
+
+    @cached_property
+    def labels(self) -> Array:
+        """The place of each code's kind among the kinds; UNSET, -1, finds the last."""
+        places = {each: place for place, each in enumerate(self.kinds)}
+        if len(self.kinds) == 2:
+            return np.array([0] * len(self.column.values) + [1])
+        return np.array([*(places[each] for each in self._kinds), len(places) - 1])
+
+    @cached_property
+    def _kinds(self) -> list[str]:
+        """The kind of each value; only one where all are of it."""
+        values = self.column.values
+        found = [
+            kind(self.column.path, value) for value in (values.diagonal() if isinstance(values, Lists) else values)
+        ]
+        if len(set(found)) <= 1:
+            return found[:1]
+        return [kind(self.column.path, value) for value in values]
+
+    def structure(self, block: Block) -> Array:
+        """The kinds in a block, as numbers."""
+        return np.asarray(self.labels[block.codes(self.column)])
+
+    def numbers(self, block: Block, part: str) -> Numbers | None:
+        """The column's numbers in a block of one structure, validated as the part's; null where it has none.
+
+        Raises Diverged where only some are accepted, SpecError where none is.
+        """
+        codes = block.codes(self.column)
+        label = int(self.labels[codes.flat[0]])
+        if not self.kinds[label].startswith("number"):
+            return None
+        table = self._table(label, part)
+        if (refused := table.refused[codes]).all():
+            raise SpecError(f"{self.column.path}: not accepted")
+        if refused.any():
+            raise Diverged(refused)
+        return Numbers(codes, table.elements, table.listed)
+
+    def _table(self, label: int, part: str) -> Table:
+        if (label, part) not in self.tables:
+            self.tables[label, part] = _validated_table(self.column, self.labels != label, part)
+        return self.tables[label, part]
+
+
+def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *, endless: bool) -> dict[str, Any]:
+    """By path, the numbers of a block of one structure, as lanes. `types`: of each section, which part it is."""
+    found = {each.column.path: each.numbers(block, types.get(each.column.path.split(".")[0], "")) for each in columns}
+    numbers = {path: each for path, each in found.items() if each is not None}
+    if len(block.shape) != 1 or not numbers:
+        return {path: each.knob(endless=endless) for path, each in numbers.items()}
+    placed = [each.on_axis(axis, len(numbers)) for axis, each in enumerate(numbers.values())]
+    draw = Draw([codes for _, codes in placed])
+    return {path: each.knob(draw, endless=endless) for path, (each, _) in zip(numbers, placed, strict=True)}
+
+
+def _validated_table(column: Column, refused: Array, part: str) -> Table:
+    """The table of a column's values but for those that are refused already, as not of the kind."""
+    section, key = split(column.path)
+    model = part_model(section, part) if section in FAMILIES else section_model(section)
+    if isinstance(column.values, Lists) and refused[:-1].sum() == 0:
+        diagonal = each_validated(model, key, column.values.diagonal())
+        if NOT_ACCEPTED not in diagonal:
+            return Table(_factored(column.values, diagonal), True, refused)
+    codes = np.flatnonzero(~refused).tolist()
+    found = zip(codes, each_validated(model, key, [column.values[code] for code in codes]), strict=True)
+    accepted = {code: value for code, value in found if value is not NOT_ACCEPTED}
+    refused = refused.copy()
+    refused[[code for code in codes if code not in accepted]] = True
+    listed = any(isinstance(value, list) for value in accepted.values())
+    rows = {code: value if listed else [value] for code, value in accepted.items()}
+    width = max(map(len, rows.values()), default=0)
+    elements = np.zeros((width, len(refused)), _number_type(item for row in rows.values() for item in row))
+    for code, row in rows.items():
+        elements[:, code] = row
+    return Table(tuple(elements), listed, refused)
+
+
+def _factored(lists: Lists, diagonal: Sequence[Sequence[Any]]) -> tuple[Array, ...]:
+    """The items of lists, of which only as many were validated as have every item."""
+    kind = _number_type(item for row in diagonal for item in row)
+    tables = [np.array([row[place] for row in diagonal], kind) for place in range(len(lists.factors))]
+    return tuple(np.append(table[digit], kind(0)) for table, digit in zip(tables, lists.digits(), strict=True))
+
+
+def _number_type(items: Iterable[Any]) -> type[np.float64] | type[np.int64]:
+    return np.float64 if any(isinstance(item, float) for item in items) else np.int64
+
+
+def kind(path: str, value: Any) -> str:
+    """What values share that can be lanes: being a number, or a list of so many; any other is of a kind of its own."""
+    if "." in path and not path.endswith(".type"):
+        if _is_number(value):
+            return "number"
+        if isinstance(value, list) and value and all(map(_is_number, value)):
+            return f"numbers, {len(value)} of them"
+    return f"the value {value!r}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def as_points(rows: Sequence[Mapping[str, Any]]) -> Points:
+    """Assignments as columns, in one dimension."""
+    paths = dict.fromkeys(path for row in rows for path in row)
+    return Points((len(rows),), tuple(_column(path, rows) for path in paths))
+
+
+def _column(path: str, rows: Sequence[Mapping[str, Any]]) -> Column:
+    """Values are told apart as they are written: 1, 1.0 and true are three."""
+    known: dict[str, int] = {}
+    values: list[Any] = []
+    codes = np.full(len(rows), UNSET, np.int32)
+    for row, assignment in _given(path, rows):
+        code = known.setdefault(repr(assignment), len(values))
+        if code == len(values):
+            values.append(assignment)
+        codes[row] = code
+    return Column(path, tuple(values), codes)
+
+
+def _given(path: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
+    return ((row, assignment[path]) for row, assignment in enumerate(rows) if path in assignment)

@@ -1,0 +1,207 @@
+"""From raw blocks to one summary a variant: the only statistics there are, always derived, never stored.
+
+Counting semantics
+  counted      calls after a hand-over, of steady blocks, of whole rounds, of variants that did not fail; of a turn that
+               was taken again because it was disturbed, the last undisturbed attempt, or the last where there is none.
+               Blocks that stayed disturbed count only in a session that could tell nothing without them
+  estimate     the two-way fit of `fit.py` over cells, one a variant and session
+  half-width   exp(t s / sqrt(cells of the variant)) - 1, t of Student's t with the fit's df: the upper side of a 95 %
+               interval, as a share of the centre. What all variants of a session share (a warmer room) is in the
+               session's term and so not in it
+  looks        a run that may stop once its intervals are narrow looks after every generation and stops sooner when they
+               are narrow by luck. Its intervals are made at 97 %, which then cover 95 % (`benches/experiments.py`)
+  ratio        exp(variant - reference) from the same fit; its variance is the fit's own, s^2 (1/G + 1/G) where balanced
+  tie          rows whose ratio to each other could be 1 by its own interval share a rank; there are no ranks where some
+               of those that have an interval were not compared with each other
+One generation gives no interval, whatever the number of its calls.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from archbench.design.spec.schema import Quantity
+from archbench.runs.records import Block, Key
+from archbench.statistics.fit import Fit, Reading, cells, counted, fit, reading
+from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.ties import Ties
+from archbench.units import NS_PER_MS
+
+CONFIDENCE = 0.95
+LOOKING = 0.97  # where a run stops by its own intervals
+
+TWO_WAY = (
+    "two-way fit of log block medians on variant and generation, what slows all of a generation alike taken out, "
+    "residual pooled, 95 % by Student's t"
+)
+ONE_WAY = "mean of log block medians, 95 % by Student's t over generations"
+NO_INTERVAL = "median of the calls; no interval"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a variant's counted calls say. Times in milliseconds; widths are shares of the centre; null: not known."""
+
+    calls: int
+    blocks: int
+    generations: int
+    median_ms: float
+    q25_ms: float
+    q75_ms: float
+    half_width: float | None
+    ratio: float | None  # to the reference; the reference's own is 1
+    ratio_half_width: float | None
+    estimator: str
+    steady: bool  # its warm-ups ended steady
+    df: int = 0  # degrees of freedom behind the intervals
+    disturbed: int = 0  # of its blocks, those that stayed disturbed
+    rank: int | None = None  # by the fit, 1 the fastest; shared where the interval of their ratio holds 1
+
+
+def summarise(
+    blocks: Iterable[Block],
+    reference: Key | None,
+    *,
+    failed: frozenset[Key] = frozenset(),
+    unranked: frozenset[Key] = frozenset(),
+    quantity: Quantity = "request",
+    looked: bool = False,
+    processor_time: bool = False,
+) -> dict[Key, Summary]:
+    """A summary of every variant with counted calls of that quantity, in the order first seen. `failed` ones have none;
+    ranks are counted without the `unranked`.
+
+    Ratios are to `reference`; null without it, or where no session or chain of sessions links the two. `looked`: the run
+    stopped by its own intervals. `processor_time`: read a CPU's `device` time from the blocks of `quantity` it was spent in.
+    """
+    everything = tuple(blocks)
+    times = _processor_times if processor_time else _counted_times
+    taken = _taken(everything, failed, quantity, times)
+    if not taken:
+        return {}
+    told = counted(each for own in taken.values() for each in own)
+    fitted = _fitted(told, looked=looked)
+    unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
+    ranks = _ranks(fitted, {key for key, own in taken.items() if _generations(own) > 1} - unranked)
+    return {
+        key: _summary(
+            Told(own, [each for each in told if each.key == key], steady=key not in unsteady, rank=ranks.get(key)),
+            fitted,
+            reference,
+        )
+        for key, own in taken.items()
+    }
+
+
+def ties(
+    blocks: Iterable[Block],
+    *,
+    failed: frozenset[Key] = frozenset(),
+    quantity: Quantity = "request",
+    looked: bool = False,
+) -> Ties:
+    """Who was compared with whom, and who could be as fast as whom; arguments as for `summarise`."""
+    taken = _taken(blocks, failed, quantity, _counted_times)
+    sure = [key for key, own in taken.items() if _generations(own) > 1]
+    if not sure:
+        return Ties()
+    told = counted(each for own in taken.values() for each in own)
+    fitted = _fitted(told, looked=looked)
+    if fitted.df == 0:
+        return Ties()
+    return Ties({key: fitted.groups[key] for key in sure}, fitted.indistinct(sure))
+
+
+def _fitted(told: Iterable[Reading], *, looked: bool) -> Fit:
+    return fit(cells(told), LOOKING if looked else CONFIDENCE)
+
+
+def _taken(
+    blocks: Iterable[Block], failed: frozenset[Key], quantity: Quantity, times: Callable[[Block], Sequence[int]]
+) -> dict[Key, list[Reading]]:
+    """The readings of each variant's blocks of whole rounds that tell a time."""
+    taken: dict[Key, list[Reading]] = defaultdict(list)
+    for block in whole_rounds(blocks, failed):
+        if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
+            taken[block.key].append(reading(block, times(block)))
+    return taken
+
+
+def _counted_times(block: Block) -> Sequence[int]:
+    return block.counted_ns
+
+
+def _processor_times(block: Block) -> Sequence[int]:
+    return block.device_ns[block.dropped :]
+
+
+def _generations(readings: Iterable[Reading]) -> int:
+    return len({each.session[0] for each in readings})
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one variant's summary is made of: all its readings, and those that count."""
+
+    taken: Sequence[Reading]
+    counted: Sequence[Reading]
+    steady: bool
+    rank: int | None
+
+
+def _summary(told: Told, fitted: Fit, reference: Key | None) -> Summary:
+    key = told.taken[0].key
+    calls = np.concatenate([each.times_ns for each in told.counted]) / NS_PER_MS
+    low, middle, high = (float(value) for value in np.quantile(calls, (0.25, 0.5, 0.75)))
+    generations = _generations(told.taken)
+    known = generations > 1 and fitted.df > 0
+    ratio, ratio_half_width = _ratio(fitted, key, reference, known=known)
+    return Summary(
+        calls=len(calls),
+        blocks=len(told.taken),
+        generations=generations,
+        median_ms=middle,
+        q25_ms=low,
+        q75_ms=high,
+        half_width=fitted.half_width(1 / fitted.cells[key]) if known else None,
+        ratio=ratio,
+        ratio_half_width=ratio_half_width,
+        estimator=(TWO_WAY if len(fitted.keys) > 1 else ONE_WAY) if known else NO_INTERVAL,
+        steady=told.steady,
+        df=fitted.df,
+        disturbed=sum(each.disturbed for each in told.taken),
+        rank=told.rank,
+    )
+
+
+def _ratio(fitted: Fit, key: Key, reference: Key | None, *, known: bool) -> tuple[float | None, float | None]:
+    """The ratio to the reference and its half-width."""
+    if reference is None or reference not in fitted.keys or not fitted.links(key, reference):
+        return None, None
+    effects, places = fitted.effects, fitted.keys
+    ratio = math.exp(float(effects[places[key]] - effects[places[reference]]))
+    return ratio, fitted.half_width(fitted.ratio_variance(key, reference)) if known else None
+
+
+def _ranks(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
+    """1 for the fastest; a variant that cannot be told from the first of a rank shares it, else it has its own place.
+
+    Of those that have an interval; the others have no rank. Nobody has one where not all of those are linked: who is
+    first of some would read as first of all.
+    """
+    if fitted.df == 0 or len({fitted.groups[key] for key in sure}) != 1:
+        return {}
+    effect = {key: float(fitted.effects[fitted.keys[key]]) for key in sure}
+    ordered = sorted(effect, key=effect.__getitem__)
+    ranks: dict[Key, int] = {}
+    lead = ordered[0]  # the first of the rank that is being filled
+    for place, key in enumerate(ordered, 1):
+        if effect[key] - effect[lead] > math.log1p(fitted.half_width(fitted.ratio_variance(key, lead))):
+            lead = key
+        ranks[key] = ranks.get(lead, place)
+    return ranks

@@ -1,0 +1,66 @@
+"""The table of prices alone: what `archbench price` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from archbench.design.spec.spec import Spec
+from archbench.design.variants import expand
+from archbench.runs.records import Record
+from archbench.runs.scores import spec_scores
+from archbench.space.constraints import Priced, keep, price_all
+from archbench.space.funnel import funnel_of
+from archbench.statistics.times import Times
+from archbench.tables.captions import funnel_lines
+from archbench.tables.table import Front, Table, build
+
+UNPRICED = "a hand-written module is counted when it is run, not priced"
+
+
+def price_each(spec: Spec) -> Table:
+    """Every variant its constraints leave, priced one by one."""
+    space = expand(spec)
+    kept = keep(price_all(space.variants), spec.constraints)
+    funnel = funnel_of(space, kept)
+    return priced_table(
+        kept.priced,
+        title=spec.name,
+        scores=spec_scores(spec),
+        notes=funnel_lines(funnel.as_json()),
+        spared=funnel.spared > 0,
+    )
+
+
+def priced_table(
+    priced: Sequence[Priced],
+    *,
+    title: str,
+    scores: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
+    found: Front | None = None,
+    spared: bool = False,
+) -> Table:
+    """One row a variant with its exact metrics; a hand-written module's are null and its row says why.
+
+    `notes` end the caption; `found` is the front of the whole space these are some of, see `tables.build`.
+    """
+    records = [record(item) for item in priced]
+    reference = next((item.key for item in records if item.reference), None)
+    return build(
+        records, Times(), reference=reference, scores=scores, title=title, notes=notes, found=found, spared=spared
+    )
+
+
+def record(item: Priced) -> Record:
+    """A priced variant as a row."""
+    variant, cost = item.variant, item.cost
+    return Record(
+        id=variant.id,
+        name=variant.name,
+        status="priced",
+        axes=dict(variant.axes),
+        reference=variant.reference,
+        exact=cost.as_json() if cost else None,
+        reason=None if cost else UNPRICED,
+        **variant.as_json(),
+    )

@@ -1,0 +1,46 @@
+"""The table of a priced space: the few rows that are shown, and what became of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from archbench.design.spec.spec import Spec
+from archbench.runs.scores import spec_scores, told
+from archbench.space.funnel import Funnel
+from archbench.space.price_space import Asked, PricedSpace, Shown
+from archbench.tables.captions import funnel_lines
+from archbench.tables.prices import priced_table, record
+from archbench.tables.table import Front, Table
+
+Said = Callable[[int], None]
+Pricing = Callable[[Spec, Asked, Said], tuple[PricedSpace, tuple[Shown, ...]]]
+
+
+def space_view(spec: Spec, asked: Asked, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
+    """Price a space and show the rows asked for; `said` hears how many points are done."""
+    asked = replace(asked, scores=spec_scores(spec))
+    space, rows = pricing(spec, asked, said)
+    return space_table(spec, space, rows, asked), space.funnel
+
+
+def space_table(spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: Asked) -> Table:
+    """The rows shown, each marked where it is on the front of the whole space, and how many there were at each step."""
+    on_front = set(space.front.at.tolist())
+    ids = frozenset(row.priced.variant.id for row in rows if row.at in on_front)
+    priced = [row.priced for row in rows]
+    return priced_table(
+        priced,
+        title=spec.name,
+        scores=told(asked.scores, map(record, priced), space.funnel.strangers),
+        notes=[*funnel_lines(space.funnel.as_json()), _which(space, asked)],
+        found=Front(ids, str(space.funnel.aims)),
+        spared=space.funnel.spared > 0,
+    )
+
+
+def _which(space: PricedSpace, asked: Asked) -> str:
+    beside = "the reference beside them"
+    if asked.by is not None:
+        return f"shown: the {len(space.chosen):,} with the least {asked.by.text}, {beside}"
+    return f"shown: {len(space.chosen):,} of the front, the least crowded, {beside}"

@@ -1,0 +1,31 @@
+"""Untrusted text made visible: what a user's file says is shown, and never obeyed, by a terminal or an editor."""
+
+from __future__ import annotations
+
+import re
+
+# Printable by Unicode's book, yet nothing is seen: fillers, joiners, variation selectors.
+BLANK_LETTERS = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+OUTER_SPACES = re.compile(r"\A +| +\Z")
+
+
+def visible(text: str, limit: int = 80) -> str:
+    """Untrusted text for one line of a message: what cannot be seen is written as its escape, the end is cut.
+
+    Control, format and bidi characters, blanks other than a space, and spaces at either end are escaped.
+    """
+    cut = text if len(text) <= limit else text[: max(limit - 3, 0)]
+    shown = "".join(character if _is_seen(character) else escape_character(character) for character in cut)
+    shown = OUTER_SPACES.sub(lambda spaces: escape_character(" ") * len(spaces[0]), shown)
+    return shown if cut is text else f"{shown}..."
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and not BLANK_LETTERS.match(character)
+
+
+def escape_character(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
