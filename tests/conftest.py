@@ -6,9 +6,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("archbench", deadline=None)  # machines are shared: no example is judged by its time
+# Machines are shared: neither an example nor how fast they are drawn is judged by its time
+settings.register_profile("archbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("archbench")
 
 

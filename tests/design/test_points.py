@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yardstick import at_most
 
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand, make
@@ -192,18 +192,14 @@ def test_a_grid_comes_in_sub_grids_whose_columns_are_as_broad_as_their_axes(read
 
 
 def test_a_trillion_points_are_refused_at_once_and_sampled_in_seconds(read):
-    begin = time.process_time()
-    with pytest.raises(
-        SpecError, match=r"1,000,000,000,000 variants are more than the 100,000,000 of one spec; sample them, `sample:"
-    ) as refused:
+    said = r"1,000,000,000,000 variants are more than the 100,000,000 of one spec; sample them, `sample:"
+    with at_most(1), pytest.raises(SpecError, match=said) as refused:
         count(read(TRILLION))
-    assert time.process_time() - begin < 1
     assert refused.value.place.endswith("sweep.yaml:4:1")
-    sampled = read(TRILLION + "sample: {method: sobol, n: 2000}\n")
-    counts = count(sampled)
+    with at_most(9):
+        counts = count(read(TRILLION + "sample: {method: sobol, n: 2000}\n"))
     assert counts.raw == 2000
     assert counts.variants == 2000 - counts.collapsed_draws - counts.duplicates + 1
-    assert time.process_time() - begin < 10
 
 
 def test_an_upper_bound_is_said_to_be_one_where_axes_have_conditions(read):

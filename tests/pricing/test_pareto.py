@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yardstick import at_most
 
 from archbench.metrics import Direction
 from archbench.space.pareto import front
@@ -66,6 +66,5 @@ def test_a_point_that_is_not_a_number_is_an_error() -> None:
 
 def test_a_hundred_thousand_points_that_are_all_on_the_front_take_seconds_not_hours() -> None:
     macs = random.Random(0).sample(range(10**9), 100_000)
-    began = time.process_time()
-    assert all(front([(m, 10**9 - m, m) for m in macs], ["min", "min", "max"]))
-    assert time.process_time() - began < 10
+    with at_most(10):
+        assert all(front([(m, 10**9 - m, m) for m in macs], ["min", "min", "max"]))
