@@ -17,11 +17,13 @@ import test_lost as lost
 import test_method as method
 import test_timing as timing
 
-TIMING, DEVICES, LOST = "timing", "devices", "lost"  # modules of archbench.measure
-EXPERIMENT, GENERATION, HISTORY, HYGIENE, TURNS = "experiment", "generation", "history", "hygiene", "turns"
-SESSION, WORKER = "session", "worker"
+WORKERS, EXPERIMENTS = "archbench.measure.worker", "archbench.measure.experiment"
+TIMING, DEVICES, SESSION, WORKER = (f"{WORKERS}.{name}" for name in ("timing", "devices", "session", "worker"))
+LOST = "archbench.measure.machine.scheduling"
+EXPERIMENT, GENERATION, HISTORY = (f"{EXPERIMENTS}.{name}" for name in ("experiment", "generation", "history"))
+HYGIENE, TURNS = f"{EXPERIMENTS}.disturbance", f"{EXPERIMENTS}.turns"
 ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another
-ROUNDS, FIT, STATS, VERDICTS = (f"archbench.reporting.{name}" for name in ("rounds", "fit", "stats", "verdicts"))
+ROUNDS, FIT, STATS, VERDICTS = (f"archbench.statistics.{name}" for name in ("rounds", "fit", "summary", "verdicts"))
 
 
 @dataclass(frozen=True)
@@ -29,26 +31,22 @@ class Mutant:
     """`old` stands once in the module's source; `new` is the bug."""
 
     bug: str
-    module: str  # below archbench.measure, or its full name
+    module: str
     old: str
     new: str
     killed_by: object
-    through: Sequence[str] = ()  # modules below archbench.measure that stand upon it; the test takes the last of them
-
-    @property
-    def name(self):
-        return self.module if "." in self.module else f"archbench.measure.{self.module}"
+    through: Sequence[str] = ()  # modules that stand upon it; the test takes the last of them
 
     def source(self):
-        return source(self.name)
+        return source(self.module)
 
     def load(self):
         """What the test takes as it would be with the bug, made anew and put nowhere."""
-        return load(self.name, self.source().replace(self.old, self.new), self.through)
+        return load(self.module, self.source().replace(self.old, self.new), self.through)
 
     def load_unbroken(self):
         """The same without the bug."""
-        return load(self.name, self.source(), self.through)
+        return load(self.module, self.source(), self.through)
 
 
 def source(name):
@@ -61,7 +59,7 @@ def load(name, text, through=()):
     exec(compile(text, f"<{name}, mutated>", "exec"), module.__dict__)
     if not through:
         return module
-    above = f"archbench.measure.{through[0]}"
+    above = through[0]
     with pytest.MonkeyPatch.context() as standing_in:
         standing_in.setitem(sys.modules, name, module)
         return load(above, source(above), through[1:])
