@@ -17,87 +17,87 @@ NS_PER_S = 1_000_000_000
 MS_PER_S = 1000
 
 
-def count(value: float) -> str:
+def format_count(value: float) -> str:
     """A plain count with thousands separated: 26,799,296."""
     return f"{value:,}"
 
 
-def giga(value: float) -> str:
+def format_giga(value: float) -> str:
     """A count in thousands of millions, three decimals, as torchvision publishes `_ops`."""
     return f"{value / GIGA:.3f}"
 
 
-def mega(value: float) -> str:
+def format_mega(value: float) -> str:
     """A count in millions."""
     return f"{value / MEGA:.2f}"
 
 
-def mib(value: float) -> str:
+def format_mib(value: float) -> str:
     """Bytes in MiB (2**20)."""
     return f"{value / MIB:.1f}"
 
 
-def gib(value: float) -> str:
+def format_gib(value: float) -> str:
     """Bytes in GiB (2**30)."""
     return f"{value / GIB:.1f}"
 
 
-def decimal(value: float) -> str:
+def format_decimal(value: float) -> str:
     """One decimal: cores busy, a load."""
     return f"{value:.1f}"
 
 
-def gigahertz(value: float) -> str:
+def format_gigahertz(value: float) -> str:
     """Megahertz in GHz, as chips are named."""
     return f"{value / 1000:.2f}"
 
 
-def milliseconds(value: float) -> str:
+def format_milliseconds(value: float) -> str:
     """Milliseconds with four significant digits, never in powers of ten."""
     decimals = max(0, 4 - len(str(int(abs(value)))))
     return f"{value:.{decimals}f}"
 
 
-def rate(value: float) -> str:
+def format_rate(value: float) -> str:
     """So many a second, with the digits of a time."""
-    return milliseconds(value)
+    return format_milliseconds(value)
 
 
-def millijoules(value: float) -> str:
+def format_millijoules(value: float) -> str:
     """Millijoules, with the digits of a time."""
-    return milliseconds(value)
+    return format_milliseconds(value)
 
 
-def mark(value: float) -> str:
+def format_mark(value: float) -> str:
     """Whether something holds, as a mark in a column of few: yes, or nothing."""
     return "yes" if value else ""
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """A share of one, in percent; tenfold and more is only said to be so, its digits mean nothing."""
     return f"{100 * value:.1f}%" if value < TENFOLD else ">1000%"
 
 
-def half_width(value: float) -> str:
+def format_half_width(value: float) -> str:
     """The half-width of an interval relative to its centre: +-4.0%."""
-    return f"±{percent(value)}"
+    return f"±{format_percent(value)}"
 
 
-def ratio(value: float) -> str:
+def format_ratio(value: float) -> str:
     """A ratio to the reference: 1.07x."""
     return f"{value:.3f}x"
 
 
-def plain(value: object) -> str:
+def format_plain(value: object) -> str:
     """An axis value, a name, a score: as it is; lists in the form the spec writes them."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(plain(item) for item in value) + "]"
+        return "[" + ", ".join(format_plain(item) for item in value) + "]"
     return "null" if value is None else str(value)
 
 
-def seconds(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Read a duration: 90, 90s, 4m, 4m30s, 1h. Raises ValueError for anything else."""
     total, digits = 0.0, ""
     scale = {"h": 3600, "m": 60, "s": 1}
@@ -114,7 +114,7 @@ def seconds(text: str) -> float:
     return total + (float(digits) if digits else 0.0)
 
 
-def size(text: str) -> float:
+def parse_size(text: str) -> float:
     """Read bytes: 4096, 512KiB, 1.5GiB. Raises ValueError for anything else."""
     scale = {"KiB": KIB, "MiB": MIB, "GiB": GIB}
     digits, unit = (text[:-3], scale[text[-3:]]) if text[-3:] in scale else (text, 1)
@@ -124,7 +124,7 @@ def size(text: str) -> float:
     return float(digits) * unit
 
 
-def duration(value: float) -> str:
+def format_duration(value: float) -> str:
     """Seconds as a person says them: 9s, 2m05s, 1h02m."""
     whole = round(value)
     if whole < 60:

@@ -71,7 +71,7 @@ class Finding:
         found = self.verdict
         if found is None or found.ratio is None or found.low is None or found.high is None:
             return ""
-        return f", {units.ratio(found.ratio)}, 95 % {units.ratio(found.low)} to {units.ratio(found.high)}"
+        return f", {units.format_ratio(found.ratio)}, 95 % {units.format_ratio(found.low)} to {units.format_ratio(found.high)}"
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,13 @@ COLUMNS = (
     Column("name", "name", "text", 0),
     Column("verdict", "verdict", "text", 1),
     Column("changes", "changes", "text", 8),
-    Column("ratio", "new/base", "number", 2, units.ratio),
-    Column("low", "95% from", "number", 3, units.ratio),
-    Column("high", "to", "number", 4, units.ratio),
-    Column("smallest", "could see", "number", 5, units.percent),
-    Column("generations", "gens", "integer", 6, units.count),
-    Column("generations_needed", "needed", "integer", 7, units.count),
-    Column("disturbed", "disturbed", "number", 9, units.percent),
+    Column("ratio", "new/base", "number", 2, units.format_ratio),
+    Column("low", "95% from", "number", 3, units.format_ratio),
+    Column("high", "to", "number", 4, units.format_ratio),
+    Column("smallest", "could see", "number", 5, units.format_percent),
+    Column("generations", "gens", "integer", 6, units.format_count),
+    Column("generations_needed", "needed", "integer", 7, units.format_count),
+    Column("disturbed", "disturbed", "number", 9, units.format_percent),
     Column("why", "why", "text", 10),
 )
 STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), *COLUMNS[2:])
@@ -161,7 +161,7 @@ def _judged_row(judged: Judged) -> Row:
 
 def _change(finding: Finding) -> str:
     metric = METRICS[finding.limit.metric]
-    sides = ("null" if value is None else units.count(value) for value in (finding.base, finding.new))
+    sides = ("null" if value is None else units.format_count(value) for value in (finding.base, finding.new))
     return f"{metric.name} {' to '.join(sides)}"
 
 

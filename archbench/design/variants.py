@@ -105,7 +105,7 @@ def expand(spec: Spec, draw: Draw | None = None) -> Space:
 def preset(name: str, overrides: Assignment | None = None) -> Variant:
     """A preset's variant, with dotted paths overridden: `preset("R-50-FPN", {"neck.channels": 128})`."""
     given = overrides or {}
-    changes = ",".join(f"{path}={units.plain(value)}" for path, value in given.items())
+    changes = ",".join(f"{path}={units.format_plain(value)}" for path, value in given.items())
     return replace(make(preset_spec(name), given), name=f"{name},{changes}" if changes else name)
 
 
@@ -141,7 +141,7 @@ def make(spec: Spec, point: Assignment) -> Variant:
     try:
         return _make(spec, point)
     except SpecError as error:
-        at = ", ".join(f"{path}: {visible(units.plain(value))}" for path, value in point.items())
+        at = ", ".join(f"{path}: {visible(units.format_plain(value))}" for path, value in point.items())
         placed = spec.error(error.message)
         raise SpecError(f"{error.message} (in the variant {at})" if at else error.message, placed.place) from None
 
@@ -246,4 +246,6 @@ def _name(variant: Variant, groups: list[_Group]) -> str:
 
 
 def _written(value: Any) -> str:
-    return "-".join(units.plain(item) for item in value) if isinstance(value, list) else units.plain(value)
+    return (
+        "-".join(units.format_plain(item) for item in value) if isinstance(value, list) else units.format_plain(value)
+    )

@@ -37,19 +37,23 @@ def failed_checks(found: Diagnosis) -> Iterator[Advice]:
 def neighbours(found: Diagnosis) -> Iterator[Advice]:
     for busy in found.host.busy:
         several = f"the {busy.processes} processes " if busy.processes > 1 else ""
-        yield Advice(f"close {several}{busy.name}: {units.decimal(busy.cores)} of the cores were busy before we began")
+        yield Advice(
+            f"close {several}{busy.name}: {units.format_decimal(busy.cores)} of the cores were busy before we began"
+        )
     if found.null_test and (lost := found.null_test.lost or 0) > LOST:
-        yield Advice(f"{units.percent(lost)} of the network's time went to other processes: wait for them or end them")
+        yield Advice(
+            f"{units.format_percent(lost)} of the network's time went to other processes: wait for them or end them"
+        )
     elif not found.host.busy and (found.host.load or 0) > BUSY_LOAD:
         yield Advice(
-            f"the load was {units.decimal(found.host.load or 0)} before we began: if it was not you, wait for what ran"
+            f"the load was {units.format_decimal(found.host.load or 0)} before we began: if it was not you, wait for what ran"
         )
 
 
 def hypervisor(found: Diagnosis) -> Iterator[Advice]:
     if (steal := found.host.steal or 0) > STEAL:
         yield Advice(
-            f"the hypervisor gave {units.percent(steal)} of the CPU time to others: take a machine of your own"
+            f"the hypervisor gave {units.format_percent(steal)} of the CPU time to others: take a machine of your own"
         )
 
 
@@ -72,7 +76,9 @@ def turbo(found: Diagnosis) -> Iterator[Advice]:
 
 def heat(found: Diagnosis) -> Iterator[Advice]:
     if found.host.throttles:
-        yield Advice(f"the CPU was slowed {units.count(found.host.throttles)} times for its heat: see to its cooling")
+        yield Advice(
+            f"the CPU was slowed {units.format_count(found.host.throttles)} times for its heat: see to its cooling"
+        )
 
 
 def threads(found: Diagnosis) -> Iterator[Advice]:
@@ -96,7 +102,7 @@ def memory(found: Diagnosis) -> Iterator[Advice]:
     total, free = found.host.memory_bytes, found.host.available_bytes
     if total and free is not None and free < LITTLE_MEMORY * total:
         yield Advice(
-            f"{units.gib(free)} of {units.gib(total)} GiB memory are to be had: large networks will be refused; "
+            f"{units.format_gib(free)} of {units.format_gib(total)} GiB memory are to be had: large networks will be refused; "
             "close what holds it"
         )
 
@@ -130,12 +136,14 @@ def budget(found: Diagnosis) -> Iterator[Advice]:
         needed = null.seconds * (null.half_width / WIDE) ** 2
         if needed < LONGEST_BUDGET_S:
             yield Advice(
-                f"to tell {units.percent(WIDE)} apart, give two variants about {units.duration(needed)}, more in "
+                f"to tell {units.format_percent(WIDE)} apart, give two variants about {units.format_duration(needed)}, more in "
                 "proportion; put in the spec",
-                f"measure: {{budget: {units.duration(needed)}}}",
+                f"measure: {{budget: {units.format_duration(needed)}}}",
             )
         else:
-            yield Advice(f"no budget will tell {units.percent(WIDE)} apart here: quieten the machine or take another")
+            yield Advice(
+                f"no budget will tell {units.format_percent(WIDE)} apart here: quieten the machine or take another"
+            )
 
 
 def flags(found: Diagnosis) -> Iterator[Advice]:

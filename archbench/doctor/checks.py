@@ -41,7 +41,7 @@ def clock(reading: Readings) -> Check:
         passed=step is not None and step <= CLOCK_STEP_NS and not reading["back"],
         figure=step,
         unit="ns",
-        meaning=f"the host clock's smallest step; reading it costs {units.count(round(reading['cost_ns']))} ns",
+        meaning=f"the host clock's smallest step; reading it costs {units.format_count(round(reading['cost_ns']))} ns",
         remedy="take a machine whose clock source is tsc: cat "
         "/sys/devices/system/clocksource/clocksource0/current_clocksource",
     )
@@ -65,7 +65,8 @@ def linearity(stretches: Sequence[Readings]) -> Check:
         passed=True if off <= OFF_LINE else None if off <= SIGMAS * noise else False,
         figure=off,
         unit="share",
-        meaning=f"{counts} calls: the farthest from a line through 0, {units.milliseconds(slope / units.NS_PER_MS)} ms a call",
+        meaning=f"{counts} calls: the farthest from a line through 0, "
+        f"{units.format_milliseconds(slope / units.NS_PER_MS)} ms a call",
         remedy="calls are not waited for, or are answered from a cache: update the driver and torch, and report it",
     )
 
@@ -109,7 +110,7 @@ def allocator(reading: Readings | None) -> Check:
         passed=asked <= counted <= asked + ROUNDING_BYTES,
         figure=counted,
         unit="bytes",
-        meaning=f"what a tensor of {units.mib(asked)} MiB added to the device's peak",
+        meaning=f"what a tensor of {units.format_mib(asked)} MiB added to the device's peak",
         remedy="peaks are not to be trusted: unset PYTORCH_CUDA_ALLOC_CONF and PYTORCH_NO_CUDA_MEMORY_CACHING",
     )
 
@@ -125,7 +126,7 @@ def hand_over(blocks: Sequence[Block]) -> Check:
         figure=first,
         unit="ratio",
         meaning="the first call after another process had the device, over the rest; not counted"
-        + ("" if second is None else f" (the second is: {units.ratio(second)})"),
+        + ("" if second is None else f" (the second is: {units.format_ratio(second)})"),
         remedy="caches are cold for longer than one call here: compare networks of one kind, and longer calls",
         gate=False,
     )
@@ -141,7 +142,7 @@ def _hand_overs(blocks: Sequence[Block]) -> Iterator[Block]:
 def same_twice(null: NullTest | None) -> Check:
     """The A/A null as a check: one network against itself."""
     interval = None if null is None else null.interval
-    between = "" if interval is None else f" ({units.ratio(interval[0])} to {units.ratio(interval[1])})"
+    between = "" if interval is None else f" ({units.format_ratio(interval[0])} to {units.format_ratio(interval[1])})"
     return Check(
         "A/A null",
         passed=None if null is None else null.covers,

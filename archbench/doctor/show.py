@@ -22,11 +22,11 @@ Rows = Iterator[tuple[str, str]]
 MARKS = {True: ("ok", "green"), False: ("FAIL", "bold red"), None: (units.MISSING, "dim")}
 
 FIGURES: Mapping[Unit, Callable[[float], str]] = {
-    "ns": lambda value: f"{units.count(round(value))} ns",
-    "share": units.percent,
-    "ratio": units.ratio,
-    "cores": lambda value: f"{units.decimal(value)} cores",
-    "bytes": lambda value: f"{units.mib(value)} MiB",
+    "ns": lambda value: f"{units.format_count(round(value))} ns",
+    "share": units.format_percent,
+    "ratio": units.format_ratio,
+    "cores": lambda value: f"{units.format_decimal(value)} cores",
+    "bytes": lambda value: f"{units.format_mib(value)} MiB",
 }
 
 
@@ -54,12 +54,12 @@ def answer(found: Diagnosis) -> Iterator[str]:
     if found.reason or null is None:
         yield f"Nothing can be measured: {visible(found.reason or '', LONGEST)}"
     elif null.half_width is None:
-        yield f"One generation, in {units.duration(null.seconds)}, makes no interval: no difference can be told."
+        yield f"One generation, in {units.format_duration(null.seconds)}, makes no interval: no difference can be told."
     elif null.half_width >= 1:
-        yield f"No difference can be told here in {units.duration(null.seconds)}: a network may be twice itself."
+        yield f"No difference can be told here in {units.format_duration(null.seconds)}: a network may be twice itself."
     else:
-        told = f"Differences under {units.percent(null.half_width)}"
-        yield f"{told} cannot be told here in {units.duration(null.seconds)}."
+        told = f"Differences under {units.format_percent(null.half_width)}"
+        yield f"{told} cannot be told here in {units.format_duration(null.seconds)}."
 
 
 def sections(found: Diagnosis) -> Iterator[tuple[str, Rows]]:
@@ -76,12 +76,17 @@ def null_rows(null: NullTest) -> Rows:
     low_to_high = "no interval"
     if interval := null.interval:
         covers = "covers 1, as it should" if null.covers else "misses 1: something differed that should not"
-        low_to_high = f"{units.ratio(interval[0])} to {units.ratio(interval[1])}, {covers}"
-    yield "measured", f"{null.network}, twice over; generations: {null.generations}, in {units.duration(null.seconds)}"
-    yield "ratio", f"{units.ratio(null.ratio)}, 95 %: {low_to_high}"
+        low_to_high = f"{units.format_ratio(interval[0])} to {units.format_ratio(interval[1])}, {covers}"
+    yield (
+        "measured",
+        f"{null.network}, twice over; generations: {null.generations}, in {units.format_duration(null.seconds)}",
+    )
+    yield "ratio", f"{units.format_ratio(null.ratio)}, 95 %: {low_to_high}"
     yield "spread", f"between processes {_share(null.between_processes)}, between rounds {_share(null.between_rounds)}"
-    disturbed = f"{units.count(null.disturbed)} of them disturbed, {_share(null.lost)} of the time lost to others"
-    yield "blocks", f"{units.count(null.blocks)} counted, {disturbed}"
+    disturbed = (
+        f"{units.format_count(null.disturbed)} of them disturbed, {_share(null.lost)} of the time lost to others"
+    )
+    yield "blocks", f"{units.format_count(null.blocks)} counted, {disturbed}"
 
 
 def gpu_rows(gpu: Gpu) -> Rows:
@@ -94,17 +99,17 @@ def gpu_rows(gpu: Gpu) -> Rows:
 
 def host_rows(host: Host, threads: int | None) -> Rows:
     yield "processor", host.cpu or "unknown"
-    limits = "" if host.quota_cores is None else f", {units.decimal(host.quota_cores)} by quota"
+    limits = "" if host.quota_cores is None else f", {units.format_decimal(host.quota_cores)} by quota"
     cores = f"{_rounded(host.physical_cores)} physical, {_rounded(host.logical_cores)} logical"
     yield "cores", f"{cores}, {_rounded(host.allowed_cores)} allowed{limits}; torch takes {_rounded(threads)} threads"
     yield "clock", f"{_ghz(host.mhz)} GHz, at most {_ghz(host.max_mhz)}; governor {host.governor or 'unknown'}"
     yield "switches", f"turbo {_on(host.turbo)}, SMT {_on(host.smt)}, heat throttling {_times(host.throttles)}"
     yield "load", f"{_one(host.load)}; {', '.join(_busy(host)) or 'nothing else seen to run'}"
     if host.memory_bytes is not None and host.available_bytes is not None:
-        free = f"{units.gib(host.available_bytes)} of {units.gib(host.memory_bytes)} GiB to be had"
+        free = f"{units.format_gib(host.available_bytes)} of {units.format_gib(host.memory_bytes)} GiB to be had"
         yield (
             "memory",
-            f"{free}, {units.gib(host.swap_used_bytes or 0)} of {units.gib(host.swap_bytes or 0)} GiB swap used",
+            f"{free}, {units.format_gib(host.swap_used_bytes or 0)} of {units.format_gib(host.swap_bytes or 0)} GiB swap used",
         )
     yield (
         "inside",
@@ -124,7 +129,7 @@ def version_rows(found: Diagnosis) -> Rows:
 def _busy(host: Host) -> Iterator[str]:
     for each in host.busy:
         several = f" x{each.processes}" if each.processes > 1 else ""
-        yield f"{visible(each.name)}{several} {units.decimal(each.cores)} cores"
+        yield f"{visible(each.name)}{several} {units.format_decimal(each.cores)} cores"
 
 
 def _checks(checks: tuple[Check, ...]) -> Grid:
@@ -170,19 +175,19 @@ def _print(title: str, grid: Grid, console: Console, width: int) -> None:
 
 
 def _share(value: float | None) -> str:
-    return "unknown" if value is None else units.percent(value)
+    return "unknown" if value is None else units.format_percent(value)
 
 
 def _rounded(value: float | None) -> str:
-    return "unknown" if value is None else units.count(round(value))
+    return "unknown" if value is None else units.format_count(round(value))
 
 
 def _one(value: float | None) -> str:
-    return "unknown" if value is None else units.decimal(value)
+    return "unknown" if value is None else units.format_decimal(value)
 
 
 def _ghz(value: float | None) -> str:
-    return "unknown" if value is None else units.gigahertz(value)
+    return "unknown" if value is None else units.format_gigahertz(value)
 
 
 def _on(value: bool | None) -> str:
@@ -190,7 +195,7 @@ def _on(value: bool | None) -> str:
 
 
 def _times(value: int | None) -> str:
-    return "unknown" if value is None else f"seen {units.count(value)} times"
+    return "unknown" if value is None else f"seen {units.format_count(value)} times"
 
 
 def _wall(value: bool | None, name: str) -> str:

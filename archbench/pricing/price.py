@@ -64,7 +64,10 @@ def price(variant: Variant) -> Cost:
 
 
 def _too_much(metric: str, count: int, variant: Variant) -> SpecError:
-    at = ", ".join(f"{path}: {visible(units.plain(value))}" for path, value in variant.axes.items()) or variant.name
+    at = (
+        ", ".join(f"{path}: {visible(units.format_plain(value))}" for path, value in variant.axes.items())
+        or variant.name
+    )
     return SpecError(
         f"{metric}: {count:,} is over {INT64_MAX:,}, the most that 64 bits hold; take a smaller network, input or batch"
         + (f" (in the variant {at})" if at else "")

@@ -253,7 +253,7 @@ def notes(folder: RunFolder, *, untimed: bool = False) -> list[str]:
     if header.get("against") is not None:
         said.append(CONTEXT)
     if measured and header["budget_s"] is not None:
-        said.append(f"budget {units.duration(header['budget_s'])}")
+        said.append(f"budget {units.format_duration(header['budget_s'])}")
     if header.get("starved") is not None:
         said.append(header["starved"])
     return said

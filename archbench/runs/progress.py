@@ -40,11 +40,11 @@ class Step:
     @property
     def outlook(self) -> str:
         """`(±1.8% so far, at most 34s left)`; empty where nothing is known."""
-        known = [] if self.precision is None else [f"{units.half_width(self.precision)} so far"]
+        known = [] if self.precision is None else [f"{units.format_half_width(self.precision)} so far"]
         if self.seconds_left is not None:
             known.append(time_left(self.seconds_left, estimated=self.estimated))
         return f"({', '.join(known)})" if known else ""
 
 
 def time_left(seconds: float, *, estimated: bool = False) -> str:
-    return f"{'about' if estimated else 'at most'} {units.duration(max(0.0, seconds))} left"
+    return f"{'about' if estimated else 'at most'} {units.format_duration(max(0.0, seconds))} left"

@@ -64,7 +64,7 @@ def _widest(found: Sequence[Summary]) -> str:
     if not widths:
         return "no interval: one needs two generations or more"
     without = f"; {len(found) - len(widths)} have none, measured in one generation" if len(widths) < len(found) else ""
-    return f"the widest interval is {units.half_width(max(widths))}{without}"
+    return f"the widest interval is {units.format_half_width(max(widths))}{without}"
 
 
 def target_line(times: Times) -> list[str]:
@@ -72,7 +72,7 @@ def target_line(times: Times) -> list[str]:
     widths = [each.half_width for each in times.latencies.values() if each.half_width is not None]
     if times.target is None or not widths or max(widths) <= times.target:
         return []
-    wanted, widest = units.half_width(times.target), units.half_width(max(widths))
+    wanted, widest = units.format_half_width(times.target), units.format_half_width(max(widths))
     return [f"intervals of {wanted} were wanted, the widest is {widest}: the budget was over first"]
 
 

@@ -37,7 +37,7 @@ class Column:
     label: str
     holds: Holds
     priority: int
-    write: Callable[[Any], str] = units.plain
+    write: Callable[[Any], str] = units.format_plain
     kind: Kind | None = None
     detail: bool = False
     axis: bool = False
@@ -202,8 +202,8 @@ def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> li
         *(_metric(name, EXACT_PRIORITY[name], "integer") for name in EXACT),
         *_latency_columns(rows, measured=bool(times.latencies)),
         *_beside_columns(times),
-        Column("calls", "calls", "integer", 62, units.count),
-        Column("generations", "gens", "integer", 63, units.count),
+        Column("calls", "calls", "integer", 62, units.format_count),
+        Column("generations", "gens", "integer", 63, units.format_count),
         _metric("memory_bytes", 30, "integer"),
         *_memory_columns(records),
         Column("pareto", "front", "flag", 81, write=lambda value: "*" if value else ""),
@@ -217,10 +217,10 @@ def _latency_columns(rows: Sequence[Row], *, measured: bool) -> list[Column]:
     return [
         _metric("latency_ms", 1),
         _metric("half_width", 2),
-        Column("q25_ms", "q25 ms", "number", 60, units.milliseconds),
-        Column("q75_ms", "q75 ms", "number", 61, units.milliseconds),
-        Column("ratio", "latency ratio" if measured else "MACs ratio", "number", 3, units.ratio),
-        Column("ratio_half_width", "ratio ±95%", "number", 10, units.half_width),
+        Column("q25_ms", "q25 ms", "number", 60, units.format_milliseconds),
+        Column("q75_ms", "q75 ms", "number", 61, units.format_milliseconds),
+        Column("ratio", "latency ratio" if measured else "MACs ratio", "number", 3, units.format_ratio),
+        Column("ratio_half_width", "ratio ±95%", "number", 10, units.format_half_width),
         replace(_metric("rank", 4, "integer"), write=_with_ties(rows)),
     ]
 

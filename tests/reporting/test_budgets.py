@@ -24,7 +24,7 @@ from archbench.design.spec.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
 from archbench.reporting.stored_run import Run
-from archbench.units import size
+from archbench.units import parse_size
 
 SPEC = """\
 archbench: 1
@@ -57,13 +57,13 @@ def test_budgets_are_read_in_base_units() -> None:
     ("text", "value"), [("4096", 4096), ("512KiB", 512 << 10), ("1.5 MiB", 3 << 19), ("2GiB", 2 << 30)]
 )
 def test_bytes_are_read(text: str, value: float) -> None:
-    assert size(text) == value
+    assert parse_size(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "GiB", "2GB", "-2GiB", "2 2GiB", "2e3KiB", "٢GiB", "1.2.3MiB"])
 def test_other_bytes_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        size(text)
+        parse_size(text)
 
 
 @pytest.mark.parametrize(

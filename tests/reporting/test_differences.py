@@ -15,7 +15,7 @@ from archbench.models.presets import PRESETS
 from archbench.models.variant import Module, Variant
 from archbench.pricing.price import price
 from archbench.reporting.terminal.differences import differences_json, layer_changes, show_differences, signed, steps
-from archbench.units import count
+from archbench.units import format_count
 
 R50 = preset("R-50-FPN")
 
@@ -109,4 +109,4 @@ def test_a_hand_written_network_is_refused() -> None:
 
 @pytest.mark.parametrize(("value", "said"), [(5, "+5"), (-5, "-5"), (0, "=")])
 def test_a_change_has_its_sign(value: int, said: str) -> None:
-    assert signed(value, count) == said
+    assert signed(value, format_count) == said

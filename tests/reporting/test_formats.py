@@ -139,7 +139,9 @@ def test_parquet_reads_back_as_the_rows_with_their_types() -> None:
     for row, read in zip(table.rows, read_parquet(table), strict=True):
         for column in table.columns:
             value = row.get(column.name)
-            assert read[column.name] == (units.plain(value) if column.holds == "text" and value is not None else value)
+            assert read[column.name] == (
+                units.format_plain(value) if column.holds == "text" and value is not None else value
+            )
             assert type(read[column.name]) in (type(value), str)
         assert json.loads(read["kind"]) == row["kind"]
 

@@ -176,7 +176,7 @@ def test_at_80_columns_each_of_four_runs_has_its_latency_under_a_number_that_is_
     headings = [re.findall(r"ms #\d", line) for line in grid]
     assert ["ms #1", "ms #2", "ms #3", "ms #4"] in headings
     for place, row in enumerate(runs[0].view.rows):
-        cells = [f"{units.milliseconds(each.view.rows[place]['latency_ms'])}" for each in runs]
+        cells = [f"{units.format_milliseconds(each.view.rows[place]['latency_ms'])}" for each in runs]
         assert any(re.search(r"\s.*".join(map(re.escape, cells)), line) for line in grid), row["name"]
     told = ", ".join(f"#{number} is {label}" for number, label in enumerate(labels(runs), 1))
     assert told in lines

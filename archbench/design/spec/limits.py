@@ -54,7 +54,7 @@ def _amount(name: str, metric: str, value: Any) -> float:
     number = value
     if isinstance(value, str) and metric.endswith("_bytes"):
         with suppress(ValueError):
-            number = units.size(value)
+            number = units.parse_size(value)
     if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0:
         return number
     takes = "a number over 0" + (", or one with KiB, MiB or GiB" if metric.endswith("_bytes") else "")

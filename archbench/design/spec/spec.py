@@ -169,7 +169,7 @@ def budget_seconds(plan: MeasurePlan) -> float | None:
     if plan.budget is None:
         return None
     try:
-        budget = units.seconds(str(plan.budget))
+        budget = units.parse_duration(str(plan.budget))
     except ValueError:
         budget = 0.0
     if not 0 < budget < 1e8:
@@ -218,7 +218,7 @@ def _partial_match(item: Any, axes: Sequence[Axis]) -> Mapping[str, Any]:
         if not owners[path].takes(path, value):
             values = owners[path].first_values(path)
             more = " and more" if len(values) < owners[path].size else ""
-            raise SpecError(f"exclude: {path} is never {shown(value)}; it takes {units.plain(values)}{more}")
+            raise SpecError(f"exclude: {path} is never {shown(value)}; it takes {units.format_plain(values)}{more}")
     return dict(item)
 
 

@@ -24,8 +24,8 @@ class Starting:
 def explain_starved(starting: Starting, without: int, *, generations: int, budget_s: float) -> str:
     """In a sentence. `without` is how many networks have no round, `generations` how many were wanted of each."""
     missed = "no round was reached" if without >= starting.networks else f"{without} had no round"
-    more = units.duration(_enough_s(starting, generations, budget_s))
-    return f"{_begun(starting, units.duration(budget_s))}: {missed}; give more: --set measure.budget={more}"
+    more = units.format_duration(_enough_s(starting, generations, budget_s))
+    return f"{_begun(starting, units.format_duration(budget_s))}: {missed}; give more: --set measure.budget={more}"
 
 
 def _begun(starting: Starting, budget: str) -> str:
@@ -34,7 +34,7 @@ def _begun(starting: Starting, budget: str) -> str:
     some = starting.started < starting.networks
     count = f"{starting.started} of {starting.networks}" if some else f"{starting.networks}"
     noun = "network" if starting.networks == 1 else "networks"
-    return f"starting {count} {noun} took {units.duration(starting.seconds)}, the budget was {budget}"
+    return f"starting {count} {noun} took {units.format_duration(starting.seconds)}, the budget was {budget}"
 
 
 def _enough_s(starting: Starting, generations: int, budget_s: float) -> float:

@@ -31,7 +31,7 @@ class Hygiene:
             found.append("another process was on the device")
         lost = telemetry.get("lost")
         if lost is not None and lost > LOST:
-            found.append(f"{units.percent(lost)} of its time was lost to others")
+            found.append(f"{units.format_percent(lost)} of its time was lost to others")
         return tuple(found)
 
     def _slow_clock(self, mhz: float | None) -> str | None:
@@ -40,5 +40,7 @@ class Hygiene:
         self.clocks.append(mhz)
         usual = median(self.clocks)
         return (
-            f"the clock was at {units.percent(mhz / usual)} of the run's median" if mhz < SLOW_CLOCK * usual else None
+            f"the clock was at {units.format_percent(mhz / usual)} of the run's median"
+            if mhz < SLOW_CLOCK * usual
+            else None
         )

@@ -18,8 +18,8 @@ def affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task
     """The tasks that fit in memory by themselves; the others fail with the figures, and nothing is allocated."""
     for task in tasks:
         if (needed := running_bytes(task)) > setup.memory_bytes:
-            had = units.mib(setup.memory_bytes)
-            sink.failed(task, f"needs about {units.mib(needed)} MiB and {had} MiB is to be had")
+            had = units.format_mib(setup.memory_bytes)
+            sink.failed(task, f"needs about {units.format_mib(needed)} MiB and {had} MiB is to be had")
         else:
             yield task
 

@@ -76,7 +76,7 @@ def _reason(error: Exception, memory_bytes: int | None) -> str:
     name = type(error).__name__
     text = " ".join(str(error).split("\n")[0].split())
     if name == "OutOfMemoryError" or isinstance(error, MemoryError) or any(words in text for words in STARVED):
-        limit = "" if memory_bytes is None else f" (it may take {units.mib(memory_bytes)} MiB)"
+        limit = "" if memory_bytes is None else f" (it may take {units.format_mib(memory_bytes)} MiB)"
         return f"out of memory: {text or name}{limit}"
     return text if name in ("SpecError", "CannotMeasure", "Unusable") else f"{name}: {text}"
 

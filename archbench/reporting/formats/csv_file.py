@@ -31,7 +31,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
-    text = visible(units.plain(value), LONGEST)
+    text = visible(units.format_plain(value), LONGEST)
     return f"'{text}" if FORMULA.match(text) else text
 
 

@@ -50,7 +50,7 @@ def _value(column: Column, row: Row) -> Any:
     value = row.get(column.name)
     if value is None or column.holds != "text":
         return value
-    return units.plain(value).encode(errors="backslashreplace").decode()
+    return units.format_plain(value).encode(errors="backslashreplace").decode()
 
 
 def _query(table: Table, rows: Path, written: Path) -> str:

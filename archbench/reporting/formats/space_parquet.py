@@ -156,7 +156,7 @@ def _of_one_kind(values: Sequence[Any]) -> list[Any]:
     """The values of an axis as a list DuckDB has a type for: as they are, or as a spec writes them where kinds are mixed."""
     kinds = {type(value) for value in values if value is not None}
     alike = len(kinds) <= 1 or kinds == {int, float}
-    return list(values) if alike else [None if value is None else units.plain(value) for value in values]
+    return list(values) if alike else [None if value is None else units.format_plain(value) for value in values]
 
 
 def _shown(path: Path) -> str:

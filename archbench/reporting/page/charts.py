@@ -283,4 +283,4 @@ def shown(value: float, metric: str) -> str:
 
 def plainly(values: Iterable[object]) -> str:
     """Axis values in a sentence."""
-    return ", ".join(visible(units.plain(value), LONGEST) for value in values)
+    return ", ".join(visible(units.format_plain(value), LONGEST) for value in values)

@@ -149,7 +149,7 @@ def _value(each: Breakdown, share: Share, metric: str, groups: Sequence[str]) ->
         "place": groups.index(share.group),
         "amount": amount / METRICS[metric].scale,
         "said": f"{visible(each.name, LONGEST)}, {share.group}: {word} {shown(amount, metric)}, "
-        f"{units.percent(getattr(share, part))}",
+        f"{units.format_percent(getattr(share, part))}",
     }
 
 

@@ -166,7 +166,7 @@ def _valued(axes: Sequence[Axis], found: Mapping[tuple[str, str], float]) -> lis
     labels = {axis.name: axis.label for axis in axes}
     return [
         {"y": f"{labels[name]} = {text}", "x": factor, "axis": labels[name], "unset": UNSET in text.split("/")}
-        | {"place": place, "said": f"{labels[name]} = {text}: {units.ratio(factor)}"}
+        | {"place": place, "said": f"{labels[name]} = {text}: {units.format_ratio(factor)}"}
         for place, ((name, text), factor) in enumerate(found.items())
     ]
 

@@ -153,7 +153,9 @@ def _runs(flags: Sequence[bool]) -> list[int]:
 
 
 def _raw(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float) else visible(units.plain(value), LONGEST)
+    return (
+        value if value is None or isinstance(value, bool | int | float) else visible(units.format_plain(value), LONGEST)
+    )
 
 
 def _limits(columns: Sequence[Column]) -> list[tuple[int, Column]]:

@@ -25,14 +25,14 @@ def facts(header: Mapping[str, Any], records: Sequence[Record]) -> Facts:
         "GPU": (environment.get("gpu") or {}).get("name"),
         "driver": environment.get("driver"),
         "processor": f"{environment['cpu']}, {environment['cores']} cores",
-        "memory": f"{units.gib(environment['memory_bytes'])} GiB" if environment.get("memory_bytes") else None,
+        "memory": f"{units.format_gib(environment['memory_bytes'])} GiB" if environment.get("memory_bytes") else None,
         "system": environment.get("os"),
         "python": environment.get("python"),
         **environment["versions"],
         "flags": ", ".join(f"{name}={value}" for name, value in (environment.get("flags") or {}).items()),
         "commit": environment.get("commit"),
         "workload": _workload(records),
-        "plan": ", ".join(f"{name} {units.plain(value)}" for name, value in header["plan"].items()),
+        "plan": ", ".join(f"{name} {units.format_plain(value)}" for name, value in header["plan"].items()),
     }
     return tuple((name, visible(str(value), LONGEST)) for name, value in given.items() if value)
 
@@ -41,4 +41,4 @@ def _workload(records: Sequence[Record]) -> str:
     """What all variants are given; what differs is an axis and in the table."""
     first = records[0].workload if records else {}
     same = {name: value for name, value in first.items() if all(r.workload.get(name) == value for r in records)}
-    return ", ".join(f"{name} {units.plain(value)}" for name, value in same.items() if value is not None)
+    return ", ".join(f"{name} {units.format_plain(value)}" for name, value in same.items() if value is not None)

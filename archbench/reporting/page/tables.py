@@ -50,7 +50,7 @@ def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
         (
             *(full_name(step.row), written(step.row, by.cost), *([width(step.row)] if measured else [])),
             *(written(step.row, name) for name in (by.gain, *beside)),
-            units.MISSING if step.row["ratio"] is None else units.ratio(step.row["ratio"]),
+            units.MISSING if step.row["ratio"] is None else units.format_ratio(step.row["ratio"]),
             *(_more(step, by), _gained(step, by), *([_apart(step)] if measured else [])),
         )
         for step in found
@@ -70,7 +70,7 @@ def _more(step: Step, by: Terms) -> str:
     """A share by the fit of a latency, which is what is told apart; else how much, and what share."""
     if step.cost_more is None:
         return units.MISSING
-    share = f"{'+' if step.factor >= 1 else ''}{units.percent(step.factor - 1)}" if step.factor else ""
+    share = f"{'+' if step.factor >= 1 else ''}{units.format_percent(step.factor - 1)}" if step.factor else ""
     if by.cost == "latency_ms" and share:
         return share
     return f"+{shown(step.cost_more, by.cost)}" + (f" ({share})" if share else "")
@@ -88,7 +88,7 @@ def ladder_grid(rungs: Sequence[Rung]) -> Grid:
     rows = tuple(
         (
             _span(*(METRICS["macs"].write(macs).rstrip("0").rstrip(".") for macs in (rung.least, rung.most))),
-            _span(*map(units.count, rung.among)),
+            _span(*map(units.format_count, rung.among)),
             full_name(rung.row),
             written(rung.row, "latency_ms"),
             width(rung.row),
@@ -136,7 +136,7 @@ def standing_grid(rows: Sequence[Row]) -> Grid | None:
     if not names:
         return None
     order = sorted(names, reverse=True)  # within, over, cannot be told
-    cells = tuple((word, units.count(len(names[word])), some(names[word], most=MOST_NAMED)) for word in order)
+    cells = tuple((word, units.format_count(len(names[word])), some(names[word], most=MOST_NAMED)) for word in order)
     said = (
         "within: all budgets are kept, a time by the whole of its interval; the table of all variants says it of each"
     )

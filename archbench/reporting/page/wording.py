@@ -28,7 +28,7 @@ def latency(row: Row) -> str:
 
 
 def width(row: Row) -> str:
-    return units.MISSING if row["half_width"] is None else units.half_width(row["half_width"])
+    return units.MISSING if row["half_width"] is None else units.format_half_width(row["half_width"])
 
 
 def written(row: Row, metric: str) -> str:

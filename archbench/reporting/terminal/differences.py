@@ -206,7 +206,7 @@ def _layer_grid(title: str, changes: Sequence[LayerChange]) -> Grid:
             group = layer.group
             grid.add_section()
             grid.add_row(f"[bold]{group}")
-        more = signed(change.more("params"), units.count), signed(change.more("macs"), units.giga)
+        more = signed(change.more("params"), units.format_count), signed(change.more("macs"), units.format_giga)
         grid.add_row(change.name.removeprefix(f"{group}."), change.change, _outputs(change), *more)
     if len(telling) > MOST_ROWS:
         grid.add_row(f"and {len(telling) - MOST_ROWS} more; --json has all")
@@ -231,7 +231,8 @@ def _step_grid(found: Sequence[Step], base: Cost, new: Cost) -> Grid:
         grid.add_column(heading, justify="right", no_wrap=True)
     for step in found:
         words = (
-            "\n".join(escape(visible(units.plain(item))) for item in part) for part in (step.paths, step.base, step.new)
+            "\n".join(escape(visible(units.format_plain(item))) for item in part)
+            for part in (step.paths, step.base, step.new)
         )
         grid.add_row(*words, *_costs(asdict(step)))
     grid.add_section()
@@ -242,9 +243,9 @@ def _step_grid(found: Sequence[Step], base: Cost, new: Cost) -> Grid:
 
 def _costs(more: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
-        signed(more["params"], units.mega),
-        signed(more["macs"], units.giga),
-        signed(more["peak_bytes"], units.mib),
+        signed(more["params"], units.format_mega),
+        signed(more["macs"], units.format_giga),
+        signed(more["peak_bytes"], units.format_mib),
     )
 
 

@@ -75,8 +75,8 @@ def show_layers(variant: Variant, console: Console) -> None:
     console.print(_share_grid(rows))
     cost = price(variant)
     console.print(
-        f"{units.count(cost.params)} parameters, {units.count(cost.macs)} MACs, {units.count(cost.kernels)} kernels, "
-        f"peak {units.mib(cost.peak_bytes)} MiB"
+        f"{units.format_count(cost.params)} parameters, {units.format_count(cost.macs)} MACs, "
+        f"{units.format_count(cost.kernels)} kernels, peak {units.format_mib(cost.peak_bytes)} MiB"
     )
 
 
@@ -96,7 +96,7 @@ def _layer_grid(variant: Variant, rows: Sequence[Layer]) -> Grid:
             grid.add_section()
             grid.add_row(f"[bold]{group}")
         shape = " x ".join(str(n) for n in row.shape)
-        counts = units.count(row.params), units.giga(row.macs), units.mega(row.acts)
+        counts = units.format_count(row.params), units.format_giga(row.macs), units.format_mega(row.acts)
         grid.add_row(row.name.removeprefix(f"{group}."), row.op, shape, *counts)
     return grid
 
@@ -109,9 +109,9 @@ def _share_grid(rows: Sequence[Layer]) -> Grid:
     for share in shares(rows):
         grid.add_row(
             share.group,
-            units.mega(share.params),
-            units.percent(share.params_share),
-            units.giga(share.macs),
-            units.percent(share.macs_share),
+            units.format_mega(share.params),
+            units.format_percent(share.params_share),
+            units.format_giga(share.macs),
+            units.format_percent(share.macs_share),
         )
     return grid

@@ -31,7 +31,11 @@ AS_CLASSIFIER = {
     "input.width": 224,
 }
 
-COUNTS: dict[str, units.Format] = {"params": units.mega, "macs": units.giga, "classifier_macs": units.giga}
+COUNTS: dict[str, units.Format] = {
+    "params": units.format_mega,
+    "macs": units.format_giga,
+    "classifier_macs": units.format_giga,
+}
 HEADINGS = {"stride_in": "stride in", "params": "params M", "macs": "MACs G", "classifier_macs": "classifier G"}
 SECTIONS = ("lineage", "family")  # what rows are gathered under
 NAMES = ("preset", "run", "name", "part", "device")  # what is looked for is not cut
@@ -126,7 +130,7 @@ def _written(key: str, value: Any) -> str:
     if key in COUNTS:
         return COUNTS[key](value)
     if key == "knobs":
-        return ", ".join(f"{name}: {units.plain(default)}" for name, default in value.items()) or units.MISSING
+        return ", ".join(f"{name}: {units.format_plain(default)}" for name, default in value.items()) or units.MISSING
     if key == "records" and value is not None:
-        return units.count(len(value))
-    return units.MISSING if value is None else visible(units.plain(value), 200)
+        return units.format_count(len(value))
+    return units.MISSING if value is None else visible(units.format_plain(value), 200)
