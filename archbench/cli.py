@@ -43,7 +43,7 @@ fail_on_option = click.option(
 )
 
 
-def _not_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def _refuse_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """A path that is given names something."""
     if value == "":
         raise click.BadParameter("is empty; name a file or folder")
@@ -51,7 +51,10 @@ def _not_empty(ctx: click.Context, parameter: click.Parameter, value: str | None
 
 
 junit_option = click.option(
-    "--junit", metavar="FILE", callback=_not_empty, help="Write the verdicts as JUnit XML too: a test case a network."
+    "--junit",
+    metavar="FILE",
+    callback=_refuse_empty,
+    help="Write the verdicts as JUnit XML too: a test case a network.",
 )
 github_option = click.option(
     "--github", is_flag=True, help="Annotations and the step's summary of GitHub Actions; tables in markdown."
@@ -71,7 +74,7 @@ def archbench() -> None:
     """Choose a detector's backbone and FPN by what they cost: exact counts, measured latencies, one table."""
 
 
-@archbench.command()
+@archbench.command("run")
 @click.argument("spec")
 @results_option
 @sets_option
@@ -91,7 +94,7 @@ def archbench() -> None:
 @format_option
 @quiet_option
 @json_option
-def run(
+def run_command(
     *,
     spec: str,
     results: str,
@@ -123,22 +126,22 @@ def run(
     from archbench.reporting.print import tell_run
     from archbench.reporting.terminal.progress import Progress
 
-    form = _printed(form, as_json=as_json, github=github)
+    form = _output_format(form, as_json=as_json, github=github)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
     asked, base = specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
-    limits = _limits(asked, base, fail_on, junit=junit, github=github)
+    limits = _parse_gate_limits(asked, base, fail_on, junit=junit, github=github)
     announce_on = sys.stderr if as_json else sys.stdout
     with Stop(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
         heard = Listener(progress.step, progress.say, progress.done)
         finished = run_spec(
             asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
         )
-    with exits.read_by_nobody_too():
+    with exits.tolerate_closed_pipe():
         tell_run(finished, form, junit=junit, on_github=github)
-    return exits.code(outcome(finished))
+    return exits.code_of(outcome(finished))
 
 
-def _limits(
+def _parse_gate_limits(
     spec: Spec, against: Spec | None, fail_on: str | None, *, junit: str | None, github: bool
 ) -> tuple[Limit, ...]:
     """What new networks may have more of than their bases.
@@ -160,7 +163,7 @@ def _limits(
     return () if fail_on is None else parse_limits(fail_on)
 
 
-@archbench.command()
+@archbench.command("price")
 @click.argument("spec")
 @sets_option
 @click.option("--where", metavar="EXPR", help="Only variants for which this holds: 'gmacs < 60 and params < 40e6'.")
@@ -170,13 +173,13 @@ def _limits(
     "--parquet",
     "-o",
     metavar="FILE",
-    callback=_not_empty,
+    callback=_refuse_empty,
     help="Write every variant to this Parquet file, whatever is shown.",
 )
 @format_option
 @quiet_option
 @json_option
-def price(
+def price_command(
     *,
     spec: str,
     sets: tuple[str, ...],
@@ -226,11 +229,11 @@ def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, qui
         click.echo(f"every variant is in {parquet}", err=True)
 
 
-@archbench.command()
+@archbench.command("check")
 @click.argument("spec")
 @sets_option
 @json_option
-def check(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
+def check_command(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint, on the front."""
     from archbench.design.lookup import load
     from archbench.runs.scores import spec_scores
@@ -243,12 +246,12 @@ def check(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     click.echo(json.dumps(counts) if as_json else "\n".join(counted_lines(read.name, counts)))
 
 
-@archbench.command()
+@archbench.command("show")
 @click.argument("spec")
 @click.argument("names", nargs=-1, metavar="[NAME | A B | OTHER]")
 @sets_option
 @json_option
-def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> None:
+def show_command(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> None:
     """One network of SPEC (or a preset), layer by layer, with shares by stage and by FPN level; of two, where they differ.
 
     `show R-50-FPN` and `show SPEC NAME` show one network; `show R-50-FPN R-101-FPN` and `show SPEC A B` show what sets the
@@ -261,7 +264,7 @@ def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool
     from archbench.reporting.terminal.differences import differences_json, show_differences
     from archbench.reporting.terminal.layers import layers_json, show_layers
 
-    found = networks(spec, names, sets, _draw)
+    found = networks(spec, names, sets, _sample_positions)
     as_data, as_text = (differences_json, show_differences) if len(found) > 1 else (layers_json, show_layers)
     if as_json:
         click.echo(json.dumps(as_data(*found)))
@@ -269,14 +272,14 @@ def show(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_json: bool
         as_text(*found, console())
 
 
-def _draw(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
+def _sample_positions(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
     """Draws of a spec that samples: numpy and scipy, which another spec does not wait for."""
     from archbench.space.samplers import draw_lists
 
     return draw_lists(axes, sample)
 
 
-@archbench.command()
+@archbench.command("compare")
 @click.argument("base")
 @click.argument("new")
 @results_option
@@ -286,7 +289,7 @@ def _draw(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
 @github_option
 @format_option
 @json_option
-def compare(
+def compare_command(
     *,
     base: str,
     new: str,
@@ -312,19 +315,19 @@ def compare(
     from archbench.comparison.stored import compare as compare_runs
     from archbench.reporting.print import show_comparison, tell_ci
 
-    form = _printed(form, as_json=as_json, github=github)
+    form = _output_format(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
     found = compare_runs(base, new, results=results, limits=limits, across=across)
     tell_ci([of_judgement(found.judgement)], junit=junit, on_github=github, aside=form == "json")
     show_comparison(found, form, whole=github)
-    return exits.code(found.word)
+    return exits.code_of(found.word)
 
 
 @archbench.command("list")
 @click.argument("what", type=click.Choice(["parts", "presets", "runs", "devices"]), default="presets")
 @results_option
 @json_option
-def list_(what: str, results: str, as_json: bool) -> None:
+def list_command(what: str, results: str, as_json: bool) -> None:
     """What there is: parts with their knobs, presets with their cost, stored runs, devices."""
     from archbench.reporting.formats import terminal
     from archbench.reporting.terminal import listings
@@ -345,15 +348,15 @@ def list_(what: str, results: str, as_json: bool) -> None:
         listings.check_runs(found)
 
 
-@archbench.command()
+@archbench.command("report")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @results_option
 @click.option(
-    "--figures", metavar="DIR", callback=_not_empty, help="Draw the charts into DIR too, each as SVG and PNG."
+    "--figures", metavar="DIR", callback=_refuse_empty, help="Draw the charts into DIR too, each as SVG and PNG."
 )
 @click.option("--format", "form", type=click.Choice(REPORT_FORMATS), default="terminal", help="How to print it.")
 @json_option
-def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, as_json: bool) -> int:
+def report_command(runs: tuple[str, ...], results: str, figures: str | None, form: str, as_json: bool) -> int:
     """The table of a stored RUN again (a folder, SPEC/@latest, or an id); its files are rebuilt.
 
     Several RUNs are one table, with a column for each device. --format parquet and html write a file to stdout; csv is
@@ -378,21 +381,21 @@ def report(runs: tuple[str, ...], results: str, figures: str | None, form: str, 
         parquet.show(table_of(stored))
     else:
         show_runs(stored, "json" if as_json else form)
-    return exits.code(worst(stored))
+    return exits.code_of(worst(stored))
 
 
-@archbench.group()
-def export() -> None:
+@archbench.group("export")
+def export_commands() -> None:
     """Stored runs for the tools people have already: asv, pytest-benchmark."""
 
 
-@export.command("asv")
+@export_commands.command("asv")
 @click.argument("runs", nargs=-1, required=True)
 @results_option
 @click.option(
     "--output", default=".asv/results", show_default=True, metavar="DIR", help="asv's results tree, added to."
 )
-def export_asv(runs: tuple[str, ...], results: str, output: str) -> None:
+def export_asv_command(runs: tuple[str, ...], results: str, output: str) -> None:
     """RUNS into a results tree that `asv publish`, `asv compare` and `asv show` read, each under its commit.
 
     `asv run` lists its own benches alone in its tree: after one, export again.
@@ -404,11 +407,11 @@ def export_asv(runs: tuple[str, ...], results: str, output: str) -> None:
     click.echo(f"wrote {len(written)} files below {output}; next: asv publish (after an `asv run`, export again)")
 
 
-@export.command("pytest-benchmark")
+@export_commands.command("pytest-benchmark")
 @click.argument("run")
 @results_option
 @click.option("--output", default="benchmark.json", show_default=True, metavar="FILE", help="Where to write it.")
-def export_pytest_benchmark(run: str, results: str, output: str) -> None:
+def export_pytest_benchmark_command(run: str, results: str, output: str) -> None:
     """RUN as a JSON file that `pytest-benchmark compare` reads: a benchmark a variant, a round a call."""
     from archbench.reporting.exports.pytest_benchmark import write
     from archbench.runs.revisions import open_side
@@ -417,14 +420,14 @@ def export_pytest_benchmark(run: str, results: str, output: str) -> None:
     click.echo(f"wrote {output}; next: pytest-benchmark compare {output}")
 
 
-@archbench.command()
+@archbench.command("doctor")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--output", default="archbench-doctor.json", show_default=True, metavar="FILE", help="Where to keep it, to attach."
 )
 @click.option("--quick", is_flag=True, help="Two generations: a first look.")
 @json_option
-def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
+def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None:
     """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
     from archbench.doctor import diagnosis
     from archbench.doctor.examine import examine, plan
@@ -446,9 +449,9 @@ def doctor(device: str, output: str, quick: bool, as_json: bool) -> None:
         raise CannotMeasure(f"nothing can be measured on {found.device}: {found.reason}")
 
 
-@archbench.command()
+@archbench.command("init")
 @click.argument("path", default="spec.yaml")
-def init(path: str) -> None:
+def init_command(path: str) -> None:
     """Write a first spec to PATH, to edit."""
     from archbench.design.spec.template import write_first
 
@@ -456,15 +459,15 @@ def init(path: str) -> None:
     click.echo(f"wrote {path}; next: archbench price {path}")
 
 
-@archbench.command()
-def schema() -> None:
+@archbench.command("schema")
+def schema_command() -> None:
     """The JSON Schema of a spec, for editors."""
     from archbench.design.spec.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-def _printed(form: str, *, as_json: bool, github: bool) -> str:
+def _output_format(form: str, *, as_json: bool, github: bool) -> str:
     """The format to print in. What GitHub reads may hold no line that begins with a network's name: markdown, or JSON."""
     if as_json or not github:
         return "json" if as_json else form
@@ -475,9 +478,9 @@ def _printed(form: str, *, as_json: bool, github: bool) -> str:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that says how it went."""
-    exits.leave(archbench)
+    exits.exit_with_code(archbench)
 
 
-def guarded(arguments: Sequence[str]) -> int:
+def exit_code_of(arguments: Sequence[str]) -> int:
     """The exit code of one command, and where it went wrong one line on stderr."""
-    return exits.guarded(archbench, arguments)
+    return exits.run_guarded(archbench, arguments)

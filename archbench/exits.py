@@ -33,21 +33,21 @@ CODES = {
 }
 
 
-def code(word: str) -> int:
+def code_of(word: str) -> int:
     """What a run or a comparison that came to this word exits with. Another word is a bug of ours, and no success."""
     return CODES[word]
 
 
-def leave(command: click.Command) -> NoReturn:
+def exit_with_code(command: click.Command) -> NoReturn:
     """Run a command line as this process and exit with the code that says how it went."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, _interrupt)
+            signal.signal(number, _raise_interrupt)
     _open_streams()
-    sys.exit(guarded(command, sys.argv[1:], _program()))
+    sys.exit(run_guarded(command, sys.argv[1:], _own_command()))
 
 
-def guarded(command: click.Command, arguments: Sequence[str], program: Sequence[str] = ("archbench",)) -> int:
+def run_guarded(command: click.Command, arguments: Sequence[str], program: Sequence[str] = ("archbench",)) -> int:
     """One command line with every way it can end as an exit code and, where it went wrong, one line on stderr.
 
     `program` is how a shell calls us, for the line that says how to go on.
@@ -63,17 +63,17 @@ def guarded(command: click.Command, arguments: Sequence[str], program: Sequence[
         click.echo(f"archbench: {error}" if not getattr(error, "place", "") else str(error), err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        announce(_way_on(arguments, program))
+        announce(_how_to_go_on(arguments, program))
         return INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
         return DONE
     except Exception as error:  # noqa: BLE001  (the last door: a bug of ours)
-        click.echo(f"archbench: a bug of ours ({type(error).__name__}); its traceback is in {_log()}", err=True)
+        click.echo(f"archbench: a bug of ours ({type(error).__name__}); its traceback is in {_write_log()}", err=True)
         return BUG
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
+def _raise_interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -83,7 +83,7 @@ def announce(text: str) -> None:
         os.write(2, f"archbench: {text}\n".encode(errors="backslashreplace"))
 
 
-def _way_on(arguments: Sequence[str], program: Sequence[str]) -> str:
+def _how_to_go_on(arguments: Sequence[str], program: Sequence[str]) -> str:
     """What an interrupted command says: `run` goes on where it stopped, if it is not told to begin another."""
     if list(arguments[:1]) != ["run"]:
         return "interrupted"
@@ -91,7 +91,7 @@ def _way_on(arguments: Sequence[str], program: Sequence[str]) -> str:
     return f"interrupted; what was finished is kept, go on with: {again}"
 
 
-def _program() -> list[str]:
+def _own_command() -> list[str]:
     """How this process was called: the module, the command on the PATH, or the command by its place."""
     if Path(sys.argv[0]).name == "__main__.py":
         return [sys.executable, "-m", "archbench"]
@@ -115,7 +115,7 @@ def _silence_stdout() -> None:
 
 
 @contextlib.contextmanager
-def read_by_nobody_too() -> Iterator[None]:
+def tolerate_closed_pipe() -> Iterator[None]:
     """What is printed here may find its pipe closed, and the command still ends as it did."""
     try:
         yield
@@ -124,7 +124,7 @@ def read_by_nobody_too() -> Iterator[None]:
         _silence_stdout()
 
 
-def _log() -> str:
+def _write_log() -> str:
     """Write the traceback of the exception being handled to a file, and name it."""
     with tempfile.NamedTemporaryFile("w", prefix="archbench-", suffix=".log", delete=False) as file:
         file.write(traceback.format_exc())

@@ -56,8 +56,10 @@ def run(
         raise SpecError("limits judge a network against its base; give `against` too")
     stop = stop or Stop()
     began = time.monotonic()
-    funnel, kept = _kept(spec, plugins, listener)
-    planned = plan_all(kept, spec.measure.replicas, _kept(against, plugins, listener)[1] if against else None)
+    funnel, kept = _choose_variants(spec, plugins, listener)
+    planned = plan_all(
+        kept, spec.measure.replicas, _choose_variants(against, plugins, listener)[1] if against else None
+    )
     device = resolve_device(spec.measure.device)
     folder = open_folder(
         header(spec, funnel, planned, device, against=against, plugins=plugins), Path(results), new=new
@@ -70,7 +72,7 @@ def run(
             if device == "none":
                 ledger.priced()
             elif tasks := ledger.unfinished(planned):
-                _measure(tasks, _setup(spec, device, plugins, began, folder), ledger, stop)
+                _measure(tasks, _set_up(spec, device, plugins, began, folder), ledger, stop)
             else:
                 listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
@@ -96,7 +98,7 @@ def _write_files(folder: RunFolder) -> None:
         Run(folder).write()  # where it cannot be done, the reason is told from here
 
 
-def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, Kept]:
+def _choose_variants(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, Kept]:
     """How many variants there are at each step, and those that are measured: all its constraints leave, or its selection."""
     if is_many(spec):
         listener.say("pricing")
@@ -109,7 +111,7 @@ def _kept(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funne
     return funnel_of(every, kept), kept
 
 
-def _setup(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> Setup:
+def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> Setup:
     """What bounds a run; a budget is of the whole command, and intervals are as wide as those of the command before."""
     budget = budget_seconds(spec.measure)
     deadline = None if budget is None else began + budget

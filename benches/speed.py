@@ -25,8 +25,8 @@ def seconds(function, repeats):
 
 START = {
     "import": "import archbench",
-    "help": "from archbench.cli import guarded; guarded(['--help'])",
-    "price": f"from archbench.cli import guarded; guarded(['price', {str(SPECS / 'fpn_sweep.yaml')!r}])",
+    "help": "from archbench.cli import exit_code_of; exit_code_of(['--help'])",
+    "price": f"from archbench.cli import exit_code_of; exit_code_of(['price', {str(SPECS / 'fpn_sweep.yaml')!r}])",
 }
 
 

@@ -12,7 +12,7 @@ from runs_on_disk import COUNTS, record, warm_up, whole_round
 from stored_runs import STEADY, stored
 
 from archbench import exits
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.comparison.cases import of_judgement
 from archbench.comparison.gate import LATENCY, Finding, Judged, parse_limits
 from archbench.comparison.outcome import outcome
@@ -141,7 +141,7 @@ def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, 
     run = compared(tmp_path, ratio)
     assert {name: verdict.word for name, verdict in run.verdicts.items()} == {"x": word}
     assert run.verdicts["x"].latency.paired
-    assert exits.code(outcome(run)) == code
+    assert exits.code_of(outcome(run)) == code
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, 
 def test_limits_judge_counts_to_the_digit_and_times_pair_by_pair(tmp_path, fail_on, code):
     """5 % slower, with one parameter more."""
     run = compared(tmp_path, 1.05, new={"exact": COUNTS | {"params": COUNTS["params"] + 1}}, fail_on=fail_on)
-    assert exits.code(outcome(run)) == code
+    assert exits.code_of(outcome(run)) == code
     assert all(finding.verdict.paired for finding in run.verdicts["x"].findings if finding.verdict)
     assert f"limits: {fail_on}; " in run.verdict_view.caption[1]
 
@@ -173,7 +173,7 @@ def test_a_latency_that_no_limit_names_is_told_and_decides_nothing(tmp_path):
     run = compared(tmp_path, 1.1, fail_on="params > 0")
     row = run.verdict_view.rows[0]
     assert (row["verdict"], row["ratio"], row["paired"]) == ("equivalent", pytest.approx(1.1, rel=0.001), True)
-    assert exits.code(outcome(run)) == 0
+    assert exits.code_of(outcome(run)) == 0
 
 
 @pytest.mark.parametrize("fail_on", ["latency > 3%", "", "params", 3, ["params > 0"], "params > 0\x1b[31m"])
@@ -183,12 +183,12 @@ def test_a_stored_limit_is_data_not_to_be_trusted(tmp_path, fail_on):
 
 
 def test_what_cannot_be_told_is_not_passed(tmp_path):
-    assert exits.code(outcome(compared(tmp_path, 1.0, generations=1))) == 4
+    assert exits.code_of(outcome(compared(tmp_path, 1.0, generations=1))) == 4
 
 
 def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, capsys):
     run = compared(tmp_path, 1.1)
-    assert guarded(["report", str(run.folder.path), "--json"]) == 3
+    assert exit_code_of(["report", str(run.folder.path), "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
     assert [(row["name"], row["verdict"], row["paired"]) for row in told["verdicts"]] == [
         ("x", "regressed", True),
@@ -203,16 +203,16 @@ def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, caps
 
 def test_a_network_that_only_the_base_has_cannot_be_told_and_a_new_one_has_nothing_to_be_held_against(tmp_path, capsys):
     """Who drops the variant that got slower does not get past the gate: as in `compare`, that is 4."""
-    assert exits.code(outcome(compared(tmp_path, 1.0, alone="new"))) == 0
+    assert exits.code_of(outcome(compared(tmp_path, 1.0, alone="new"))) == 0
     run = compared(tmp_path, 1.0, alone="base")
-    assert exits.code(outcome(run)) == 4
-    assert exits.code(outcome(compared(tmp_path, 1.1, alone="base"))) == 3
+    assert exits.code_of(outcome(run)) == 4
+    assert exits.code_of(outcome(compared(tmp_path, 1.1, alone="base"))) == 3
     assert [(row["name"], row["verdict"]) for row in run.verdict_view.rows] == [("C", "removed"), ("x", "equivalent")]
     assert "only in the base, so it cannot be told: C" in run.verdict_view.caption
     cases = [(case.name, case.word, case.said) for case in of_judgement(run.judgement).cases]
     assert cases[0] == ("C", "removed", ("only in the base, so it cannot be told",))
     died = compared(tmp_path, 1.0, alone="new", third={"status": "failed", "reason": "died"})
-    assert exits.code(outcome(died)) == 1
+    assert exits.code_of(outcome(died)) == 1
     assert [(case.name, case.ends, case.said) for case in of_judgement(died.judgement).cases] == [
         ("C", "untold", ("died",)),
         ("x", "passes", ()),
@@ -254,16 +254,16 @@ def test_a_large_network_against_a_smaller_one_is_measured_once_and_judged_by_ea
     command = ["run", "new.yaml", "--against", "base.yaml", "--set", "measure.generations=2", "--json"]
     for name in ("new.yaml", "base.yaml"):
         Path(name).write_text(Path(name).read_text() + "reference: {neck.channels: 32}\n")
-    assert guarded(command) in (3, 4)  # slower; two generations may not tell
+    assert exit_code_of(command) in (3, 4)  # slower; two generations may not tell
     told = json.loads(capsys.readouterr().out)
     assert told["verdicts"][0]["ratio"] == pytest.approx(2532 / 932, rel=0.01)
     run = read_run(told["run"])
     assert run.folder.header["name"] == "new against base"
     before = (run.folder.path / "samples.jsonl").read_bytes()
     for limit, codes in (("latency_ms > 0.01ms", {3, 4}), ("latency_ms > 99999%", {0})):
-        assert guarded([*command, "--fail-on", limit]) in codes
+        assert exit_code_of([*command, "--fail-on", limit]) in codes
         assert json.loads(capsys.readouterr().out)["run"] == told["run"]
-        assert guarded(["report", told["run"], "--json"]) in codes
+        assert exit_code_of(["report", told["run"], "--json"]) in codes
         capsys.readouterr()
     assert (run.folder.path / "samples.jsonl").read_bytes() == before
 
@@ -273,7 +273,7 @@ def test_a_gate_asks_for_eight_generations_unless_the_spec_says(tmp_path, monkey
     write(tmp_path, "new", "R-34-FPN", "[32]"), write(tmp_path, "base", "R-18-FPN", "[32]")
     for sets, wanted in (([], GATE_GENERATIONS), (["--set", "measure.generations=5"], 5)):
         command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--json", *sets]
-        assert guarded(command) == 4  # nothing measured: nothing told
+        assert exit_code_of(command) == 4  # nothing measured: nothing told
         told = json.loads(capsys.readouterr().out)
         assert read_run(told["run"]).folder.header["plan"]["generations"] == wanted
 
@@ -286,14 +286,14 @@ def priced(tmp_path, monkeypatch, capsys):
 
     def said(*more, code):
         command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--json", *more]
-        assert guarded(command) == code, capsys.readouterr().err
+        assert exit_code_of(command) == code, capsys.readouterr().err
         return json.loads(capsys.readouterr().out)
 
     return said
 
 
 def test_a_junit_file_that_cannot_be_is_refused_before_anything_is_measured(priced, capsys):
-    assert guarded(["run", "new.yaml", "--against", "base.yaml", "--junit", "nowhere/j.xml"]) == 4
+    assert exit_code_of(["run", "new.yaml", "--against", "base.yaml", "--junit", "nowhere/j.xml"]) == 4
     said = capsys.readouterr().err
     assert said == "archbench: --junit nowhere/j.xml: its folder cannot be written; name a file in one that can\n"
     assert not Path("results").exists()
@@ -310,7 +310,7 @@ def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(pri
     ):
         told = priced(*more, code=code)
         assert {row["verdict"] for row in told["verdicts"]} == {word}
-        assert guarded(["report", told["run"], "--json"]) == code
+        assert exit_code_of(["report", told["run"], "--json"]) == code
         assert json.loads(capsys.readouterr().out)["verdicts"] == told["verdicts"]
         written = Path(told["run"], "report.md").read_text().replace("\\", "")
         assert f"limits: {more[1] if more else 'latency_ms > 3%'}; " in written
@@ -325,7 +325,7 @@ def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_pa
             run_spec(two[0], tmp_path / "results", against=two[1], limits=parse_limits("params > 0"), stop=stop)
     run = read_run("@latest", tmp_path / "results")
     assert [record.status for record in run.records] == ["not reached"] * 5
-    assert exits.code(outcome(run)) == 3
+    assert exits.code_of(outcome(run)) == 3
 
 
 def test_the_verdicts_of_a_run_are_told_to_junit_and_to_github_with_the_worse_network_named(
@@ -333,7 +333,7 @@ def test_the_verdicts_of_a_run_are_told_to_junit_and_to_github_with_the_worse_ne
 ):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--quiet", "--fail-on", "params > 0"]
-    assert guarded([*command, "--github", "--junit", "j.xml"]) == 3
+    assert exit_code_of([*command, "--github", "--junit", "j.xml"]) == 3
     printed = capsys.readouterr().out
     errors = [line for line in printed.splitlines() if line.startswith("::error")]
     assert [line.split(": ")[0] for line in errors] == [
@@ -351,7 +351,7 @@ def test_a_format_for_programs_is_one_document_with_all_that_it_can_hold(tmp_pat
     """Markdown is the very report.md, its tables apart; csv is the very table.csv, and what it lacks is told beside it."""
     run = compared(tmp_path, 1.1, spec={"budgets": {"macs": 50}})
     for form, name in (("markdown", "report.md"), ("csv", "table.csv")):
-        assert guarded(["report", str(run.folder.path), "--format", form]) == 3
+        assert exit_code_of(["report", str(run.folder.path), "--format", form]) == 3
         printed = capsys.readouterr()
         assert printed.out == (run.folder.path / name).read_text()
     assert printed.err.splitlines() == [
@@ -379,7 +379,7 @@ def test_a_gate_that_could_never_be_told_is_refused_before_anything_is_measured(
 ):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "new", "R-34-FPN", "[32]"), write(tmp_path, "base", "R-18-FPN", "[32]")
-    assert guarded(["run", "new.yaml", *more]) == 2
+    assert exit_code_of(["run", "new.yaml", *more]) == 2
     assert said in capsys.readouterr().err
     assert not Path("results").exists()
 

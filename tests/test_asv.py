@@ -17,7 +17,7 @@ from runs_on_disk import record
 from stored_runs import STEADY, slower, stored
 
 import archbench
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.errors import SpecError
 from archbench.reporting.exports.asv_grid import asv_grid, camel_case, digest
 
@@ -203,7 +203,7 @@ def test_asv_runs_the_benches_on_two_commits_and_compares_them(after_runs):
 @pytest.mark.slow
 def test_what_asv_run_forgets_of_an_export_is_there_again_after_another(after_runs):
     assert "sweep.latency_ms" not in listed(), "asv keeps them now: say no more of exporting again"
-    assert guarded(["export", "asv", *map(str, Path("results/sweep").iterdir())]) == 0
+    assert exit_code_of(["export", "asv", *map(str, Path("results/sweep").iterdir())]) == 0
     asv("publish")
     assert Path(".asv/html/index.html").is_file()
     assert {"track_other", "specs.Tiny.track_latency", "sweep.latency_ms"} <= {*listed()} & {*published()["benchmarks"]}
@@ -235,7 +235,7 @@ def exported(tmp_path, repository, *arguments):
         }
         times = {"A": STEADY, "B": slower(2 * factor)}
         runs.append(stored(tmp_path / "results", times, records=records, environment=environment))
-    assert guarded(["export", "asv", *(str(run.folder.path) for run in runs), *arguments]) == 0
+    assert exit_code_of(["export", "asv", *(str(run.folder.path) for run in runs), *arguments]) == 0
     return runs
 
 
@@ -269,7 +269,7 @@ def test_the_processors_time_of_a_cpu_has_the_interval_it_has_in_the_table(repos
     """A CPU's plan asks for requests alone; its device time is of their blocks, and so is its interval."""
     times = {"A": STEADY, "B": STEADY[::-1]}
     run = stored(tmp_path / "results", times, environment={"commit": repository[0]})
-    assert guarded(["export", "asv", str(run.folder.path)]) == 0
+    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 0
     row = dict(zip(COLUMNS, rows(repository[0])["results"]["sweep.device_ms"], strict=False))
     width = run.view.rows[0]["device_half_width"]
     assert width > 1e-4
@@ -310,7 +310,7 @@ def test_exporting_again_changes_nothing_and_other_benchmarks_stay(repository, t
     Path(".asv/results/benchmarks.json").write_text('{"version": 2, "other.time_x": {"name": "other.time_x"}}')
     exported(tmp_path, repository)
     before = {path: path.read_bytes() for path in Path(".asv").rglob("*.json")}
-    assert guarded(["export", "asv", *map(str, (tmp_path / "results" / "sweep").iterdir())]) == 0
+    assert exit_code_of(["export", "asv", *map(str, (tmp_path / "results" / "sweep").iterdir())]) == 0
     assert {path: path.read_bytes() for path in Path(".asv").rglob("*.json")} == before
     known = json.loads(Path(".asv/results/benchmarks.json").read_text())
     assert {"other.time_x", "sweep.latency_ms", "sweep.macs"} <= set(known)
@@ -326,14 +326,14 @@ def test_only_what_is_better_smaller_is_exported(repository, tmp_path):
 @pytest.mark.parametrize(("commit", "why"), [(None, "outside a git repository"), ("f" * 40, "not to be read from git")])
 def test_a_run_of_no_commit_here_is_exit_2(repository, tmp_path, capsys, commit, why):
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": commit})
-    assert guarded(["export", "asv", str(run.folder.path)]) == 2
+    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 2
     assert why in capsys.readouterr().err
     assert not Path(".asv").exists()
 
 
 def test_a_tree_with_uncommitted_changes_is_another_series(repository, tmp_path):
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0] + "+"})
-    assert guarded(["export", "asv", str(run.folder.path)]) == 0
+    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 0
     assert rows(repository[0])["params"]["tree"] == "modified"
 
 
@@ -341,7 +341,7 @@ def test_a_damaged_file_of_the_tree_is_named_and_left(repository, tmp_path, caps
     Path(".asv/results").mkdir(parents=True)
     Path(".asv/results/benchmarks.json").write_text("{torn")
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0]})
-    assert guarded(["export", "asv", str(run.folder.path)]) == 2
+    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 2
     assert "benchmarks.json: not a file of asv's" in capsys.readouterr().err
     assert Path(".asv/results/benchmarks.json").read_text() == "{torn"
 
@@ -350,7 +350,7 @@ def test_a_tree_that_cannot_be_is_a_folder_that_cannot_be_used(repository, tmp_p
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0]})
     (tmp_path / "file").write_text("mine")
     for output in ("file", "file/below"):
-        assert guarded(["export", "asv", str(run.folder.path), "--output", output]) == 4
+        assert exit_code_of(["export", "asv", str(run.folder.path), "--output", output]) == 4
         assert "cannot be written" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
 

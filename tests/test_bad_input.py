@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 
 HEAD = "archbench: 1\nbase: R-50-FPN\n"
 THOUSAND = ", ".join(str(n) for n in range(64, 1064))
@@ -103,7 +103,7 @@ def folder(tmp_path, monkeypatch):
 
 def refuse(capsys, *arguments):
     """The one line a command refuses with; nothing on stdout."""
-    assert guarded(arguments) == 2
+    assert exit_code_of(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1, err
@@ -186,7 +186,7 @@ def test_user_code_runs_only_when_the_command_says_so(folder, capsys):
     Path("evil.py").write_text("open('was_imported', 'w')\ndef net(): pass\n")
     Path("spec.yaml").write_text(HEAD + "module: evil:net\n")
     assert "module: evil:net is your own code" in refuse(capsys, "run", "spec.yaml")
-    assert guarded(["price", "spec.yaml"]) == 0
+    assert exit_code_of(["price", "spec.yaml"]) == 0
     assert not Path("was_imported").exists()
 
 

@@ -16,7 +16,7 @@ import yaml
 from stored_runs import STEADY, stored
 
 import archbench
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 
 ROOT = Path(archbench.__file__).parent.parent
 WORKFLOWS = {path.name: path.read_text() for path in sorted((ROOT / ".github" / "workflows").iterdir())}
@@ -140,7 +140,7 @@ def checkout(tmp_path, monkeypatch):
 
 def run(command):
     """A command of ours, as the job's shell would."""
-    return guarded(shlex.split(command)[1:])
+    return exit_code_of(shlex.split(command)[1:])
 
 
 def test_the_gate_passes_what_changes_no_cost(checkout, capsys):
@@ -182,7 +182,7 @@ def test_the_publisher_exports_every_run_the_job_kept(checkout, monkeypatch):
     pattern = "archbench export asv build/results/*/*"
     assert pattern in commands()
     runs = sorted(str(path) for path in Path().glob(pattern.split()[-1]))
-    assert guarded(["export", "asv", *runs]) == 0
+    assert exit_code_of(["export", "asv", *runs]) == 0
     (results,) = Path(".asv/results/lab").glob(f"{head[:8]}-*.json")
     assert {"presets.latency_ms", "fpn_sweep.latency_ms"} <= set(json.loads(results.read_text())["results"])
 

@@ -13,7 +13,7 @@ from fakes import FakeNvml
 
 import archbench
 from archbench import exits
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.comparison.outcome import Outcome
 from archbench.design.lookup import load
 from archbench.measure.supervisor.interruption import Interrupted, Stop
@@ -55,7 +55,7 @@ def folder(tmp_path, monkeypatch):
 
 def said(capsys, *arguments, code=0):
     """stdout and stderr of a command that exits with `code`."""
-    assert guarded(arguments) == code, capsys.readouterr().err
+    assert exit_code_of(arguments) == code, capsys.readouterr().err
     return capsys.readouterr()
 
 
@@ -273,7 +273,7 @@ def test_a_bug_of_ours_is_exit_70_with_its_traceback_in_a_file(folder, capsys, m
 
 def test_every_word_a_gate_or_a_run_comes_to_has_its_code_and_another_is_no_success():
     words = {*get_args(Word), *get_args(Outcome)}
-    assert {word: exits.code(word) for word in words} == {
+    assert {word: exits.code_of(word) for word in words} == {
         "done": 0,
         "equivalent": 0,
         "improved": 0,
@@ -282,7 +282,7 @@ def test_every_word_a_gate_or_a_run_comes_to_has_its_code_and_another_is_no_succ
         "inconclusive": 4,
     }
     with pytest.raises(KeyError):
-        exits.code("unheard of")
+        exits.code_of("unheard of")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, slower, stored
 
 import archbench
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.comparison.cases import of_judgement
 from archbench.comparison.stored import compare
 from archbench.reporting.ci import github
@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def said(capsys, *arguments, code=0):
-    assert guarded(["compare", *map(str, arguments)]) == code, capsys.readouterr().err
+    assert exit_code_of(["compare", *map(str, arguments)]) == code, capsys.readouterr().err
     return capsys.readouterr()
 
 
@@ -364,7 +364,7 @@ def test_a_committed_link_out_of_the_folder_is_not_followed(repository, capsys):
 
 def test_compare_needs_no_torch(folder):
     path = stored(folder, {"A": STEADY}).folder.path
-    code = "import sys; from archbench.cli import guarded; guarded(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    code = "import sys; from archbench.cli import exit_code_of; exit_code_of(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, "compare", path, path], check=False, capture_output=True)
     assert done.returncode == 0, done.stderr
 
@@ -390,12 +390,12 @@ def test_show_takes_two_presets_or_two_names_of_a_spec(folder, capsys):
             "depth=50,width=1.0",
         ),
     ):
-        assert guarded(["show", *arguments, "--json"]) == 0
+        assert exit_code_of(["show", *arguments, "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert (found["base"]["name"], found["new"]["name"]) == (base, new)
         assert found["layers"]
-    assert guarded(["show", spec, "channels=64,top_block=none", "--json"]) == 0
+    assert exit_code_of(["show", spec, "channels=64,top_block=none", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "channels=64,top_block=none"
-    assert guarded(["show", "R-50-FPN", "R-51-FPN"]) == 2
+    assert exit_code_of(["show", "R-50-FPN", "R-51-FPN"]) == 2
     assert "no variant 'R-51-FPN'" in capsys.readouterr().err
-    assert guarded(["show", "R-50-FPN", "a", "b", "c"]) == 2
+    assert exit_code_of(["show", "R-50-FPN", "a", "b", "c"]) == 2

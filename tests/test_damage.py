@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made_runs import ENVIRONMENT, priced, stored, write_spec
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.reporting.stored_run import Run
 
 SPEC = """
@@ -87,8 +87,8 @@ def test_a_field_that_is_gone_or_of_another_kind_is_no_bug_of_ours(
     for place in places(document):
         path.write_text(json.dumps(changed(document, place, CHANGES[change])) + "\n" + "".join(rest))
         codes = [
-            guarded(["report", str(run.folder.path), "--format", "markdown"]),
-            guarded(["compare", str(run.folder.path), str(good.folder.path)]),
+            exit_code_of(["report", str(run.folder.path), "--format", "markdown"]),
+            exit_code_of(["compare", str(run.folder.path), str(good.folder.path)]),
         ]
         said = capsys.readouterr().err
         assert set(codes) <= {0, 1, 2, 3, 4}, (place, codes, said)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.doctor import diagnosis, examine
 from archbench.doctor.diagnosis import Advice, Busy, Check, Diagnosis, Gpu, Host, NullTest
 from archbench.doctor.show import show
@@ -110,7 +110,7 @@ def test_the_file_is_put_whole_or_not_at_all(folder):
     ids=["none", "tpu", "no folder", "a folder"],
 )
 def test_wrong_input_is_one_line_and_nothing_is_measured_or_written(folder, capsys, arguments, code, says):
-    assert guarded(["doctor", *arguments]) == code
+    assert exit_code_of(["doctor", *arguments]) == code
     said = capsys.readouterr()
     assert says in said.err
     assert said.out == ""
@@ -120,7 +120,7 @@ def test_wrong_input_is_one_line_and_nothing_is_measured_or_written(folder, caps
 
 def test_a_device_that_is_not_there_is_4_with_one_line_and_a_file_to_attach(folder, capsys):
     """No machine has a 64th GPU; where there is no driver at all, it is said without a worker."""
-    assert guarded(["doctor", "--device", "cuda:63", "--output", "mine.json"]) == 4
+    assert exit_code_of(["doctor", "--device", "cuda:63", "--output", "mine.json"]) == 4
     said = capsys.readouterr()
     found = json.loads(Path("mine.json").read_text())
     assert (
@@ -140,7 +140,7 @@ def test_a_real_examination_of_the_cpu(folder, capsys, monkeypatch):
     monkeypatch.setattr(examine, "QUICK_GENERATIONS", 1)
     monkeypatch.setattr(generation, "MOST_ROUNDS", 1)
     monkeypatch.setattr(generation, "PATIENCE_S", 0.0)
-    code = guarded(["doctor", "--device", "cpu", "--quick", "--json"])
+    code = exit_code_of(["doctor", "--device", "cpu", "--quick", "--json"])
     said = capsys.readouterr()
     found = json.loads(said.out)
     assert found == json.loads(Path("archbench-doctor.json").read_text())

@@ -14,7 +14,7 @@ from pytest_benchmark.stats import Stats
 from runs_on_disk import record
 from stored_runs import STEADY, slower, stored
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.reporting.exports.pytest_benchmark import call_stats, exported
 
 
@@ -48,7 +48,7 @@ def test_a_failed_variant_is_left_out_and_a_run_of_prices_is_refused(
     run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records)
     assert [each["name"] for each in exported(run)["benchmarks"]] == ["A"]
     priced = stored(tmp_path, {}, records=[record("A", status="priced")], environment={"device": "none"})
-    assert guarded(["export", "pytest-benchmark", str(priced.folder.path)]) == 2
+    assert exit_code_of(["export", "pytest-benchmark", str(priced.folder.path)]) == 2
     assert "nothing was measured" in capsys.readouterr().err
 
 
@@ -57,7 +57,7 @@ def test_pytest_benchmark_compares_two_exports(tmp_path: Path, monkeypatch: pyte
     for name, factor in (("base", 1.0), ("new", 1.2)):
         records = [record("A", axes={"neck.channels": 64}), record("B", axes={"neck.channels": 128})]
         run = stored(tmp_path, {"A": STEADY, "B": slower(factor)}, records=records)
-        assert guarded(["export", "pytest-benchmark", str(run.folder.path), "--output", f"{name}.json"]) == 0
+        assert exit_code_of(["export", "pytest-benchmark", str(run.folder.path), "--output", f"{name}.json"]) == 0
     command = [sys.executable, "-m", "pytest_benchmark", "compare", "base.json", "new.json", "--csv=out.csv"]
     done = subprocess.run(
         [*command, "--group-by=param:neck.channels", "--columns=median"], check=False, capture_output=True, text=True
@@ -72,7 +72,7 @@ def test_pytest_benchmark_compares_two_exports(tmp_path: Path, monkeypatch: pyte
 def test_the_file_is_json_without_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = stored(tmp_path, {"A": STEADY}, environment={"commit": "a" * 40 + "+"})
-    assert guarded(["export", "pytest-benchmark", str(run.folder.path)]) == 0
+    assert exit_code_of(["export", "pytest-benchmark", str(run.folder.path)]) == 0
     found = json.loads(Path("benchmark.json").read_text())
     assert found["commit_info"] | {"time": 0} == {"id": "a" * 40, "time": 0, "dirty": True, "project": "archbench"}
     assert found["machine_info"]["node"] == "lab"

@@ -18,7 +18,7 @@ import pytest
 from made_runs import ENVIRONMENT, compared, evil, priced, stored, write_spec
 from pages import Page
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.reporting.stored_run import Run
 
 SPEC = (
@@ -48,14 +48,14 @@ def derived(folder: Path) -> dict[str, bytes]:
 def test_another_process_in_another_place_writes_the_same_bytes_from_three_files_and_no_torch(
     run: Run, tmp_path: Path
 ) -> None:
-    assert guarded(["report", str(run.folder.path)]) == 0
+    assert exit_code_of(["report", str(run.folder.path)]) == 0
     first = derived(run.folder.path)
     copy = tmp_path / "elsewhere" / run.folder.path.name
     copy.mkdir(parents=True)
     for name in SOURCES:
         shutil.copyfile(run.folder.path / name, copy / name)
     code = (
-        "import sys; from archbench.cli import guarded; code = guarded(['report', sys.argv[1]]); "
+        "import sys; from archbench.cli import exit_code_of; code = exit_code_of(['report', sys.argv[1]]); "
         "sys.exit(code or ('imported torch' if 'torch' in sys.modules else 0))"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
@@ -65,12 +65,12 @@ def test_another_process_in_another_place_writes_the_same_bytes_from_three_files
 
 
 def test_html_on_stdout_is_the_page(run: Run, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    assert guarded(["report", "sweep/@latest", "--format", "html"]) == 0
+    assert exit_code_of(["report", "sweep/@latest", "--format", "html"]) == 0
     assert capfdbinary.readouterr().out == (run.folder.path / "report.html").read_bytes()
 
 
 def test_parquet_on_stdout_is_a_file(run: Run, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    assert guarded(["report", "@latest", "--format", "parquet"]) == 0
+    assert exit_code_of(["report", "@latest", "--format", "parquet"]) == 0
     (tmp_path / "table.parquet").write_bytes(capfdbinary.readouterr().out)
     read = duckdb.sql(f"SELECT name, macs, latency_ms FROM '{tmp_path}/table.parquet'").fetchall()
     assert read == [(row["name"], row["macs"], row["latency_ms"]) for row in run.view.rows]
@@ -87,7 +87,7 @@ def test_parquet_on_a_terminal_is_refused_with_the_way_out(run: Run) -> None:
 
 
 def test_figures_are_drawn_for_slides_and_named_on_stderr(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert guarded(["report", "@latest", "--figures", "figures"]) == 0
+    assert exit_code_of(["report", "@latest", "--figures", "figures"]) == 0
     assert "10 files in figures" in capsys.readouterr().err
     assert len(list(Path("figures").glob("*.svg"))) == len(list(Path("figures").glob("*.png"))) == 5
 
@@ -97,7 +97,7 @@ def test_several_runs_are_one_table_with_a_column_a_device(
 ) -> None:
     other = made(tmp_path, environment=ENVIRONMENT | {"device": "cpu", "gpu": None})
     runs = [str(each.folder.path) for each in (run, other)]
-    assert guarded(["report", *runs, "--json"]) == 0
+    assert exit_code_of(["report", *runs, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["runs"] == runs
     assert len(told["variants"]) == 3
@@ -108,7 +108,7 @@ def test_several_runs_are_one_table_with_a_column_a_device(
 
 def test_a_run_that_is_named_twice_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for again in (str(run.folder.path), "sweep/@latest"):
-        assert guarded(["report", str(run.folder.path), again]) == 2
+        assert exit_code_of(["report", str(run.folder.path), again]) == 2
         assert "are the same run" in capsys.readouterr().err
 
 
@@ -116,8 +116,8 @@ def test_of_several_runs_the_worst_code_is_the_exit_code(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = made(tmp_path, failing=1)
-    assert guarded(["report", str(run.folder.path), str(failed.folder.path)]) == 1
-    assert guarded(["report", str(run.folder.path), "nothing"]) == 2
+    assert exit_code_of(["report", str(run.folder.path), str(failed.folder.path)]) == 1
+    assert exit_code_of(["report", str(run.folder.path), "nothing"]) == 2
     assert "nothing: there is no such run" in capsys.readouterr().err
 
 
@@ -139,14 +139,14 @@ def test_a_damaged_run_is_listed_as_that_among_the_others(
 ) -> None:
     damaged = made(tmp_path).folder.path
     (damaged / name).write_text("<<<<<<< HEAD\n")
-    assert guarded(["list", "runs", "--json"]) == 2
+    assert exit_code_of(["list", "runs", "--json"]) == 2
     told = capsys.readouterr()
     good, bad = json.loads(told.out)["runs"]
     assert (good["run"], len(good["records"]), good["damage"]) == (str(run.folder.path.relative_to(tmp_path)), 3, None)
     assert (bad["run"], bad["records"]) == (str(damaged.relative_to(tmp_path)), None)
     assert f"{bad['run']}/{name}" in bad["damage"]
     assert "1 of 2 runs is damaged" in told.err
-    assert guarded(["list", "runs"]) == 2
+    assert exit_code_of(["list", "runs"]) == 2
     assert "damaged" in capsys.readouterr().out
 
 
@@ -156,7 +156,7 @@ def test_the_newest_run_that_does_not_open_is_never_reported_as_an_older_one(
     damaged = made(tmp_path).folder.path
     (damaged / "run.json").write_text((damaged / "run.json").read_text().replace('"schema":1', '"schema":2'))
     for command in (["report", "@latest"], ["compare", str(run.folder.path), "sweep/@latest"]):
-        assert guarded(command) == 2
+        assert exit_code_of(command) == 2
         told = capsys.readouterr()
         assert told.out == ""
         assert re.search(rf"{damaged.name}.*schema 2 is newer.*no older run stands in for it", told.err)
@@ -170,7 +170,7 @@ def test_a_run_whose_samples_are_gone_says_whose_and_exits_with_4(run: Run, caps
     one_turn = samples.read_text().splitlines(keepends=True)[0]  # a round that is not whole tells of nobody
     for text in (one_turn, None):
         samples.write_text(text) if text else samples.unlink()
-        assert guarded(["report", str(run.folder.path), "--json"]) == 4
+        assert exit_code_of(["report", str(run.folder.path), "--json"]) == 4
         told = json.loads(capsys.readouterr().out)
         assert line in told["caption"]
         assert line in Run(run.folder).view.distrust
@@ -182,7 +182,7 @@ def test_a_record_that_was_never_planned_is_damage_and_no_row_that_vanishes(
     records = run.folder.path / "records.jsonl"
     records.write_text(records.read_text().replace(run.records[0].id, "f" * 16))
     for command in (["report", str(run.folder.path)], ["compare", str(run.folder.path), str(run.folder.path)]):
-        assert guarded(command) == 2
+        assert exit_code_of(command) == 2
         assert re.search(rf"{records}: damaged: .*{'f' * 16}.* planned", capsys.readouterr().err)
 
 
@@ -230,7 +230,7 @@ def test_nothing_of_an_evil_run_is_a_formula_in_the_csv(wicked: Run) -> None:
 
 
 def test_nothing_of_an_evil_run_commands_latex(wicked: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    guarded(["report", str(wicked.folder.path), "--format", "latex"])
+    exit_code_of(["report", str(wicked.folder.path), "--format", "latex"])
     text = capsys.readouterr().out
     assert not re.search("[\u202e\x1b]", text)
     for line in text.splitlines():

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from small_space import SELECT, SMALL, one_by_one
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.design.spec.spec import read_spec
 from archbench.metrics import EXACT
 
@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def said(capsys, *arguments, code=0):
-    assert guarded(arguments) == code, capsys.readouterr().err
+    assert exit_code_of(arguments) == code, capsys.readouterr().err
     return capsys.readouterr()
 
 

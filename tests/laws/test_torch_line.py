@@ -93,7 +93,7 @@ def test_only_the_door_imports_inside_functions(path):
 )
 def test_a_command_that_needs_no_torch_imports_none(arguments):
     code = (
-        "import sys; from archbench.cli import guarded; code = guarded(sys.argv[1:]); "
+        "import sys; from archbench.cli import exit_code_of; code = exit_code_of(sys.argv[1:]); "
         "heavy = {'torch', 'torchvision', 'fvcore', 'pandas'} & set(sys.modules); "
         "sys.exit(code or (f'imported {heavy}' if heavy else 0))"
     )

@@ -14,7 +14,7 @@ from fakes import FakeDevice
 from networks import sized
 from torch import nn
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.errors import CannotMeasure
 from archbench.measure.experiment import generation
 from archbench.measure.worker import engines
@@ -382,7 +382,7 @@ def test_engine_and_mode_are_axes_like_any_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generation, "PATIENCE_S", 0.0)  # what is seen here needs no calm machine
     (tmp_path / "spec.yaml").write_text(SPEC)
-    assert guarded(["run", "spec.yaml", "--json"]) == 0, capsys.readouterr().err
+    assert exit_code_of(["run", "spec.yaml", "--json"]) == 0, capsys.readouterr().err
     found = json.loads(capsys.readouterr().out)
     rows = {(row["measure.engine"], row["measure.mode"]): row for row in found["variants"]}
     assert set(rows) == {("eager", "infer"), ("onnxruntime", "infer"), ("eager", "train")}
@@ -393,7 +393,7 @@ def test_engine_and_mode_are_axes_like_any_other(tmp_path, monkeypatch, capsys):
     assert "train: counts and priced bytes are of inference" in records["eager", "train"]["warnings"]
     assert not [text for text in records["eager", "infer"]["warnings"] if text.startswith("train:")]
     assert records["eager", "train"]["memory_bytes"] > 3 * records["eager", "infer"]["exact"]["weight_bytes"]
-    assert guarded(["report", found["run"], "--format", "markdown"]) == 0
+    assert exit_code_of(["report", found["run"], "--format", "markdown"]) == 0
     table = capsys.readouterr().out
     assert "onnxruntime" in table
     assert "eager" in table

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.measure.supervisor.plugins import code_digests
 
 SPEC = "archbench: 1\nname: mine\nmodule: nets:make\ninput: {height: 64, width: 64}\n"
@@ -52,6 +52,6 @@ def test_code_that_was_edited_makes_another_run(capsys):
     runs = []
     for code in ("def make(): ...", "def make(): ...", "def make(): pass"):
         Path("nets.py").write_text(code)
-        assert guarded(["run", "spec.yaml", "--plugin", "nets.py", "--device", "none", "--json"]) == 0
+        assert exit_code_of(["run", "spec.yaml", "--plugin", "nets.py", "--device", "none", "--json"]) == 0
         runs.append(json.loads(capsys.readouterr().out)["run"])
     assert runs[0] == runs[1] != runs[2]

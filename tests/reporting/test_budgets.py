@@ -15,7 +15,7 @@ from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, slower, stored
 
 from archbench import exits
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 from archbench.comparison.budgets import budget_table, excesses_of
 from archbench.comparison.cases import suites_of
 from archbench.comparison.outcome import outcome
@@ -128,7 +128,7 @@ def test_every_time_has_the_width_of_its_own() -> None:
 )
 def test_a_run_ends_with_its_budgets_code(tmp_path: Path, budgets: dict[str, float], code: int) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(0.99)}, spec={"budgets": budgets})
-    assert exits.code(outcome(run)) == code
+    assert exits.code_of(outcome(run)) == code
     assert {found.name for found in run.excesses} <= {"A", "B"}
 
 
@@ -168,12 +168,12 @@ def test_run_and_report_end_with_3_over_a_budget_and_4_where_latency_was_not_mea
     monkeypatch.chdir(tmp_path)
     for budgets, code in (("{mparams: 13.8}", 0), ("{mparams: 13}", 3), ("{latency_ms: 30}", 4)):
         Path("spec.yaml").write_text(SPEC.replace("BUDGETS", budgets))
-        assert guarded(["run", "spec.yaml", "--device", "none", "--json"]) == code
+        assert exit_code_of(["run", "spec.yaml", "--device", "none", "--json"]) == code
         found = json.loads(capsys.readouterr().out)
-        assert guarded(["report", found["run"], "--json"]) == code
+        assert exit_code_of(["report", found["run"], "--json"]) == code
         assert json.loads(capsys.readouterr().out)["budgets"] == found["budgets"]
         assert [each["name"] for each in found["budgets"]] == ([] if code == 0 else [*BOTH[code]])
-    assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 4
+    assert exit_code_of(["run", "spec.yaml", "--device", "none", "--quiet"]) == 4
     assert "2 not shown to be within" in capsys.readouterr().out
 
 
@@ -182,7 +182,7 @@ def test_json_has_excesses_in_base_units_under_the_names_of_metrics(
 ) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"latency_ms": 9, "macs": 9}})
-    assert guarded(["report", str(run.folder.path), "--json"]) == 3
+    assert exit_code_of(["report", str(run.folder.path), "--json"]) == 3
     told = [
         tuple(each[name] for name in ("name", "metric", "budget", "value", "low", "high", "word", "why"))
         for each in json.loads(capsys.readouterr().out)["budgets"]
@@ -201,12 +201,12 @@ def test_where_all_are_within_a_line_says_so_and_a_table_for_programs_stays_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("spec.yaml").write_text(SPEC.replace("BUDGETS", "{mparams: 14}"))
-    assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 0
+    assert exit_code_of(["run", "spec.yaml", "--device", "none", "--quiet"]) == 0
     assert capsys.readouterr().out.endswith("budgets (params M 14.00): all are within\n")
     Path("spec.yaml").write_text(SPEC.replace("BUDGETS", "{mparams: 13}"))
-    assert guarded(["run", "spec.yaml", "--device", "none", "--quiet"]) == 3
+    assert exit_code_of(["run", "spec.yaml", "--device", "none", "--quiet"]) == 3
     assert "13.77" in capsys.readouterr().out
-    assert guarded(["report", "@latest", "--format", "csv"]) == 3
+    assert exit_code_of(["report", "@latest", "--format", "csv"]) == 3
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3
     assert "1 over" in printed.err
@@ -236,7 +236,7 @@ def test_budgets_reach_ci_what_is_over_fails_and_what_cannot_be_told_does_not_pa
         ),
     ):
         Path("spec.yaml").write_text(SPEC.replace("BUDGETS", budgets))
-        assert guarded(command) == code
+        assert exit_code_of(command) == code
         out = capsys.readouterr().out
         found = [line for line in out.splitlines() if line.startswith("::")]
         assert len(found) == len(notes) + 1

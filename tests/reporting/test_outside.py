@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Page
 
-from archbench.cli import guarded
+from archbench.cli import exit_code_of
 
 SPEC = """\
 archbench: 1
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str], *command: str) -> dict[str, Any]:
-    assert guarded([*command, "--json"]) == 0
+    assert exit_code_of([*command, "--json"]) == 0
     return dict(json.loads(capsys.readouterr().out))
 
 
@@ -46,8 +46,8 @@ def test_it_is_on_no_front_and_said_to_be_outside(capsys: pytest.CaptureFixture[
 
 
 def test_the_page_decides_among_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    assert guarded(["run", "tight.yaml", "--quiet"]) == 0
-    assert guarded(["report", "tight/@latest", "--format", "html"]) == 0
+    assert exit_code_of(["run", "tight.yaml", "--quiet"]) == 0
+    assert exit_code_of(["report", "tight/@latest", "--format", "html"]) == 0
     text = capsys.readouterr().out
     page = Page(text)
     assert "Which of 2 variants of R-18-FPN" in text
@@ -68,5 +68,5 @@ def test_a_constraint_that_judges_nothing_hand_written_says_so(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     Path("mine.yaml").write_text("archbench: 1\nname: mine\nmodule: nets:make\nconstraints: [gmacs < 0.001]\n")
-    assert guarded([command, "mine.yaml"]) == 0
+    assert exit_code_of([command, "mine.yaml"]) == 0
     assert "1 hand-written and held to no constraint, having no price" in capsys.readouterr().out
