@@ -10,7 +10,7 @@ import numpy as np
 
 from archbench.metrics import EXACT
 from archbench.pricing.price import Cost
-from archbench.space.points import Column, Points
+from archbench.space.points import CodedColumn, Points
 
 
 def grid(axes: Mapping[str, Sequence[Any]]) -> Points:
@@ -20,7 +20,7 @@ def grid(axes: Mapping[str, Sequence[Any]]) -> Points:
     for axis, (path, values) in enumerate(axes.items()):
         along = [1] * len(shape)
         along[axis] = len(values)
-        columns.append(Column(path, tuple(values), np.arange(len(values), dtype=np.int32).reshape(along)))
+        columns.append(CodedColumn(path, tuple(values), np.arange(len(values), dtype=np.int32).reshape(along)))
     return Points(shape, tuple(columns))
 
 
@@ -28,7 +28,7 @@ def drawn(axes: Mapping[str, Sequence[Any]], count: int, seed: int = 0) -> Point
     """So many random combinations, in one dimension."""
     draw = random.Random(seed)
     codes = {path: [draw.randrange(len(values)) for _ in range(count)] for path, values in axes.items()}
-    columns = [Column(path, tuple(values), np.array(codes[path], np.int32)) for path, values in axes.items()]
+    columns = [CodedColumn(path, tuple(values), np.array(codes[path], np.int32)) for path, values in axes.items()]
     return Points((count,), tuple(columns))
 
 

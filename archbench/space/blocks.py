@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.space.points import Column, Mask, Points
+from archbench.space.points import CodedColumn, Mask, Points
 
 Array = NDArray[Any]
 Index = NDArray[np.intp]
@@ -58,7 +58,7 @@ class Block:
             row = row * length + int(places[place])
         return row
 
-    def codes(self, column: Column) -> Array:
+    def codes(self, column: CodedColumn) -> Array:
         return self.part_of(column.codes)
 
     def part_of(self, broad: Array) -> Array:

@@ -1,54 +1,52 @@
-"""The meaning of an expression on many sets of values at once: numpy where it says what Python would, Python elsewhere.
+"""The meaning of an expression on many sets of values at once: numpy where all operands are numbers, Python elsewhere.
 
-Every node becomes an array (bool, int64, float64, or objects for words, lists, null and integers beyond 64 bits) and a
-mask of the rows where it cannot be computed. A row that cannot is an error only if the whole expression asks for it:
-`a != null and a > 3` never does where a is null. The first such row is handed to `evaluate`, whose message it is.
+A node over numbers alone is computed as arrays, as long as numpy's result is Python's. Any other node (words, lists, null,
+whole numbers beyond 64 bits) is evaluated by itself once for each distinct row of what it names. `and`, `or` and `not` join
+the two kinds. A row that cannot be computed is an error only if the whole expression asks for it: `a != null and a > 3`
+never does where a is null. The first such row is handed to `Expression.evaluate`, whose message it is.
 """
 
 from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from archbench.design.expressions.nodes import (
-    MAX_INTEGER,
-    Call,
-    Chain,
-    Compute,
-    Constant,
-    Index,
-    Items,
-    Logic,
-    Name,
-    Node,
-)
-from archbench.design.expressions.parse import Expression
-from archbench.design.expressions.scalar import COMPARE, COMPUTE, as_tuples, called, indexed, paired
-from archbench.design.expressions.scalar import computed as computed_row
+from archbench.design.expressions.nodes import MAX_INTEGER, Call, Chain, Compute, Constant, Items, Logic, Name, Node
+from archbench.design.expressions.parse import Expression, names_in
+from archbench.design.expressions.scalar import COMPARE, COMPUTE, value_of
 from archbench.errors import SpecError
-from archbench.space.points import LARGEST, Array, Mask, boxed
+from archbench.space.points import (
+    LARGEST,
+    Array,
+    Mask,
+    box_values,
+    combine_codes,
+    find_distinct,
+    number_values,
+    take_at,
+)
 from archbench.text import visible
 
 EXACT_FLOAT = 2**53  # up to here every integer is a float
-FAILED = object()  # in a row that cannot be computed
+EXTREMES = {"min": np.minimum, "max": np.maximum}
+
+
+class _PythonOnly(Exception):
+    """A node is not all numbers, or numpy's result might not be Python's."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """A node's values, and where there are none."""
+class ColumnResult:
+    """A node's values, and the rows where there are none. Both broadcast to the shape of what the node names."""
 
     values: Array
     bad: Mask
-
-    @property
-    def is_number(self) -> bool:
-        return self.values.dtype != object
 
 
 GOOD = np.zeros((), bool)
@@ -60,8 +58,9 @@ def evaluate_columns(expression: Expression, names: Mapping[str, Array], kept: M
     Whole numbers never wrap: what is beyond 64 bits on the way is computed in Python's integers, a result beyond them
     refused. Raises SpecError as `evaluate` of the first row that does, among those `kept`; null: all.
     """
+    arrays = {name: np.asarray(given) for name in expression.names if (given := names.get(name)) is not None}
     with np.errstate(all="ignore"):
-        result = _result(expression.root, names)
+        result = _result(expression.root, arrays)
     bad = result.bad if kept is None else result.bad & kept
     if bad.any():
         _raise_as_row(expression, names, bad)
@@ -87,82 +86,159 @@ def _fitting(expression: Expression, values: Array, kept: Mask | None) -> Array:
         )
     if not over.any():
         return values
-    return boxed([0 if cut else value for cut, value in zip(over.flat, values.flat, strict=True)], values.shape)
+    return box_values([0 if cut else value for cut, value in zip(over.flat, values.flat, strict=True)], values.shape)
 
 
 def _raise_as_row(expression: Expression, names: Mapping[str, Array], bad: Mask) -> None:
     """Evaluate the first bad row by itself, which says what is wrong with it."""
-    arrays = {name: _typed(array) for name, array in names.items()}
+    arrays = {name: np.asarray(array) for name, array in names.items()}
     shape = np.broadcast_shapes(bad.shape, *(array.shape for array in arrays.values()))
     row = np.unravel_index(int(np.broadcast_to(bad, shape).argmax()), shape)
-    expression.evaluate({name: _plain(np.broadcast_to(array, shape)[row]) for name, array in arrays.items()})
+    values = {name: np.broadcast_to(array, shape)[row] for name, array in arrays.items()}
+    expression.evaluate({name: v.item() if isinstance(v, np.generic) else v for name, v in values.items()})
     raise AssertionError(f"{expression.text}: computed for one row and not for many")
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _result(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
+    if isinstance(node, Logic):
+        return _logic(node, [_truth(_result(operand, arrays)) for operand in node.operands])
+    try:
+        return _numbers(node, arrays)
+    except _PythonOnly:
+        return _by_distinct_row(node, arrays)
 
 
-def _result(node: Node, names: Mapping[str, Array]) -> Result:
+def _logic(node: Logic, operands: Sequence[ColumnResult]) -> ColumnResult:
+    if node.word == "not":
+        return ColumnResult(~operands[0].values, operands[0].bad)
+    open_, bad = ~GOOD, GOOD  # open: no operand has decided yet
+    for operand in operands:
+        bad = bad | (open_ & operand.bad)
+        open_ = open_ & (operand.values if node.word == "and" else ~operand.values)
+    return ColumnResult(open_ if node.word == "and" else ~open_, bad)
+
+
+def _truth(result: ColumnResult) -> ColumnResult:
+    """Truth values; anything else is bad."""
+    if result.values.dtype == bool:
+        return result
+    truths = [value is True or value is False for value in result.values.astype(object).flat]
+    known = np.array(truths, bool).reshape(result.values.shape)
+    return ColumnResult(known & np.equal(result.values, True).astype(bool), result.bad | ~known)
+
+
+def _by_distinct_row(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
+    """Evaluate a node once for each distinct row of what it names."""
+    read = {name: number_values(arrays[name]) for name in dict.fromkeys(names_in(node)) if name in arrays}
+    places, which = find_distinct(*combine_codes((codes, len(values)) for values, codes in read.values()))
+    codes_at = [np.broadcast_to(codes, which.shape).reshape(-1)[places] for _, codes in read.values()]
+    columns = [[values[code] for code in at] for (values, _), at in zip(read.values(), codes_at, strict=True)]
+    rows = [
+        _tried(node, dict(zip(read, row, strict=True))) for row in (zip(*columns, strict=True) if columns else [()])
+    ]
+    bad = np.array([failed for _, failed in rows], bool)
+    good = [value for value, failed in rows if not failed]
+    spare = good[0] if good else False  # so that one failed row does not make objects of all
+    values = box_values([spare if failed else value for value, failed in rows], (-1,))
+    return ColumnResult(take_at(values, which), bad[which])
+
+
+def _tried(node: Node, row: Mapping[str, Any]) -> tuple[Any, bool]:
+    """A node's value on one row, and whether it could not be computed."""
+    try:
+        return value_of(node, row), False
+    except SpecError:
+        return None, True
+
+
+def _numbers(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
+    """A node computed by numpy. Raises _PythonOnly where its result might not be Python's."""
     match node:
         case Constant():
-            return Result(boxed([node.value], ()), GOOD)
-        case Name():
-            there = node.name in names
-            return Result(_typed(names[node.name]), GOOD) if there else Result(boxed([None], ()), ~GOOD)
-        case Index():
-            return _each(partial(indexed, node), [_result(node.items, names)])
-        case Items():
-            return _each(lambda *items: items, [_result(item, names) for item in node.items])
+            return _number(box_values([node.value], ()))
+        case Name() if node.name in arrays:
+            return _number(arrays[node.name])
         case Compute():
-            return _arithmetic(node, [_result(operand, names) for operand in node.operands])
-        case Call():
-            return _call(node, names)
+            return _arithmetic(node.symbol, [_numbers(operand, arrays) for operand in node.operands])
+        case Call(_, "abs", (argument,)):
+            return _arithmetic("abs", [_numbers(argument, arrays)])
+        case Call(_, "min" | "max", (Items(_, items),)) | Call(_, "min" | "max", (_, _, *_) as items):
+            return _extreme(node.function, [_numbers(item, arrays) for item in items])
         case Chain():
-            return _chain(node, names)
-        case Logic():
-            return _logic(node, names)
+            return _chain(node, arrays)
+    raise _PythonOnly
 
 
-def _typed(given: Any) -> Array:
-    """An array as one of the kinds here; lists among its objects become tuples."""
-    array = np.asarray(given)
-    match array.dtype.kind:
+def _number(values: Array) -> ColumnResult:
+    match values.dtype.kind:
         case "b":
-            return array
+            return ColumnResult(values, GOOD)
         case "i":
-            return array.astype(np.int64, copy=False)
+            return ColumnResult(values.astype(np.int64, copy=False), GOOD)
         case "f":
-            return array.astype(np.float64, copy=False)
-    return boxed([as_tuples(value) for value in array.astype(object).flat], array.shape)
+            return ColumnResult(values.astype(np.float64, copy=False), GOOD)
+    raise _PythonOnly
 
 
-def _each(function: Callable[..., Any], operands: Sequence[Result]) -> Result:
-    """A function of plain values, row by row: where numpy has no such operation or another idea of it."""
-
-    def tried(*values: Any) -> Any:
-        try:
-            return function(*values)
-        except SpecError:
-            return FAILED
-
-    arrays = [_objects(operand) for operand in operands]
-    shape = np.broadcast_shapes(*(array.shape for array in arrays))
-    rows = zip(*(np.broadcast_to(array, shape).flat for array in arrays), strict=True) if arrays else [()]
-    values = [tried(*row) for row in rows]
-    failed = np.array([value is FAILED for value in values], bool).reshape(shape)
-    given = [value for value in values if value is not FAILED]
-    spare = given[0] if given else False  # so that one failed row does not make objects of all
-    whole = [spare if value is FAILED else value for value in values]
-    return Result(boxed(whole, shape), _any_bad(operands) | failed)
-
-
-def _objects(result: Result) -> Array:
-    return np.asarray(result.values).astype(object)  # an operator on arrays without dimensions leaves a scalar
-
-
-def _any_bad(results: Sequence[Result]) -> Mask:
+def _any_bad(results: Sequence[ColumnResult]) -> Mask:
     return reduce(operator.or_, (result.bad for result in results), GOOD)
+
+
+def _arithmetic(symbol: str, operands: Sequence[ColumnResult]) -> ColumnResult:
+    arrays, bad = [_as_integers(operand.values) for operand in operands], _any_bad(operands)
+    if not _is_exact(symbol, arrays):
+        raise _PythonOnly
+    if symbol in ("/", "//", "%"):
+        bad = bad | (arrays[1] == 0)
+        arrays[1] = np.where(arrays[1] == 0, np.ones((), arrays[1].dtype), arrays[1])
+    values = np.asarray(COMPUTE[symbol](*arrays))
+    if values.dtype == np.float64:
+        bad = bad | ~(abs(values) <= MAX_INTEGER)
+    return ColumnResult(values, bad)
+
+
+def _extreme(function: str, operands: Sequence[ColumnResult]) -> ColumnResult:
+    """The least or the greatest of numbers of one kind; truth values stay what they are in Python alone."""
+    if {operand.values.dtype for operand in operands} not in ({np.dtype(np.int64)}, {np.dtype(np.float64)}):
+        raise _PythonOnly
+    return ColumnResult(reduce(EXTREMES[function], (operand.values for operand in operands)), _any_bad(operands))
+
+
+def _chain(node: Chain, arrays: Mapping[str, Array]) -> ColumnResult:
+    """Comparisons from left to right: where one fails, what stands right of it is not computed and never bad."""
+    left = _numbers(node.operands[0], arrays)
+    holds, bad = ~GOOD, left.bad
+    for symbol, operand in zip(node.symbols, node.operands[1:], strict=True):
+        if symbol not in COMPARE or isinstance(operand, Items):
+            raise _PythonOnly
+        right = _numbers(operand, arrays)
+        if not _is_same_order(left.values, right.values):
+            raise _PythonOnly
+        bad = bad | (holds & right.bad)
+        holds, left = holds & COMPARE[symbol](left.values, right.values), right
+    return ColumnResult(np.asarray(holds), np.asarray(bad))
+
+
+def _is_exact(symbol: str, arrays: Sequence[Array]) -> bool:
+    """Whether numpy's result is Python's: integers that cannot wrap, floats whose operation is the same."""
+    whole = all(array.dtype == np.int64 for array in arrays)
+    if symbol == "**":
+        power = int(arrays[1].max(initial=0))
+        return whole and all(abs(extreme) ** power <= LARGEST for extreme in _extremes(arrays[0]))
+    if not whole:
+        return True
+    if symbol == "/":
+        return all(map(_is_small, arrays))
+    if symbol in ("+", "-", "*"):
+        corners = itertools.product(*map(_extremes, arrays))
+        return all(abs(COMPUTE[symbol](*corner)) <= LARGEST for corner in corners)
+    return all(_extremes(array)[0] >= -LARGEST for array in arrays)
+
+
+def _is_same_order(left: Array, right: Array) -> bool:
+    """Whether numpy orders them as Python: it turns a large integer into a float to compare it with one."""
+    kinds = {left.dtype.kind, right.dtype.kind}
+    return "f" not in kinds or kinds == {"f"} or (_is_small(_as_integers(left)) and _is_small(_as_integers(right)))
 
 
 def _as_integers(array: Array) -> Array:
@@ -179,126 +255,3 @@ def _is_small(array: Array) -> bool:
         return True
     low, high = _extremes(array)
     return max(-low, high) <= EXACT_FLOAT
-
-
-def _arithmetic(node: Compute, operands: Sequence[Result]) -> Result:
-    if not all(operand.is_number for operand in operands):
-        return _each(lambda *values: computed_row(node, values), operands)
-    arrays = [_as_integers(operand.values) for operand in operands]
-    if not _is_exact(node.symbol, arrays):
-        return _each(lambda *values: computed_row(node, values), operands)
-    bad = _any_bad(operands)
-    if node.symbol in ("/", "//", "%"):
-        bad = bad | (arrays[1] == 0)
-        arrays[1] = np.where(arrays[1] == 0, np.ones((), arrays[1].dtype), arrays[1])
-    values = np.asarray(COMPUTE[node.symbol](*arrays))
-    if values.dtype == np.float64:
-        bad = bad | ~(abs(values) <= MAX_INTEGER)
-    return Result(values, bad)
-
-
-def _is_exact(symbol: str, arrays: Sequence[Array]) -> bool:
-    """Whether numpy's result is Python's: integers that cannot wrap, floats whose operation is the same."""
-    whole = all(array.dtype == np.int64 for array in arrays)
-    if symbol == "**":
-        return whole and _fits(_extremes(arrays[0]), int(arrays[1].max(initial=0)))
-    if not whole:
-        return True
-    if symbol == "/":
-        return all(map(_is_small, arrays))
-    if symbol in ("+", "-", "*"):
-        corners = itertools.product(*map(_extremes, arrays))
-        return all(abs(COMPUTE[symbol](*corner)) <= LARGEST for corner in corners)
-    return all(_extremes(array)[0] >= -LARGEST for array in arrays)
-
-
-def _fits(extremes: tuple[int, int], power: int) -> bool:
-    return all(abs(extreme) ** power <= LARGEST for extreme in extremes)
-
-
-def _call(node: Call, names: Mapping[str, Array]) -> Result:
-    arguments = node.arguments
-    if len(arguments) == 1 and isinstance(arguments[0], Items):  # written out: no tuples are made
-        items = [_result(item, names) for item in arguments[0].items]
-        wrapped = True
-    else:
-        items = [_result(argument, names) for argument in arguments]
-        wrapped = False
-    if node.function == "abs" and not wrapped and items[0].is_number:
-        return _arithmetic(Compute(node.text, "abs", arguments), items)
-    if node.function in ("min", "max") and (wrapped or len(items) > 1) and _are_comparable(items):
-        extreme = np.minimum if node.function == "min" else np.maximum
-        return Result(np.asarray(reduce(extreme, (item.values for item in items))), _any_bad(items))
-    return _each(lambda *values: called(node, [values] if wrapped else values), items)
-
-
-def _are_comparable(items: Sequence[Result]) -> bool:
-    """Whether the least of them is the same in numpy: numbers of one kind, truth values apart."""
-    return len({item.values.dtype for item in items}) == 1 and items[0].values.dtype in (np.int64, np.float64)
-
-
-def _chain(node: Chain, names: Mapping[str, Array]) -> Result:
-    left = _result(node.operands[0], names)
-    holds, bad = ~GOOD, left.bad
-    for position, symbol in enumerate(node.symbols):
-        operand = node.operands[position + 1]
-        right = _result(operand, names)
-        if symbol in ("in", "not in"):
-            assert isinstance(operand, Items)
-            pair = _among(left, [_result(item, names) for item in operand.items], absent=symbol == "not in")
-        else:
-            pair = _pair(node, position, left, right)
-        bad = bad | (holds & (right.bad | pair.bad))  # not computed where an earlier comparison fails
-        holds, left = holds & pair.values, right
-    return Result(holds, bad)
-
-
-def _among(left: Result, items: Sequence[Result], *, absent: bool) -> Result:
-    found = reduce(operator.or_, (_equal(left, item).values for item in items), GOOD)
-    return Result(~found if absent else found, GOOD)
-
-
-def _pair(node: Chain, position: int, left: Result, right: Result) -> Result:
-    symbol = node.symbols[position]
-    if symbol in ("==", "!="):
-        equal = _equal(left, right)
-        return equal if symbol == "==" else Result(~equal.values, equal.bad)
-    if left.is_number and right.is_number and _is_same_order(left.values, right.values):
-        return Result(np.asarray(COMPARE[symbol](left.values, right.values)), GOOD)
-    compared = _each(partial(paired, node, position), [left, right])
-    return Result(compared.values.astype(bool), compared.bad)
-
-
-def _is_same_order(left: Array, right: Array) -> bool:
-    """Whether numpy orders them as Python: it turns a large integer into a float to compare it with one."""
-    kinds = {left.dtype.kind, right.dtype.kind}
-    return "f" not in kinds or kinds == {"f"} or (_is_small(_as_integers(left)) and _is_small(_as_integers(right)))
-
-
-def _equal(left: Result, right: Result) -> Result:
-    one, other = left.values, right.values
-    if not (left.is_number and right.is_number and _is_same_order(one, other)):
-        one, other = _objects(left), _objects(right)
-    return Result(np.asarray(np.equal(one, other)).astype(bool), GOOD)
-
-
-def _logic(node: Logic, names: Mapping[str, Array]) -> Result:
-    operands = [_truth(_result(operand, names)) for operand in node.operands]
-    if node.word == "not":
-        return Result(~operands[0].values, operands[0].bad)
-    open_, bad = ~GOOD, GOOD  # open: no operand has decided yet
-    for operand in operands:
-        bad = bad | (open_ & operand.bad)
-        open_ = open_ & (operand.values if node.word == "and" else ~operand.values)
-    return Result(open_ if node.word == "and" else ~open_, bad)
-
-
-def _truth(result: Result) -> Result:
-    """Truth values; anything else is bad."""
-    if result.values.dtype == bool:
-        return result
-    if result.is_number:
-        return Result(np.zeros(result.values.shape, bool), result.bad | ~GOOD)
-    truths = [value is True or value is False for value in result.values.flat]
-    known = np.array(truths, bool).reshape(result.values.shape)
-    return Result(known & np.equal(result.values, True).astype(bool), result.bad | ~known)

@@ -21,8 +21,8 @@ from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
 from archbench.space.blocks import Array, Block, joined, whole
-from archbench.space.points import Points
-from archbench.space.structures import Varying, as_points, knobs
+from archbench.space.points import Points, make_points
+from archbench.space.structures import Varying, knobs
 
 ROWS = 1 << 15  # points without a grid are recorded so many at a time: their lanes stay in the processor's cache
 SIDES = ("batch", "height", "width")
@@ -43,7 +43,7 @@ def price_many(variants: Sequence[Variant]) -> list[Cost]:
     """The exact cost of each variant, equal to `price` of it; refused as there."""
     if not variants:
         return []
-    points = as_points([_paths(variant) for variant in variants])
+    points = make_points([_paths(variant) for variant in variants])
     counts = _Pricing(points, variants.__getitem__).counts()
     columns = [np.broadcast_to(counts[metric], len(variants)).tolist() for metric in EXACT]
     return [Cost(**dict(zip(EXACT, row, strict=True))) for row in zip(*columns, strict=True)]

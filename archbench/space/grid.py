@@ -23,10 +23,9 @@ from archbench.design.spec.axes import MAX_LISTS, Axis, Product, in_order
 from archbench.design.spec.spec import Exclusion, Spec
 from archbench.design.variants import check_size, make, spanned
 from archbench.errors import SpecError
-from archbench.space.codes import combined
 from archbench.space.columns import evaluate_mask
 from archbench.space.identity import REFUSED, Section, check_tied, sections_of
-from archbench.space.points import UNSET, Array, Codes, Column, Lists, Mask, Points
+from archbench.space.points import UNSET, Array, CodedColumn, Codes, Lists, Mask, Points, combine_codes, make_points
 from archbench.space.samplers import draw
 
 ROWS = 1 << 18  # of a chunk: a few columns of it fit a core's cache
@@ -65,7 +64,7 @@ class Span:
         self.spec = spec
         self.drawn = bool(spec.axes and spec.sample and spec.sample.method != "grid")
         self.grid, self.there = _drawn(spec) if self.drawn else _laid_out(spanned(spec), spec)
-        self.extras = _rows([spec.reference, *spec.include])
+        self.extras = make_points([spec.reference, *spec.include])
         self.sections = sections_of(spec, [*self.grid.columns, *self.extras.columns])
         self.identities = [one for section in self.sections.values() for one in self._identities(section)]
         self.ties = self._tied(_excluded(spec.exclude, self.grid))
@@ -221,7 +220,7 @@ class _Tie:
             (np.concatenate([np.broadcast_to(one.grid, self.shape).ravel(), one.extras]), one.count)
             for one in self.identities
         )
-        network, bound = combined(parts)
+        network, bound = combine_codes(parts)
         network = np.broadcast_to(network, size + self.beside)
         if bound > 4 * size + 1024:  # rather a sort than a table of what is not there
             distinct, network = np.unique(network, return_inverse=True)
@@ -276,15 +275,15 @@ def _drawn(spec: Spec) -> tuple[Points, list[Mask]]:
     assert spec.sample is not None
     assert spec.sample.n is not None
     columns = _columns(spec.axes, draw(spec.axes, spec.sample), [])
-    key, _ = combined([(column.codes, len(column.values)) for column in columns])
+    key, _ = combine_codes([(column.codes, len(column.values)) for column in columns])
     first = np.zeros(spec.sample.n, bool)
     first[np.unique(np.broadcast_to(key, first.shape), return_index=True)[1]] = True
     return Points((spec.sample.n,), columns), [first]
 
 
-def _columns(axes: Sequence[Axis], places: Sequence[NDArray[np.int64]], there: list[Mask]) -> tuple[Column, ...]:
+def _columns(axes: Sequence[Axis], places: Sequence[NDArray[np.int64]], there: list[Mask]) -> tuple[CodedColumn, ...]:
     """A column a path. Where an axis does not apply it is unset; in a grid only its first position is then there."""
-    made: dict[int, list[Column]] = {}
+    made: dict[int, list[CodedColumn]] = {}
     for dim in in_order(axes):
         axis, place = axes[dim], places[dim]
         if axis.when is not None:
@@ -296,35 +295,26 @@ def _columns(axes: Sequence[Axis], places: Sequence[NDArray[np.int64]], there: l
     return tuple(column for dim in range(len(axes)) for column in made[dim])
 
 
-def _axis_columns(axis: Axis, place: NDArray[np.int64]) -> list[Column]:
+def _axis_columns(axis: Axis, place: NDArray[np.int64]) -> list[CodedColumn]:
     """The columns of one axis: only the levels that are there are made."""
     used = np.unique(place[place != UNSET])
     level = np.where(place == UNSET, used.size, np.searchsorted(used, place))
     if isinstance(axis.levels, Product):  # each of its lists is there once
         return [
-            Column(axis.key, Lists(axis.levels.factors, used), np.where(place == UNSET, UNSET, level).astype(np.int32))
+            CodedColumn(
+                axis.key, Lists(axis.levels.factors, used), np.where(place == UNSET, UNSET, level).astype(np.int32)
+            )
         ]
     levels = [axis.levels[int(position)] for position in used]
     return [_column(path, [values[n] for values in levels], level) for n, path in enumerate(axis.paths)]
 
 
-def _column(path: str, values: Sequence[Any], places: NDArray[np.int64]) -> Column:
+def _column(path: str, values: Sequence[Any], places: NDArray[np.int64]) -> CodedColumn:
     """A column of the values at these places; past the last it is unset."""
     codes: dict[str, int] = {}
     table = [codes.setdefault(repr(value), len(codes)) for value in values]
     distinct = dict(zip(table, values, strict=True))
-    return Column(path, tuple(distinct.values()), np.array([*table, UNSET], np.int32)[places])
-
-
-def _rows(assignments: Sequence[Mapping[str, Any]]) -> Points:
-    """Assignments of plain values, one a row."""
-    columns = []
-    for path in dict.fromkeys(path for row in assignments for path in row):
-        values = [row[path] for row in assignments if path in row]
-        given = itertools.count()
-        places = np.array([next(given) if path in row else len(values) for row in assignments])
-        columns.append(_column(path, values, places))
-    return Points((len(assignments),), tuple(columns))
+    return CodedColumn(path, tuple(distinct.values()), np.array([*table, UNSET], np.int32)[places])
 
 
 def _excluded(exclude: Sequence[Exclusion], points: Points) -> list[Mask]:
@@ -350,7 +340,7 @@ def _held(item: Expression, names: Mapping[str, Array], before: Sequence[Mask]) 
     return evaluate_mask(item, names, ~reduce(np.logical_or, before))
 
 
-def _agrees(column: Column, value: Any) -> Mask:
+def _agrees(column: CodedColumn, value: Any) -> Mask:
     return np.array([*(given == value for given in column.values), False])[column.codes]  # unset agrees with nothing
 
 
@@ -390,9 +380,9 @@ def _blocks(shape: Sequence[int], rows: int) -> Iterator[tuple[slice, ...]]:
     return itertools.product(*lead, runs, *rest)
 
 
-def _chunk_of(column: Column, block: Sequence[slice], rows: int) -> Column:
+def _chunk_of(column: CodedColumn, block: Sequence[slice], rows: int) -> CodedColumn:
     """A column at a block of points, with no more values than so many, if there are."""
-    part = Column(column.path, column.values, _cut(column.codes, block))
+    part = CodedColumn(column.path, column.values, _cut(column.codes, block))
     return part.trimmed() if len(column.values) > rows else part
 
 

@@ -20,9 +20,19 @@ from archbench.design.spec.schema import NOT_ACCEPTED
 from archbench.design.spec.spec import Spec
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
-from archbench.space.codes import combined, distinct
 from archbench.space.parts import KEPT, Frame, Item, Passed, Rows, frame_of, is_trimmed, reads_of_parts, written
-from archbench.space.points import UNSET, Array, Codes, Column, Lists, Mask, at, boxed
+from archbench.space.points import (
+    UNSET,
+    Array,
+    CodedColumn,
+    Codes,
+    Lists,
+    Mask,
+    box_values,
+    combine_codes,
+    find_distinct,
+    take_at,
+)
 
 REFUSED = -1  # the number of what is no network
 MAX_TIED = 1 << 23  # points of axes that something makes inseparable: half a GiB while they are compared
@@ -72,7 +82,7 @@ class Section:
         read = {key for keys in found.values() for key in keys}
         return found | {key: (key,) for key in self.varied if key not in read}  # no part's: refused where it is set
 
-    def identities(self, columns: Sequence[Column]) -> dict[str, Codes]:
+    def identities(self, columns: Sequence[CodedColumn]) -> dict[str, Codes]:
         """By outcome, which it is at each point, REFUSED where it is none. Sections are equal where all of theirs are.
 
         Each is as broad as the axes it hangs on. The one without a name is all that does not vary within a frame.
@@ -92,7 +102,7 @@ class Section:
         numbers = self.numbers.setdefault(outcome, {})
         return numbers.setdefault("", len(numbers))
 
-    def alike(self, columns: Sequence[Column], row: Sequence[Column]) -> Mask:
+    def alike(self, columns: Sequence[CodedColumn], row: Sequence[CodedColumn]) -> Mask:
         """Which points have the section that the first point of others has."""
         found, wanted = (
             self.identities(columns),
@@ -127,11 +137,11 @@ class Section:
         table = [REFUSED if each is None else numbers.setdefault(each, len(numbers)) for each in contents]
         return np.array(table, np.int32)[places, ...]
 
-    def values(self, columns: Sequence[Column], key: str) -> Array:
+    def values(self, columns: Sequence[CodedColumn], key: str) -> Array:
         """One knob of each point's section, defaults included; null where its part has none of that name."""
         keys = (key,) if key in self.varied else ()
         values, places = _View(self, columns).each(keys, partial(_values, key))
-        return at(boxed(values, (-1,)), places)
+        return take_at(box_values(values, (-1,)), places)
 
     def frame(self, leading: Mapping[str, Any]) -> Frame:
         """The frame of the points that set these paths, beside varied knobs of its own."""
@@ -144,7 +154,7 @@ class Section:
 class _View:
     """The columns of some points that a section reads: knobs of its own by their names, and those that give the frame."""
 
-    def __init__(self, section: Section, columns: Sequence[Column]) -> None:
+    def __init__(self, section: Section, columns: Sequence[CodedColumn]) -> None:
         self._section = section
         self._columns = [column for column in columns if section.reads(column.path)]
         self._own = {key: column for column in self._columns if (key := _own_key(section.name, column.path))}
@@ -204,20 +214,24 @@ class _View:
     def _combinations(self, parts: Sequence[tuple[Codes, int]]) -> tuple[NDArray[np.intp], Codes]:
         shape = np.broadcast_shapes(*(codes.shape for codes, _ in parts))
         check_tied(self._section.spec, shape, [*self._own.values(), *self._leading])
-        return distinct(*combined(parts))
+        return find_distinct(*combine_codes(parts))
 
 
 class _Passed(_View):
     """A view with one list of items in the place of a product's. `texts`: what every item of every factor is."""
 
     def __init__(
-        self, section: Section, columns: Sequence[Column], product: Column, texts: Sequence[Sequence[str | None]]
+        self,
+        section: Section,
+        columns: Sequence[CodedColumn],
+        product: CodedColumn,
+        texts: Sequence[Sequence[str | None]],
     ) -> None:
         assert isinstance(product.values, Lists)
         self.texts, self._product, self._digits = texts, product, product.values.digits()
         items = Passed(Item(place) for place in range(len(texts)))
         codes = np.where(product.codes == UNSET, UNSET, 0).astype(np.int32)
-        stand_in = Column(product.path, (items,), codes)
+        stand_in = CodedColumn(product.path, (items,), codes)
         super().__init__(section, [stand_in if column is product else column for column in columns])
 
     def digits(self, place: int) -> Codes:
@@ -247,7 +261,7 @@ def _values(key: str, frame: Frame, rows: Rows) -> Iterable[Any]:
 
 
 def _given(
-    frame: Frame, key: str, knob: Column | None, shape: Sequence[int], where: tuple[NDArray[np.intp], ...]
+    frame: Frame, key: str, knob: CodedColumn | None, shape: Sequence[int], where: tuple[NDArray[np.intp], ...]
 ) -> list[Any]:
     """A knob's values, validated, at some places of points of that shape."""
     if knob is None:
@@ -267,7 +281,7 @@ def _together(frames: Sequence[Frame], which: Codes) -> Iterator[tuple[Frame, ND
             yield frame, order[place : min(place + AT_ONCE, end)]
 
 
-def sections_of(spec: Spec, columns: Sequence[Column]) -> dict[str, Section]:
+def sections_of(spec: Spec, columns: Sequence[CodedColumn]) -> dict[str, Section]:
     """Every section that a network's identity is made of, where points have these columns."""
     own = {column.path: split(column.path) for column in columns}
     listed = {column.path for column in columns if isinstance(column.values, Lists)}
@@ -281,7 +295,7 @@ def _keys(section: str, paths: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(key for home, key in paths if home == section and key not in ("", "type"))
 
 
-def check_tied(spec: Spec, shape: Sequence[int], columns: Sequence[Column]) -> None:
+def check_tied(spec: Spec, shape: Sequence[int], columns: Sequence[CodedColumn]) -> None:
     """Refuse what hangs on more points of these axes than can be compared."""
     if (size := math.prod(shape)) > MAX_TIED:
         spread = {axis for axis, length in enumerate(reversed(shape)) if length > 1}

@@ -8,7 +8,7 @@ Rows are numbered in C order, the first axis slowest.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,14 @@ from archbench.design.spec.axes import UNSET as UNSET  # the code of a point tha
 
 Array = NDArray[Any]
 Codes = NDArray[np.int32]
+Key = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 LARGEST = 2**63 - 1
 
 
-def boxed(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
+def box_values(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
     """Plain values as an array: bool, int64 or float64 where they are all of that kind, else objects."""
     kinds = set(map(type, values))
     if kinds == {bool}:
@@ -39,9 +41,45 @@ def boxed(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
     return objects.reshape(shape)
 
 
-def at(table: Array, places: NDArray[Any]) -> Array:
+def take_at(table: Array, places: NDArray[Any]) -> Array:
     """The table's entries at those places, an array of their shape: a list at a single place stays one entry."""
     return np.asarray(table[places, ...])
+
+
+class ValueNumbering:
+    """One numbering of plain values by how they are written: 1, 1.0 and true are three values."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._values: list[Any] = []
+        self._last: tuple[Sequence[Any], Codes] | None = None
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        return tuple(self._values)
+
+    def number(self, value: Any) -> int:
+        """The value's number, a new one where it has none."""
+        number = self._numbers.setdefault(repr(value), len(self._values))
+        if number == len(self._values):
+            self._values.append(value)
+        return number
+
+    def codes(self, column: CodedColumn) -> Codes:
+        """A column's codes in this numbering; unset stays unset."""
+        if self._last is None or self._last[0] is not column.values:  # chunks of one space share their values
+            self._last = column.values, np.array([*map(self.number, column.values), UNSET], np.int32)
+        return self._last[1][column.codes]
+
+
+def number_values(array: Array) -> tuple[list[Any], Array]:
+    """The distinct values of an array, and the place among them of each, in its shape."""
+    if array.dtype != object:
+        distinct, places = np.unique(array, return_inverse=True)
+        return distinct.tolist(), places.reshape(array.shape)
+    numbering = ValueNumbering()
+    codes = np.array([numbering.number(value) for value in array.flat], np.int32)
+    return list(numbering.values), codes.reshape(array.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +114,14 @@ class Lists(Sequence[Any]):
 
 
 @dataclass(frozen=True)
-class Column:
+class CodedColumn:
     """One dotted path: its distinct values, and for each point the place of its own among them."""
 
     path: str
     values: Sequence[Any]
     codes: Codes  # broadcasts to the points' shape
 
-    def trimmed(self) -> Column:
+    def trimmed(self) -> CodedColumn:
         """The same without the values that no point has."""
         used, codes = np.unique(self.codes, return_inverse=True)
         unset = int((used == UNSET).any())
@@ -92,13 +130,13 @@ class Column:
             values: Sequence[Any] = Lists(self.values.factors, self.values.positions[used])
         else:
             values = tuple(self.values[code] for code in used.tolist())
-        return Column(self.path, values, (codes - unset).reshape(self.codes.shape).astype(np.int32))
+        return CodedColumn(self.path, values, (codes - unset).reshape(self.codes.shape).astype(np.int32))
 
     def array(self) -> Array:
         """Each code's value, in the codes' shape, as an expression takes it: numbers, or objects; null where it is unset."""
         unset = (self.codes == UNSET).any()
-        table = boxed([*self.values, *([None] if unset else [])], (-1,))  # UNSET counts from the end
-        return at(table, self.codes)
+        table = box_values([*self.values, *([None] if unset else [])], (-1,))  # UNSET counts from the end
+        return take_at(table, self.codes)
 
 
 @dataclass(frozen=True)
@@ -106,7 +144,7 @@ class Points:
     """Assignments as columns. `kept` says which are wanted; null: all."""
 
     shape: tuple[int, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[CodedColumn, ...]
     kept: Mask | None = None
 
     @property
@@ -118,3 +156,55 @@ class Points:
         at = np.unravel_index(row, self.shape)
         codes = [int(np.broadcast_to(column.codes, self.shape)[at]) for column in self.columns]
         return {c.path: c.values[code] for c, code in zip(self.columns, codes, strict=True) if code != UNSET}
+
+    def take(self, rows: NDArray[Any]) -> Points:
+        """Some rows as points of one dimension."""
+        at = np.unravel_index(rows, self.shape)
+        columns = [CodedColumn(c.path, c.values, np.broadcast_to(c.codes, self.shape)[at]) for c in self.columns]
+        return Points((len(rows),), tuple(c.trimmed() if len(c.values) > len(rows) else c for c in columns))
+
+
+def make_points(assignments: Sequence[Mapping[str, Any]]) -> Points:
+    """Assignments of plain values as points of one dimension, one a row."""
+    columns = []
+    for path in dict.fromkeys(path for row in assignments for path in row):
+        numbering = ValueNumbering()
+        codes = [numbering.number(row[path]) if path in row else UNSET for row in assignments]
+        columns.append(CodedColumn(path, numbering.values, np.array(codes, np.int32)))
+    return Points((len(assignments),), tuple(columns))
+
+
+def join_points(parts: Sequence[Points]) -> Points:
+    """Points of one dimension one after the other; a path is unset in those that do not have it."""
+    columns = []
+    for path in dict.fromkeys(column.path for points in parts for column in points.columns):
+        numbering, codes = ValueNumbering(), []
+        for points in parts:
+            own = [column for column in points.columns if column.path == path]
+            codes.append(numbering.codes(own[0]) if own else np.full(points.shape, UNSET, np.int32))
+        columns.append(CodedColumn(path, numbering.values, np.concatenate(codes)))
+    return Points((sum(points.size for points in parts),), tuple(columns))
+
+
+def combine_codes(parts: Iterable[tuple[NDArray[Any], int]]) -> tuple[Key, int]:
+    """Codes from -1 to below their size as one number, equal where all of them are; and a number above all of those."""
+    key, bound = np.zeros(1, np.int64), 1
+    for codes, size in sorted(parts, key=lambda part: part[0].size):  # broad arrays last, so that few are made
+        if bound * (size + 1) > LARGEST:  # as many as there are points, at most
+            distinct, key = np.unique(key, return_inverse=True)
+            key, bound = key.reshape(np.shape(key)), distinct.size
+        key = key * (size + 1) + (codes + 1)
+        bound *= size + 1
+    return np.asarray(key, np.int64), bound
+
+
+def find_distinct(key: Key, bound: int) -> tuple[Rows, Codes]:
+    """A place, in C order, of each distinct number of a key; and which of them every place has, in the key's shape."""
+    flat = key.reshape(-1)
+    if bound > 4 * flat.size + 1024:  # rather a sort than a table of what is not there
+        _, places, inverse = np.unique(flat, return_index=True, return_inverse=True)
+        return places, inverse.reshape(key.shape).astype(np.int32)
+    place = np.full(bound, -1, np.intp)
+    place[flat] = np.arange(flat.size)
+    there = place >= 0
+    return place[there], (np.cumsum(there, dtype=np.int32) - 1)[key].astype(np.int32)

@@ -24,7 +24,7 @@ from archbench.space.funnel import Funnel, funnel_of
 from archbench.space.grid import Span
 from archbench.space.judging import Judge, PricedChunk
 from archbench.space.pareto_many import front_many
-from archbench.space.points import boxed
+from archbench.space.points import box_values
 from archbench.space.reference import Reference
 from archbench.space.samplers import draw_lists
 from archbench.space.scores import Scored
@@ -181,7 +181,7 @@ def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[
     """What an order goes by, at rows that are kept; what others have is not looked at."""
     values = chunk.at(rows, evaluate_columns(by, chunk.columns, chunk.kept))
     if values.dtype == object:
-        values = boxed(list(values), values.shape)
+        values = box_values(list(values), values.shape)
     if len(rows) and values.dtype.kind not in "if":
         raise SpecError(f"{by.text}: not a number, so rows have no order by it; name a metric", by.place)
     return values

@@ -10,7 +10,7 @@ import numpy as np
 
 from archbench.space.grid import Span
 from archbench.space.judging import PricedChunk
-from archbench.space.points import Column, Mask, Points
+from archbench.space.points import CodedColumn, Mask, Points
 
 
 class Reference:
@@ -23,7 +23,7 @@ class Reference:
     def __init__(self, span: Span) -> None:
         self._sections = list(span.sections.values())
         self._own = tuple(
-            Column(c.path, c.values, np.broadcast_to(c.codes, span.extras.shape)[:1]) for c in span.extras.columns
+            CodedColumn(c.path, c.values, np.broadcast_to(c.codes, span.extras.shape)[:1]) for c in span.extras.columns
         )
         self._found = False
         self.point: Mapping[str, Any] = span.spec.reference

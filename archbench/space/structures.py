@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.pricing.lanes import Diverged, Draw, lanes
 from archbench.space.blocks import Array, Block
-from archbench.space.points import UNSET, Column, Lists, Points
+from archbench.space.points import CodedColumn, Lists
 
 NOT_SET = ""
 
@@ -55,7 +55,7 @@ class Numbers:
 class Varying:
     """One column, and what its values must have in common to be lanes of one recording."""
 
-    column: Column
+    column: CodedColumn
     tables: dict[tuple[int, str], Table] = field(default_factory=dict, repr=False)  # by kind and part, made when asked
 
     @cached_property
@@ -119,7 +119,7 @@ def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *,
     return {path: each.knob(draw, endless=endless) for path, (each, _) in zip(numbers, placed, strict=True)}
 
 
-def _validated_table(column: Column, refused: Array, part: str) -> Table:
+def _validated_table(column: CodedColumn, refused: Array, part: str) -> Table:
     """The table of a column's values but for those that are refused already, as not of the kind."""
     section, key = split(column.path)
     model = part_model(section, part) if section in FAMILIES else section_model(section)
@@ -164,26 +164,3 @@ def kind(path: str, value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def as_points(rows: Sequence[Mapping[str, Any]]) -> Points:
-    """Assignments as columns, in one dimension."""
-    paths = dict.fromkeys(path for row in rows for path in row)
-    return Points((len(rows),), tuple(_column(path, rows) for path in paths))
-
-
-def _column(path: str, rows: Sequence[Mapping[str, Any]]) -> Column:
-    """Values are told apart as they are written: 1, 1.0 and true are three."""
-    known: dict[str, int] = {}
-    values: list[Any] = []
-    codes = np.full(len(rows), UNSET, np.int32)
-    for row, assignment in _given(path, rows):
-        code = known.setdefault(repr(assignment), len(values))
-        if code == len(values):
-            values.append(assignment)
-        codes[row] = code
-    return Column(path, tuple(values), codes)
-
-
-def _given(path: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
-    return ((row, assignment[path]) for row, assignment in enumerate(rows) if path in assignment)

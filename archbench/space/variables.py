@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archbench.design.spec.variables import knob_paths, nameable
 from archbench.metrics import SCALED
 from archbench.space.grid import Span
-from archbench.space.points import UNSET, Array, Column, Points
+from archbench.space.points import UNSET, Array, CodedColumn, Points
 
 
 class NamedColumns(Mapping[str, Array]):
@@ -41,21 +41,21 @@ class NamedColumns(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(nameable(self.span.spec.axes))
 
-    def column(self, path: str) -> Column:
+    def column(self, path: str) -> CodedColumn:
         """A path as every point has it: as it sets it, or else as the base and the part's defaults do."""
         own = next((column for column in self.points.columns if column.path == path), None)
         if own is not None and own.codes.min(initial=0) != UNSET:
             return own
         if path in ("base", "module"):
-            return self._whole(path, own or Column(path, (), np.full((), UNSET, np.int32)))
+            return self._whole(path, own or CodedColumn(path, (), np.full((), UNSET, np.int32)))
         found = self.span.fields(self.points, [path])[path].astype(object)
         values = list({repr(value): value for value in found.flat}.values())
         places = {repr(value): place for place, value in enumerate(values)}
         codes = np.array([places[repr(value)] for value in found.flat], dtype=np.int32)
-        return Column(path, tuple(values), codes.reshape(found.shape))
+        return CodedColumn(path, tuple(values), codes.reshape(found.shape))
 
-    def _whole(self, path: str, own: Column) -> Column:
+    def _whole(self, path: str, own: CodedColumn) -> CodedColumn:
         """A path without a key: where it is unset the spec's own."""
         spec = self.span.spec
         value = spec.base if path == "base" else spec.overrides.get("module")
-        return Column(path, (*own.values, value), np.where(own.codes == UNSET, len(own.values), own.codes))
+        return CodedColumn(path, (*own.values, value), np.where(own.codes == UNSET, len(own.values), own.codes))

@@ -13,7 +13,7 @@ from test_expressions import FRAGMENTS, compiled_or_refused
 from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.errors import SpecError
 from archbench.space.columns import evaluate_columns, evaluate_mask
-from archbench.space.points import boxed
+from archbench.space.points import box_values
 
 BIG = 2**63 - 1
 ROWS: dict[str, list[Any]] = {
@@ -28,7 +28,7 @@ COUNT = 6
 
 
 def arrays() -> dict[str, Any]:
-    return {name: boxed(values, (COUNT,)) for name, values in ROWS.items()}
+    return {name: box_values(values, (COUNT,)) for name, values in ROWS.items()}
 
 
 def row(number: int) -> dict[str, Any]:

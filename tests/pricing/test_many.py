@@ -16,7 +16,7 @@ from archbench.models.graph import add, repeat
 from archbench.models.necks import necks
 from archbench.pricing.price import price
 from archbench.space.costs import price_many, price_points
-from archbench.space.points import UNSET, Column, Points
+from archbench.space.points import UNSET, CodedColumn, Points
 
 SMALL = {"input.height": [64, 97], "input.width": [65, 128]}
 GROUPED = {  # 32 groups of the norm divide 4 x 32 channels, 32 x 1 and 32 x 3, but neither 4 x 1 nor 4 x 3
@@ -160,9 +160,9 @@ def test_any_kind_of_axis_costs_what_its_points_do(axes):
 
 def test_an_axis_that_some_points_leave_alone_leaves_them_the_bases_value():
     """As a `when` does: groups only where there are bottlenecks, and columns that share an axis."""
-    block = Column("backbone.block", ("basic", "bottleneck"), np.array([[0], [1]], np.int32))
-    groups = Column("backbone.groups", (2, 32), np.array([[UNSET, UNSET, UNSET], [UNSET, 0, 1]], np.int32))
-    height = Column("input.height", (64, 96, 128), np.array([[0, 1, 2]], np.int32))
+    block = CodedColumn("backbone.block", ("basic", "bottleneck"), np.array([[0], [1]], np.int32))
+    groups = CodedColumn("backbone.groups", (2, 32), np.array([[UNSET, UNSET, UNSET], [UNSET, 0, 1]], np.int32))
+    height = CodedColumn("input.height", (64, 96, 128), np.array([[0, 1, 2]], np.int32))
     checked(Points((2, 3), (block, groups, height)))
     checked(
         Points((6,), tuple(replace(c, codes=np.broadcast_to(c.codes, (2, 3)).reshape(-1)) for c in (block, groups)))

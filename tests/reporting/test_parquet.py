@@ -17,7 +17,7 @@ from archbench.reporting.formats import space_parquet
 from archbench.reporting.formats.space_parquet import ParquetFile, write_space
 from archbench.space.constraints import Priced, first_broken, names
 from archbench.space.judging import PricedChunk
-from archbench.space.points import Column, Points
+from archbench.space.points import CodedColumn, Points
 from archbench.space.price_space import Asked
 from archbench.space.variables import NamedColumns
 
@@ -151,7 +151,7 @@ def test_rows_are_in_the_order_of_the_space_the_last_axis_fastest(file: Path) ->
 def test_what_outgrows_its_memory_is_kept_on_disk(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three million rows of 68 bytes, in half of the memory they would take."""
     monkeypatch.setattr(space_parquet, "MEMORY", "100MB")
-    width = Column("neck.channels", (64, 128), np.arange(1 << 18, dtype=np.int32) % 2)
+    width = CodedColumn("neck.channels", (64, 128), np.arange(1 << 18, dtype=np.int32) % 2)
     points = Points((1 << 18,), (width,))
     costs = {metric: np.arange(1 << 18) * 1_000_003 + place for place, metric in enumerate(EXACT)}
     nobody = np.full(1 << 18, -1, dtype=np.int8)

@@ -132,7 +132,7 @@ def compile_expression(text: Any, place: str = "") -> Expression:
         root = _Compiler(text).root()
     except SpecError as error:
         raise SpecError(_about(text, error.message), place) from None
-    return Expression(text, tuple(dict.fromkeys(_names(root))), root, place)
+    return Expression(text, tuple(dict.fromkeys(names_in(root))), root, place)
 
 
 def _about(text: str, message: str) -> str:
@@ -140,18 +140,19 @@ def _about(text: str, message: str) -> str:
     return message if message.startswith(f"{shown}: ") else f"{shown}: {message}"
 
 
-def _names(node: Node) -> Iterable[str]:
+def names_in(node: Node) -> Iterable[str]:
+    """Every name of a node in order of appearance, as often as it appears."""
     match node:
         case Name():
             yield node.name
         case Index():
-            yield from _names(node.items)
+            yield from names_in(node.items)
         case Items(_, children) | Compute(_, _, children) | Call(_, _, children) | Chain(_, _, children):
             for child in children:
-                yield from _names(child)
+                yield from names_in(child)
         case Logic():
             for child in node.operands:
-                yield from _names(child)
+                yield from names_in(child)
 
 
 class _Compiler:

@@ -26,8 +26,8 @@ from archbench.metrics import EXACT
 from archbench.reporting.formats import sql
 from archbench.runs.writable import check_writable
 from archbench.space.judging import PricedChunk
+from archbench.space.points import ValueNumbering
 from archbench.space.price_space import Asked, PricedSpace, Shown, price_space, shown
-from archbench.space.top_k import Places
 from archbench.text import visible
 
 MEMORY = "512MB"  # of DuckDB's; a million rows take 100
@@ -63,7 +63,7 @@ class ParquetFile:
 
     def __init__(self, path: Path, axes: Sequence[str], constraints: Sequence[str]) -> None:
         self.path, self._axes, self._constraints = path, axes, constraints
-        self._places = {axis: Places() for axis in axes}
+        self._numberings = {axis: ValueNumbering() for axis in axes}
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
         self._spill = tempfile.TemporaryDirectory(prefix="archbench-")
@@ -97,7 +97,7 @@ class ParquetFile:
 
     def _insert(self, chunk: PricedChunk) -> None:
         rows, columns = chunk.rows, chunk.columns
-        codes = {axis: places.codes(columns.column(axis)) for axis, places in self._places.items()}
+        codes = {axis: numbering.codes(columns.column(axis)) for axis, numbering in self._numberings.items()}
         arrays = codes | {metric: columns[metric] for metric in EXACT} | {"refused": chunk.refused}
         given = {f"c{place}": chunk.at(rows, array) for place, array in enumerate(arrays.values())}
         self._table.register("chunk", given)
@@ -110,7 +110,7 @@ class ParquetFile:
         for place, row in shown:
             self._table.execute("INSERT INTO shown VALUES (?, ?, ?, ?)", [place, *(row[key] for key in NAMED)])
         for number, axis in enumerate(self._axes):
-            self._table.execute(f"SET VARIABLE axis{number} = ?", [_of_one_kind(self._places[axis].values)])
+            self._table.execute(f"SET VARIABLE axis{number} = ?", [_of_one_kind(self._numberings[axis].values)])
         self._table.execute("SET VARIABLE constraints = ?", [list(self._constraints)])
 
     def _query(self) -> str:
