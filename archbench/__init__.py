@@ -4,31 +4,46 @@ Importing the package imports no torch; `build` and `trace` do. Names are looked
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the static twin of `_HOMES`: what a type checker sees
+    from archbench.comparison.stored import compare as compare
+    from archbench.design.spec.spec import read_spec as read_spec
+    from archbench.design.variants import preset as preset
+    from archbench.errors import SpecError as SpecError
+    from archbench.measure.worker.build import build as build
+    from archbench.measure.worker.count import trace as trace
+    from archbench.pipeline import run as run
+    from archbench.pricing.price import layers as layers
+    from archbench.reporting.stored_run import read_run as read_run
+    from archbench.space.by_spec import price_any
+    from archbench.space.by_spec import variants as variants
+
+    price = price_any
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "read_spec": "archbench.design.spec.spec",
-    "variants": "archbench.space.samplers",
-    "preset": "archbench.design.variants",
-    "price": "archbench.pricing.price",
-    "layers": "archbench.pricing.price",
-    "build": "archbench.measure.worker.build",
-    "trace": "archbench.measure.worker.count",
-    "run": "archbench.pipeline",
-    "read_run": "archbench.reporting.stored_run",
-    "compare": "archbench.comparison.stored",
+    "SpecError": "errors.SpecError",
+    "build": "measure.worker.build.build",
+    "compare": "comparison.stored.compare",
+    "layers": "pricing.price.layers",
+    "preset": "design.variants.preset",
+    "price": "space.by_spec.price_any",
+    "read_run": "reporting.stored_run.read_run",
+    "read_spec": "design.spec.spec.read_spec",
+    "run": "pipeline.run",
+    "trace": "measure.worker.count.trace",
+    "variants": "space.by_spec.variants",
 }
 
-__all__ = ["SpecError", *sorted(_HOMES)]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name == "SpecError":
-        return import_module("archbench.errors").SpecError
+        module, _, attribute = f"archbench.{_HOMES[name]}".rpartition(".")
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module 'archbench' has no attribute {name!r}")
 
 

@@ -26,6 +26,7 @@ from archbench.models.variant import Module
 from archbench.reporting.stored_run import Run, failed_keys
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
+from archbench.space.by_spec import open_spec
 from archbench.space.constraints import Kept, keep, price_all
 from archbench.space.funnel import Funnel, funnel_of, is_many
 from archbench.space.price_space import Asked, price_space, shown
@@ -34,17 +35,17 @@ COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.com
 
 
 def run(
-    spec: Spec,
+    spec: Spec | str | Path,
     results: str | Path = "results",
     *,
-    against: Spec | None = None,
+    against: Spec | str | Path | None = None,
     limits: Sequence[Limit] = (),
     plugins: Sequence[str] = (),
     new: bool = False,
     listener: Listener = SILENT,
     stop: Stop | None = None,
 ) -> Run:
-    """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
+    """Price all variants of a spec (or its path), keep those its constraints allow, measure them, store and report.
 
     With `against`, that spec's variants are measured in the same experiment, each beside its namesake: the paired
     comparison, judged by `limits`, else by its latency. Goes on with the newest run of the same specs in the same
@@ -56,6 +57,7 @@ def run(
         raise SpecError("limits judge a network against its base; give `against` too")
     stop = stop or Stop()
     began = time.monotonic()
+    spec, against = open_spec(spec), None if against is None else open_spec(against)
     funnel, kept = _choose_variants(spec, plugins, listener)
     planned = plan_all(
         kept, spec.measure.replicas, _choose_variants(against, plugins, listener)[1] if against else None

@@ -102,7 +102,7 @@ def expand(spec: Spec, draw: Draw | None = None) -> Space:
     )
 
 
-def preset(name: str, overrides: Assignment | None = None) -> Variant:
+def preset(name: str, overrides: Mapping[str, object] | None = None) -> Variant:
     """A preset's variant, with dotted paths overridden: `preset("R-50-FPN", {"neck.channels": 128})`."""
     given = overrides or {}
     changes = ",".join(f"{path}={units.format_plain(value)}" for path, value in given.items())

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from archbench.design.spec.axes import Axis
 from archbench.design.spec.schema import Sample
-from archbench.design.spec.spec import Spec
-from archbench.design.variants import expand
-from archbench.models.variant import Variant
 
 Drawn = NDArray[np.int64]
 Sampler = Callable[[Sequence[int], int, int], list[Drawn]]  # sizes of the choices, draws, seed -> positions of each
@@ -34,11 +31,6 @@ def draw(axes: Sequence[Axis], sample: Sample) -> list[Drawn]:
 def draw_lists(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
     """The positions of `draw` as plain integers, as `expand` takes them."""
     return [positions.tolist() for positions in draw(axes, sample)]
-
-
-def variants(spec: Spec) -> tuple[Variant, ...]:
-    """Every variant of a spec, in the order of its grid or of its draws. Raises SpecError as `expand`."""
-    return expand(spec, draw_lists).variants
 
 
 def _random(sizes: Sequence[int], count: int, seed: int) -> list[Drawn]:

@@ -1,0 +1,44 @@
+"""From Python, a spec by its path, by a preset's name or as it was read: its variants, and what each costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import overload
+
+from archbench.design.lookup import load
+from archbench.design.spec.spec import Spec
+from archbench.design.variants import expand
+from archbench.models.variant import Variant
+from archbench.pricing.price import Cost, price
+from archbench.space.constraints import Priced, keep, price_all
+from archbench.space.funnel import is_many
+from archbench.space.price_space import Asked, price_space, shown
+from archbench.space.samplers import draw_lists
+
+
+def variants(spec: Spec | str | Path) -> tuple[Variant, ...]:
+    """Every variant of a spec, in the order of its grid or of its draws. Raises SpecError as `expand`."""
+    return expand(open_spec(spec), draw_lists).variants
+
+
+@overload
+def price_any(what: Variant) -> Cost: ...
+@overload
+def price_any(what: Spec | str | Path) -> tuple[Priced, ...]: ...
+def price_any(what: Variant | Spec | str | Path) -> Cost | tuple[Priced, ...]:
+    """The exact cost of a variant; of a spec, each variant that its constraints allow with its cost.
+
+    Of a large spec, one that draws or one that selects they are those `archbench price` shows: its front or its selection.
+    Raises SpecError with the place.
+    """
+    if isinstance(what, Variant):
+        return price(what)
+    spec = open_spec(what)
+    if is_many(spec):
+        return tuple(each.priced for each in shown(spec, price_space(spec, Asked())))
+    return keep(price_all(expand(spec).variants), spec.constraints).priced
+
+
+def open_spec(spec: Spec | str | Path) -> Spec:
+    """The spec in a file or a preset's; one that was read already is itself. Raises SpecError."""
+    return spec if isinstance(spec, Spec) else load(str(spec), ())
