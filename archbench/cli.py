@@ -265,11 +265,12 @@ def show_command(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_js
     from archbench.reporting.terminal.layers import layers_json, show_layers
 
     found = networks(spec, names, sets, _sample_positions)
-    as_data, as_text = (differences_json, show_differences) if len(found) > 1 else (layers_json, show_layers)
-    if as_json:
-        click.echo(json.dumps(as_data(*found)))
+    if len(found) == 1:
+        (network,) = found
+        click.echo(json.dumps(layers_json(network))) if as_json else show_layers(network, console())
     else:
-        as_text(*found, console())
+        base, new = found
+        click.echo(json.dumps(differences_json(base, new))) if as_json else show_differences(base, new, console())
 
 
 def _sample_positions(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:

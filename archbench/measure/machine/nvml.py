@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import psutil
-import pynvml
+import pynvml  # type: ignore[import-untyped]
 
 # Of all reasons a clock is what it is, those that make it slower than the work asks for. Idle, a locked application clock
 # and sync boost are a state somebody chose, not a disturbance.
@@ -104,7 +104,7 @@ def _read_number(index: int) -> Card:
 def _find_handle(uuid: str, guard: Guard, library: Any) -> Any:
     """The handle of that UUID, which CUDA tells without NVML's prefix; null where NVML knows no such GPU."""
     for name in [uuid] if uuid.startswith(PREFIXES) else [prefix + uuid for prefix in PREFIXES]:
-        if (handle := guard.ask(lambda name=name: library.nvmlDeviceGetHandleByUUID(name))) is not None:
+        if (handle := guard.ask(partial(library.nvmlDeviceGetHandleByUUID, name))) is not None:
             return handle
     return None
 
@@ -151,7 +151,8 @@ class Nvml:
 
     def energy_mj(self) -> int | None:
         """Millijoules since the driver was loaded; null of a MIG slice, whose share of the board's nobody knows."""
-        return self._asked(lambda: int(self._library.nvmlDeviceGetTotalEnergyConsumption(self._whole())))
+        found: int | None = self._asked(lambda: int(self._library.nvmlDeviceGetTotalEnergyConsumption(self._whole())))
+        return found
 
     def process_bytes(self, pid: int) -> int | None:
         """Device memory the process holds, its context included. Listed twice it is one process: the larger, not the sum."""
@@ -167,7 +168,10 @@ class Nvml:
         return len([pid for pid in pids if not self._is_kin(pid)]) if os.getpid() in pids else None
 
     def _processes(self) -> list[Any] | None:
-        return self._asked(lambda: self._library.nvmlDeviceGetComputeRunningProcesses(self._required()))
+        found: list[Any] | None = self._asked(
+            lambda: self._library.nvmlDeviceGetComputeRunningProcesses(self._required())
+        )
+        return found
 
     def _clock_reasons(self) -> int:
         """By its name since driver 535; before, the same mask had another."""
