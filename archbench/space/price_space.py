@@ -23,12 +23,11 @@ from archbench.space.costs import price_points
 from archbench.space.funnel import Funnel, funnel_of
 from archbench.space.grid import Span
 from archbench.space.judging import Judge, PricedChunk
-from archbench.space.pareto_many import front_many
 from archbench.space.points import box_values
 from archbench.space.reference import Reference
 from archbench.space.samplers import draw_lists
 from archbench.space.scores import Scored
-from archbench.space.selection import LIMIT, Aim, aims_of, described, is_scored, thin
+from archbench.space.selection import LIMIT, Aim, aims_of, describe_aims, find_front_of_columns, is_scored, thin_front
 from archbench.space.top_k import Keys, Picked, Picker, lowest
 from archbench.space.variables import NamedColumns
 
@@ -120,7 +119,7 @@ def price_space(
         _funnel(span, judge, reference),
         front=len(on_front.at),
         chosen=len(shown.at),
-        aims=described(aims),
+        aims=describe_aims(aims),
         unscored=front.unscored if scored else None,
         strangers=scored.strangers if scored is not None else None,
     )
@@ -170,11 +169,11 @@ def _numbered(chunks: Iterator[PricedChunk]) -> Iterator[tuple[int, PricedChunk]
 
 
 def _on_front(keys: Keys, aims: Sequence[Aim]) -> NDArray[Any]:
-    return np.flatnonzero(front_many(keys, [aim.direction for aim in aims]))
+    return find_front_of_columns(keys, [aim.direction for aim in aims])
 
 
 def _thinned(front: Picked, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
-    return thin(front.keys, [aim.direction for aim in aims], limit)
+    return thin_front(front.keys, [aim.direction for aim in aims], limit)
 
 
 def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[Any]:

@@ -1,16 +1,23 @@
-"""From a front to a table of ten: what is minimised and maximised, and which few of the front stand for all of it."""
+"""From many rows to a table of ten: what is minimised and maximised, the Pareto front, and the few that stand for it.
+
+A row is on the front if no other is at least as good in everything and better in something. Most of a large cloud is beaten
+by a few, and a coarse table finds that out; what is left is sorted and scanned once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from operator import le
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, METRICS, SCALED, Direction
+from archbench.space.points import Array, Mask, Rows
 
 LIMIT = 12  # a table that is read at a glance, and a sweep that is measured in minutes
 # What is not known before anything is measured, and the exact metric that rises with it.
@@ -23,10 +30,14 @@ STANDS_IN = {
     "score": "macs",
 }
 
-Rows = NDArray[np.intp]
+CELLS = 512  # a side of the coarse table: with fewer more is left over, with more the table outgrows the cache
+SAMPLE = 1 << 14  # points whose quantiles divide the table
+FEW = 1 << 13  # points that are sorted sooner than sifted
+
+Point = tuple[float, ...]
 
 
-class Wish(Protocol):
+class FrontWish(Protocol):
     """The `select` of a spec."""
 
     @property
@@ -44,7 +55,7 @@ class Aim:
     wanted: str = ""
 
 
-def aims_of(select: Wish | None, *, scored: bool = False) -> tuple[Aim, ...]:
+def aims_of(select: FrontWish | None, *, scored: bool = False) -> tuple[Aim, ...]:
     """What the front is over. Where a spec does not say: least latency and peak bytes, most score.
 
     Of what only a measurement or a person knows an exact metric takes the place; `scored`: scores are known. Raises
@@ -55,13 +66,13 @@ def aims_of(select: Wish | None, *, scored: bool = False) -> tuple[Aim, ...]:
     return (*(_aim(name, "min", known) for name in minimize), *(_aim(name, "max", known) for name in maximize))
 
 
-def is_scored(select: Wish | None) -> bool:
+def is_scored(select: FrontWish | None) -> bool:
     """Whether the front is over the score, where there is one."""
     minimize, maximize = _wished(select)
     return "score" in (*minimize, *maximize)
 
 
-def _wished(select: Wish | None) -> tuple[Sequence[str], Sequence[str]]:
+def _wished(select: FrontWish | None) -> tuple[Sequence[str], Sequence[str]]:
     if select is None or not [*select.minimize, *select.maximize]:
         return ("latency_ms", "peak_bytes"), ("score",)
     return select.minimize, select.maximize
@@ -77,47 +88,7 @@ def _aim(name: str, direction: Direction, known: Sequence[str]) -> Aim:
     raise SpecError(f"select: {name} is not known before a network is measured; the front can be over {there}")
 
 
-def thin(columns: Sequence[NDArray[Any]], directions: Sequence[Direction], limit: int) -> Rows:
-    """At most `limit` rows of a front that stand for all of it, in ascending order: the same ones every time.
-
-    The best in each coordinate first, then again and again the one in the least crowded place: farthest, the front's
-    range being one in each coordinate, from all that were taken. Of equals the first.
-    """
-    count = len(columns[0])
-    if count <= limit:
-        return np.arange(count)
-    scaled = np.stack([_scaled(column) for column in columns], axis=1)
-    taken = list(dict.fromkeys(_extremes(columns, directions)))[:limit]
-    gap = np.full(count, np.inf)
-    for place in range(limit):
-        if place == len(taken):
-            taken.append(int(gap.argmax()))
-        gap = np.minimum(gap, ((scaled - scaled[taken[place]]) ** 2).sum(axis=1))
-        gap[taken[place]] = -1.0  # below an equal that was not taken
-    return np.sort(np.array(taken))
-
-
-def _extremes(columns: Sequence[NDArray[Any]], directions: Sequence[Direction]) -> list[int]:
-    """For each coordinate the row that is best in it; among ties, the best in the others in turn."""
-    lower = [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
-    turned = (lower[place:] + lower[:place] for place in range(len(lower)))
-    return [_first(keys) for keys in turned]
-
-
-def _first(keys: Sequence[NDArray[Any]]) -> int:
-    rows = np.arange(len(keys[0]))
-    for key in keys:
-        rows = rows[key[rows] == key[rows].min()]
-    return int(rows[0])
-
-
-def _scaled(column: NDArray[Any]) -> NDArray[np.float64]:
-    """A coordinate with its least at 0 and its most at 1."""
-    low = column.min()
-    return np.asarray((column - low) / ((column.max() - low) or 1), dtype=np.float64)
-
-
-def described(aims: Sequence[Aim]) -> str:
+def describe_aims(aims: Sequence[Aim]) -> str:
     """`least MACs and peak MiB, most params`, with what stands in for what."""
     least = [METRICS[aim.metric].label.rsplit(" ", 1)[0] + _stand_in(aim) for aim in aims if aim.direction == "min"]
     most = [METRICS[aim.metric].label.rsplit(" ", 1)[0] + _stand_in(aim) for aim in aims if aim.direction == "max"]
@@ -126,3 +97,136 @@ def described(aims: Sequence[Aim]) -> str:
 
 def _stand_in(aim: Aim) -> str:
     return f" (for {aim.wanted})" if aim.wanted else ""
+
+
+def find_front(points: Sequence[Sequence[float]], directions: Sequence[Direction]) -> tuple[bool, ...]:
+    """Whether each point is on the front: no other is at least as good in every coordinate and better in one.
+
+    Equal points are on it together. `directions` says for each coordinate whether less ("min") or more ("max") is better.
+    Raises ValueError where a point has not one number for each direction.
+    """
+    lower = [_lower_is_better(point, directions) for point in points]
+    ordered = sorted(set(lower))  # whoever beats a point comes before it
+    best = set(_staircase(ordered) if len(directions) <= 3 else _scan(ordered))
+    return tuple(point in best for point in lower)
+
+
+def _lower_is_better(point: Sequence[float], directions: Sequence[Direction]) -> Point:
+    signed = tuple(value if side == "min" else -value for value, side in zip(point, directions, strict=True))
+    if any(value != value for value in signed):
+        raise ValueError(f"{tuple(point)} has a coordinate that is not a number")
+    return signed
+
+
+def _staircase(ordered: Iterable[Point]) -> Iterator[Point]:
+    """The front of sorted distinct points in up to three dimensions, in n log n.
+
+    The first coordinate never falls along the way, so a point is beaten iff one before it is no worse in the other two.
+    Of those only the lowest matter: kept by rising second and falling third coordinate.
+    """
+    seconds: list[float] = []
+    thirds: list[float] = []
+    for point in ordered:
+        _, second, third = (*point, 0.0, 0.0, 0.0)[:3]
+        place = bisect_right(seconds, second)
+        if place and thirds[place - 1] <= third:
+            continue
+        yield point
+        end = place
+        while end < len(thirds) and thirds[end] >= third:
+            end += 1
+        start = place - 1 if place and seconds[place - 1] == second else place
+        seconds[start:end], thirds[start:end] = [second], [third]
+
+
+def _scan(ordered: Iterable[Point]) -> Iterator[Point]:
+    """The front of sorted distinct points in any dimension: each against the front so far, the last that beat one first."""
+    found: list[Point] = []
+    for point in ordered:
+        for place, member in enumerate(found):
+            if all(map(le, member, point)):
+                found[0], found[place] = member, found[0]
+                break
+        else:
+            found.append(point)
+    yield from found
+
+
+def find_front_of_columns(columns: Sequence[Array], directions: Sequence[Direction]) -> Rows:
+    """The rows on the front, in ascending order, of one array a coordinate. See `find_front`.
+
+    Integers are compared as integers, however large.
+    """
+    rows = sift_front(columns, directions)
+    points = list(zip(*(column[rows].tolist() for column in columns), strict=True))
+    return np.asarray(rows[np.array(find_front(points, directions), bool)])
+
+
+def sift_front(columns: Sequence[Array], directions: Sequence[Direction]) -> Rows:
+    """Rows among which the front is: what remains when the coarse table has been asked about each pair of coordinates."""
+    lower = [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
+    rows = np.arange(len(lower[0]))
+    if len(lower) > 3:
+        return rows
+    for turn in range(len(lower)):
+        if len(rows) > FEW:
+            # Of fewer than three coordinates some stand twice: who is beaten stays the same.
+            first, second, third = (lower[(turn + place) % len(lower)][rows] for place in range(3))
+            rows = rows[_unbeaten(first, second, third)]
+    return rows
+
+
+def _unbeaten(first: Array, second: Array, third: Array) -> Mask:
+    """The points that have no less of the third than the least of all cells lower in both the first and the second."""
+    x, y = _cells(first), _cells(second)
+    least = np.full((CELLS + 1, CELLS + 1), third.max())
+    np.minimum.at(least, (x + 1, y + 1), third)
+    least = np.minimum.accumulate(np.minimum.accumulate(least, axis=0), axis=1)
+    return np.asarray(third <= least[x, y])
+
+
+def _cells(column: Array) -> Rows:
+    """The cell of each value, 0 to CELLS - 1: rising with the value, equal for equal ones."""
+    sample = np.sort(column[:: max(1, len(column) // SAMPLE)])
+    edges = np.unique(sample[:: max(1, -(-len(sample) // (CELLS - 1)))])
+    return np.asarray(np.searchsorted(edges, column, side="right"))
+
+
+def thin_front(columns: Sequence[Array], directions: Sequence[Direction], limit: int) -> Rows:
+    """At most `limit` rows of a front that stand for all of it, in ascending order: the same ones every time.
+
+    The best in each coordinate first, then again and again the one in the least crowded place: farthest, the front's
+    range being one in each coordinate, from all that were chosen. Of equals the first.
+    """
+    count = len(columns[0])
+    if count <= limit:
+        return np.arange(count)
+    scaled = np.stack([_scaled(column) for column in columns], axis=1)
+    chosen = list(dict.fromkeys(_extremes(columns, directions)))[:limit]
+    gap = np.full(count, np.inf)
+    for place in range(limit):
+        if place == len(chosen):
+            chosen.append(int(gap.argmax()))
+        gap = np.minimum(gap, ((scaled - scaled[chosen[place]]) ** 2).sum(axis=1))
+        gap[chosen[place]] = -1.0  # below an equal that was not chosen
+    return np.sort(np.array(chosen))
+
+
+def _extremes(columns: Sequence[Array], directions: Sequence[Direction]) -> list[int]:
+    """For each coordinate the row that is best in it; among ties, the best in the others in turn."""
+    lower = [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
+    turned = (lower[place:] + lower[:place] for place in range(len(lower)))
+    return [_first(keys) for keys in turned]
+
+
+def _first(keys: Sequence[Array]) -> int:
+    rows = np.arange(len(keys[0]))
+    for key in keys:
+        rows = rows[key[rows] == key[rows].min()]
+    return int(rows[0])
+
+
+def _scaled(column: Array) -> NDArray[np.float64]:
+    """A coordinate with its least at 0 and its most at 1."""
+    low = column.min()
+    return np.asarray((column - low) / ((column.max() - low) or 1), dtype=np.float64)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from archbench import units
 from archbench.metrics import EXACT, METRICS, Direction, Kind
 from archbench.runs.records import UNFINISHED, Key, Record
-from archbench.space.pareto import front
+from archbench.space.selection import find_front
 from archbench.statistics.times import Times
 from archbench.tables import captions
 from archbench.tables.rows import Row as Row  # a table is of rows, so whoever reads one finds them here
@@ -183,7 +183,7 @@ def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]], fou
     known = [row for row in rows if row["status"] != "failed" and all(row[name] is not None for name in axes)]
     sides = [(name, side) for name, both in axes.items() for side in both]
     points = [tuple(row[name] for name, _ in sides) for row in known]
-    for row, on_front in zip(known, front(points, [side for _, side in sides]), strict=True):
+    for row, on_front in zip(known, find_front(points, [side for _, side in sides]), strict=True):
         row["pareto"] = on_front
 
 

@@ -19,9 +19,9 @@ from archbench.errors import SpecError
 from archbench.metrics import EXACT
 from archbench.space.constraints import Priced, keep, names
 from archbench.space.funnel import Funnel, funnel_of, is_many
-from archbench.space.pareto import front
 from archbench.space.price_space import Asked, PricedSpace, counted, price_space, shown
 from archbench.space.samplers import draw_lists
+from archbench.space.selection import find_front
 
 SPEC = (
     SMALL
@@ -60,7 +60,7 @@ def within(priced: list[Priced], spec: Spec) -> list[Priced]:
 def on_front(priced: list[Priced]) -> list[Priced]:
     costs = [item.cost for item in priced]
     points = [(cost.acts, cost.peak_bytes, cost.macs) for cost in costs if cost]
-    return [item for item, is_on in zip(priced, front(points, ["min", "min", "max"]), strict=True) if is_on]
+    return [item for item, is_on in zip(priced, find_front(points, ["min", "min", "max"]), strict=True) if is_on]
 
 
 def test_every_step_counts_what_going_through_the_variants_counts(
@@ -136,7 +136,7 @@ def test_a_front_over_scores_is_of_the_rows_that_have_one(spec: Spec, one_by_one
     by_id = {i.variant.id: scores.get(i.variant.id, scores.get(i.variant.name)) for i in kept}
     known = [item for item in kept if by_id[item.variant.id] is not None and item.cost]
     points = [(i.cost.acts, i.cost.peak_bytes, by_id[i.variant.id]) for i in known if i.cost]
-    expected = [i for i, on in zip(known, front(points, ["min", "min", "max"]), strict=True) if on]
+    expected = [i for i, on in zip(known, find_front(points, ["min", "min", "max"]), strict=True) if on]
     wished = replace(spec, select=Select(("acts", "peak_bytes"), ("score",), 1000))
     space = price_space(wished, Asked(scores=scores | {"nobody": 1.0}))
     rows = [row.priced.variant for row in shown(wished, space) if row.at in set(space.front.at.tolist())]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from archbench.runs.records import Key
-from archbench.space.pareto import front
+from archbench.space.selection import find_front
 from archbench.statistics.ties import Ties
 from archbench.tables.table import Row
 
@@ -81,7 +81,7 @@ def line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "max") -
     """The variants that nothing else beats in both, cheapest first; of equals the first. None that failed: it cannot be taken."""
     possible = [row for row in rows if row["status"] != "failed"]
     known = [row for row in possible if row.get(cost) is not None and row.get(gain) is not None]
-    sides = front([(row[cost], row[gain]) for row in known], ["min", "max" if gain_side == "max" else "min"])
+    sides = find_front([(row[cost], row[gain]) for row in known], ["min", "max" if gain_side == "max" else "min"])
     best: dict[tuple[float, float], Row] = {}
     for row, on_front in zip(known, sides, strict=True):
         if on_front:

@@ -11,10 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archbench.metrics import Direction
-from archbench.space.pareto import front
-from archbench.space.pareto_many import CELLS, front_many
+from archbench.space.selection import CELLS, find_front, find_front_of_columns
 
 DIRECTIONS: list[Direction] = ["min", "min", "max"]
+
+
+def front_many(columns: Sequence[Any], directions: Sequence[Direction]) -> np.ndarray:
+    """Whether each point is on the front that is found in columns."""
+    found = np.zeros(len(columns[0]), bool)
+    found[find_front_of_columns(columns, directions)] = True
+    return found
 
 
 def by_definition(columns: Sequence[Any], directions: Sequence[Direction]) -> list[bool]:
@@ -66,7 +72,7 @@ def as_costs(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def test_the_front_of_a_million_is_that_of_going_through_them_one_by_one(million: list[np.ndarray]) -> None:
-    one_by_one = front(list(zip(*(column.tolist() for column in million), strict=True)), DIRECTIONS)
+    one_by_one = find_front(list(zip(*(column.tolist() for column in million), strict=True)), DIRECTIONS)
     assert front_many(million, DIRECTIONS).tolist() == list(one_by_one)
 
 
