@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archbench.design.spec.axes import Axis
     from archbench.design.spec.schema import Sample
     from archbench.design.spec.spec import Spec
-    from archbench.space.price_space import Asked
+    from archbench.space.price_space import SpaceQuery
 
 FORMATS = ("terminal", "markdown", "csv", "json", "latex")
 REPORT_FORMATS = (*FORMATS, "parquet", "html")
@@ -204,12 +204,12 @@ def price_command(
     if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
         formats.show(price_each(read), form)
         return
-    from archbench.space.price_space import Asked  # numpy, which a few variants do not wait for
+    from archbench.space.price_space import SpaceQuery  # numpy, which a few variants do not wait for
 
-    _price_many(read, Asked.written(where, by, top), parquet, form, quiet=quiet)
+    _price_many(read, SpaceQuery.parse(where, by, top), parquet, form, quiet=quiet)
 
 
-def _price_many(spec: Spec, asked: Asked, parquet: str | None, form: str, *, quiet: bool) -> None:
+def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *, quiet: bool) -> None:
     """Price by columns; show the few asked for, and write all to a file where one is named."""
     from archbench.reporting.formats import formats
     from archbench.reporting.terminal.progress import Progress
@@ -237,11 +237,11 @@ def check_command(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint, on the front."""
     from archbench.design.lookup import load
     from archbench.runs.scores import spec_scores
-    from archbench.space.price_space import counted
+    from archbench.space.price_space import count_funnel
     from archbench.tables.captions import counted_lines
 
     read = load(spec, sets)
-    funnel = counted(read, spec_scores(read))
+    funnel = count_funnel(read, spec_scores(read))
     counts = funnel.as_json() | {"variants": funnel.variants}
     click.echo(json.dumps(counts) if as_json else "\n".join(counted_lines(read.name, counts)))
 
@@ -275,9 +275,9 @@ def show_command(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_js
 
 def _sample_positions(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
     """Draws of a spec that samples: numpy and scipy, which another spec does not wait for."""
-    from archbench.space.samplers import draw_lists
+    from archbench.space.samplers import sample_lists
 
-    return draw_lists(axes, sample)
+    return sample_lists(axes, sample)
 
 
 @archbench.command("compare")

@@ -27,9 +27,9 @@ from archbench.reporting.stored_run import Run, failed_keys
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
 from archbench.space.by_spec import open_spec
-from archbench.space.constraints import Kept, keep, price_all
+from archbench.space.constraints import KeptVariants, keep_variants, price_all
 from archbench.space.funnel import Funnel, funnel_of, is_many
-from archbench.space.price_space import Asked, price_space, shown
+from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
 
@@ -100,16 +100,18 @@ def _write_files(folder: RunFolder) -> None:
         Run(folder).write()  # where it cannot be done, the reason is told from here
 
 
-def _choose_variants(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, Kept]:
+def _choose_variants(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, KeptVariants]:
     """How many variants there are at each step, and those that are measured: all its constraints leave, or its selection."""
     if is_many(spec):
         listener.say("pricing")
-        space = price_space(spec, Asked(scores=spec_scores(spec)), said=lambda rows: listener.say(f"{rows:,} priced"))
-        chosen = tuple(item.priced for item in shown(spec, space))
-        return space.funnel, Kept(chosen, space.funnel.refused)
+        space = price_space(
+            spec, SpaceQuery(scores=spec_scores(spec)), said=lambda rows: listener.say(f"{rows:,} priced")
+        )
+        chosen = tuple(item.priced for item in make_shown_variants(spec, space))
+        return space.funnel, KeptVariants(chosen, space.funnel.refused)
     every = expand(spec)
     check_plugins(every, plugins)
-    kept = keep(price_all(every.variants), spec.constraints)
+    kept = keep_variants(price_all(every.variants), spec.constraints)
     return funnel_of(every, kept), kept
 
 

@@ -16,7 +16,7 @@ from archbench.design.variants import expand
 from archbench.reporting.stored_run import Run
 from archbench.runs.records import Block, Record, as_json
 from archbench.runs.store import SAMPLES, RunFolder
-from archbench.space.constraints import keep, price_all
+from archbench.space.constraints import keep_variants, price_all
 from archbench.tables.prices import record
 
 TWO_HUNDRED = """
@@ -62,7 +62,7 @@ def write_spec(folder: Path, text: str) -> Spec:
 
 def priced(spec: Spec) -> list[Record]:
     """The spec's variants as rows that were not measured yet."""
-    kept = keep(price_all(expand(spec).variants), spec.constraints)
+    kept = keep_variants(price_all(expand(spec).variants), spec.constraints)
     return [replace(record(item), status="not reached") for item in kept.priced]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
-from archbench.space.constraints import Priced, price_all
-from archbench.space.samplers import draw_lists
+from archbench.space.constraints import PricedVariant, price_all
+from archbench.space.samplers import sample_lists
 
 SELECT = "select: {minimize: [acts, peak_bytes], maximize: [macs], limit: 6}\n"
 SMALL = f"""\
@@ -29,6 +29,6 @@ def written(text: str, folder: Path) -> Spec:
     return read_spec(path)
 
 
-def one_by_one(spec: Spec) -> list[Priced]:
+def one_by_one(spec: Spec) -> list[PricedVariant]:
     """Every variant, expanded and priced alone: what its columns are held against."""
-    return price_all(expand(spec, draw_lists).variants)
+    return price_all(expand(spec, sample_lists).variants)

@@ -28,7 +28,7 @@ from archbench.measure.supervisor.interruption import Interrupted, Stop
 from archbench.pipeline import run as run_spec
 from archbench.reporting.stored_run import Run, read_run
 from archbench.runs.store import RunFolder
-from archbench.space.constraints import keep, price_all
+from archbench.space.constraints import keep_variants, price_all
 from archbench.statistics.verdicts import Contrast, judge
 
 SPEC = """\
@@ -48,7 +48,7 @@ def write(folder, name, base, channels):
 
 
 def kept(spec):
-    return keep(price_all(expand(spec).variants), spec.constraints)
+    return keep_variants(price_all(expand(spec).variants), spec.constraints)
 
 
 @pytest.fixture

@@ -10,22 +10,22 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import expand
 from archbench.models.variant import Variant
 from archbench.pricing.price import Cost, price
-from archbench.space.constraints import Priced, keep, price_all
+from archbench.space.constraints import PricedVariant, keep_variants, price_all
 from archbench.space.funnel import is_many
-from archbench.space.price_space import Asked, price_space, shown
-from archbench.space.samplers import draw_lists
+from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
+from archbench.space.samplers import sample_lists
 
 
 def variants(spec: Spec | str | Path) -> tuple[Variant, ...]:
     """Every variant of a spec, in the order of its grid or of its draws. Raises SpecError as `expand`."""
-    return expand(open_spec(spec), draw_lists).variants
+    return expand(open_spec(spec), sample_lists).variants
 
 
 @overload
 def price_any(what: Variant) -> Cost: ...
 @overload
-def price_any(what: Spec | str | Path) -> tuple[Priced, ...]: ...
-def price_any(what: Variant | Spec | str | Path) -> Cost | tuple[Priced, ...]:
+def price_any(what: Spec | str | Path) -> tuple[PricedVariant, ...]: ...
+def price_any(what: Variant | Spec | str | Path) -> Cost | tuple[PricedVariant, ...]:
     """The exact cost of a variant; of a spec, each variant that its constraints allow with its cost.
 
     Of a large spec, one that draws or one that selects they are those `archbench price` shows: its front or its selection.
@@ -35,8 +35,8 @@ def price_any(what: Variant | Spec | str | Path) -> Cost | tuple[Priced, ...]:
         return price(what)
     spec = open_spec(what)
     if is_many(spec):
-        return tuple(each.priced for each in shown(spec, price_space(spec, Asked())))
-    return keep(price_all(expand(spec).variants), spec.constraints).priced
+        return tuple(each.priced for each in make_shown_variants(spec, price_space(spec, SpaceQuery())))
+    return keep_variants(price_all(expand(spec).variants), spec.constraints).priced
 
 
 def open_spec(spec: Spec | str | Path) -> Spec:

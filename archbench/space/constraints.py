@@ -16,7 +16,7 @@ from archbench.pricing.price import Cost, price
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedVariant:
     """A variant with its exact cost; null for a hand-written module, which only a run can count."""
 
     variant: Variant
@@ -24,29 +24,29 @@ class Priced:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptVariants:
     """What the constraints leave. `refused` counts, for each constraint's text, the variants it refused first."""
 
-    priced: tuple[Priced, ...]
+    priced: tuple[PricedVariant, ...]
     refused: Mapping[str, int] = field(default_factory=dict)
 
 
-def price_all(variants: Iterable[Variant]) -> list[Priced]:
+def price_all(variants: Iterable[Variant]) -> list[PricedVariant]:
     """Each variant with its exact cost."""
-    return [Priced(v, None if isinstance(v.architecture, Module) else price(v)) for v in variants]
+    return [PricedVariant(v, None if isinstance(v.architecture, Module) else price(v)) for v in variants]
 
 
-def keep(priced: Sequence[Priced], constraints: Sequence[Expression]) -> Kept:
+def keep_variants(priced: Sequence[PricedVariant], constraints: Sequence[Expression]) -> KeptVariants:
     """The variants no constraint refuses. The reference stays whatever it costs: the others are compared with it."""
     refused: Counter[str] = Counter({constraint.text: 0 for constraint in constraints})
     kept = []
     for item in priced:
-        broken = None if item.cost is None else first_broken(names(item), constraints)
+        broken = None if item.cost is None else first_broken(nameable_values(item), constraints)
         if broken is not None:
             refused[broken.text] += 1
         if broken is None or item.variant.reference:
             kept.append(item)
-    return Kept(tuple(kept), dict(refused))
+    return KeptVariants(tuple(kept), dict(refused))
 
 
 def first_broken(values: Mapping[str, Any], constraints: Sequence[Expression]) -> Expression | None:
@@ -63,7 +63,7 @@ def first_broken(values: Mapping[str, Any], constraints: Sequence[Expression]) -
     return None
 
 
-def names(item: Priced) -> dict[str, Any]:
+def nameable_values(item: PricedVariant) -> dict[str, Any]:
     """What a constraint may name: metrics, their scaled forms, axes and every path (`neck.channels`); null: it has no such."""
     assert item.cost is not None
     exact = item.cost.as_json()

@@ -8,7 +8,7 @@ from typing import Any
 
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import Space, size
-from archbench.space.constraints import Kept
+from archbench.space.constraints import KeptVariants
 
 MANY = 4096  # variants; up to here each is priced by itself, without waiting for numpy
 
@@ -62,7 +62,7 @@ def is_many(spec: Spec) -> bool:
     return size(spec) > MANY or spec.sample is not None or spec.select is not None
 
 
-def funnel_of(space: Space, kept: Kept) -> Funnel:
+def funnel_of(space: Space, kept: KeptVariants) -> Funnel:
     """The steps of a spec whose variants are all there."""
     within = len(space.variants) - sum(kept.refused.values())
     return Funnel(

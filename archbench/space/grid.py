@@ -26,14 +26,14 @@ from archbench.errors import SpecError
 from archbench.space.columns import evaluate_mask
 from archbench.space.identity import REFUSED, Section, check_tied, sections_of
 from archbench.space.points import UNSET, Array, CodedColumn, Codes, Lists, Mask, Points, combine_codes, make_points
-from archbench.space.samplers import draw
+from archbench.space.samplers import sample_positions
 
 ROWS = 1 << 18  # of a chunk: a few columns of it fit a core's cache
 MAX_POINTS = 100_000_000  # of a grid that is walked: minutes of pricing; more are sampled
 
 
 @dataclass(frozen=True)
-class Counts:
+class SpaceCounts:
     """What became of a spec's points. `raw` is each point of the grid or each draw, and each included variant.
 
     variants  what is left: raw less the other three, and the reference where none of them is it
@@ -48,15 +48,15 @@ class Counts:
 
 def chunks(spec: Spec, *, rows: int = ROWS) -> Iterator[Points]:
     """The points of a spec, at most `rows` at a time; see `Span.chunks`."""
-    return Span(spec).chunks(rows)
+    return DesignSpace(spec).chunks(rows)
 
 
-def count(spec: Spec) -> Counts:
+def count_points(spec: Spec) -> SpaceCounts:
     """How many points a spec has and what becomes of them, none of them made. SpecError where they are too many to walk."""
-    return Span(spec).counts
+    return DesignSpace(spec).counts
 
 
-class Span:
+class DesignSpace:
     """A spec's points, not yet walked. Raises SpecError, at the place, for too many and for a point that is no network."""
 
     def __init__(self, spec: Spec) -> None:
@@ -126,14 +126,14 @@ class Span:
         return wanted
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> SpaceCounts:
         there, wanted, distinct = (
             math.prod(int(mask.sum()) for mask in masks)
             for masks in zip(*((tie.there, tie.wanted, tie.first) for tie in self.ties), strict=True)
         )
         drawn = self.grid.size if self.drawn else there
         included, kept = len(self.spec.include), int(self.wanted_extras[1:].sum())
-        return Counts(
+        return SpaceCounts(
             raw=drawn + included,
             excluded=there - wanted,
             duplicates=wanted - distinct + included - kept,
@@ -274,7 +274,7 @@ def _drawn(spec: Spec) -> tuple[Points, list[Mask]]:
     """The draws of a sample, and which of them are the first on their point."""
     assert spec.sample is not None
     assert spec.sample.n is not None
-    columns = _columns(spec.axes, draw(spec.axes, spec.sample), [])
+    columns = _columns(spec.axes, sample_positions(spec.axes, spec.sample), [])
     key, _ = combine_codes([(column.codes, len(column.values)) for column in columns])
     first = np.zeros(spec.sample.n, bool)
     first[np.unique(np.broadcast_to(key, first.shape), return_index=True)[1]] = True

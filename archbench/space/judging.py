@@ -46,7 +46,7 @@ class PricedChunk:
         return whole if len(rows) == len(whole) else whole[rows]
 
 
-class Judge:
+class ConstraintJudge:
     """Holds chunks against the constraints, and adds up how many rows each was the first to refuse.
 
     `elsewhere` counts the rows that `where`, where there is one, does not look at.

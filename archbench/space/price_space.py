@@ -18,22 +18,22 @@ from archbench.design.variants import expand, make, named, paths
 from archbench.errors import SpecError
 from archbench.models.variant import Variant
 from archbench.space.columns import evaluate_columns
-from archbench.space.constraints import Priced, first_broken, keep, names, price_all
+from archbench.space.constraints import PricedVariant, first_broken, keep_variants, nameable_values, price_all
 from archbench.space.costs import price_points
 from archbench.space.funnel import Funnel, funnel_of
-from archbench.space.grid import Span
-from archbench.space.judging import Judge, PricedChunk
+from archbench.space.grid import DesignSpace
+from archbench.space.judging import ConstraintJudge, PricedChunk
 from archbench.space.points import box_values
-from archbench.space.reference import Reference
-from archbench.space.samplers import draw_lists
+from archbench.space.reference import ReferenceFinder
+from archbench.space.samplers import sample_lists
 from archbench.space.scores import Scored
 from archbench.space.selection import LIMIT, Aim, aims_of, describe_aims, find_front_of_columns, is_scored, thin_front
-from archbench.space.top_k import Keys, Picked, Picker, lowest
+from archbench.space.top_k import Keys, PickedRows, RowPicker, choose_lowest
 from archbench.space.variables import NamedColumns
 
 
 @dataclass(frozen=True)
-class Asked:
+class SpaceQuery:
     """Which rows of a space are looked at, and which of them are shown.
 
     where  looks only at rows where it is true
@@ -49,7 +49,7 @@ class Asked:
     scores: Mapping[str, float] | None = None
 
     @classmethod
-    def written(cls, where: str | None, by: str | None, limit: int | None) -> Asked:
+    def parse(cls, where: str | None, by: str | None, limit: int | None) -> SpaceQuery:
         """As a command line writes them. Raises SpecError with the option."""
         given = {"where": where, "by": by}
         found = {name: compile_expression(text, f"--{name}") for name, text in given.items() if text is not None}
@@ -63,7 +63,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenRow:
     """One row that is shown: its place among all rows, and its assignment."""
 
     at: int
@@ -80,30 +80,33 @@ class PricedSpace:
 
     funnel: Funnel
     aims: tuple[Aim, ...]
-    front: Picked
-    chosen: tuple[Chosen, ...]
+    front: PickedRows
+    chosen: tuple[ChosenRow, ...]
     reference: Mapping[str, Any]
     reference_at: int | None
 
 
-class Sink(Protocol):
+class ChunkSink(Protocol):
     """Takes priced chunks as they come. Rows are counted through: those of the first chunk, those of the second, ..."""
 
     def add(self, chunk: PricedChunk) -> None: ...
 
 
 def price_space(
-    spec: Spec, asked: Asked | None = None, sink: Sink | None = None, said: Callable[[int], None] = lambda rows: None
+    spec: Spec,
+    asked: SpaceQuery | None = None,
+    sink: ChunkSink | None = None,
+    said: Callable[[int], None] = lambda rows: None,
 ) -> PricedSpace:
     """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
-    asked = asked or Asked()
+    asked = asked or SpaceQuery()
     limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
     asked.check_names(nameable(spec.axes))
-    span, judge = Span(spec), Judge(spec.constraints, asked.where)
+    span, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, asked.where)
     scored = Scored(span, asked.scores) if asked.scores is not None and is_scored(spec.select) else None
     aims = aims_of(spec.select, scored=bool(scored))
-    reference = Reference(span)
-    front, least = _Front(aims), Picker(partial(lowest, limit=limit))
+    reference = ReferenceFinder(span)
+    front, least = _Front(aims), RowPicker(partial(choose_lowest, limit=limit))
     for first, chunk in _numbered(_priced(span, judge, scored or None, said)):
         rows = np.flatnonzero(chunk.kept)
         at = first + np.searchsorted(chunk.rows, rows)
@@ -130,7 +133,7 @@ class _Front:
     """The front of all rows so far. Over the score it is of those that have one: others are neither better nor worse."""
 
     def __init__(self, aims: Sequence[Aim]) -> None:
-        self.picker, self.unscored = Picker(partial(_on_front, aims=aims)), 0
+        self.picker, self.unscored = RowPicker(partial(_on_front, aims=aims)), 0
         self._metrics = [aim.metric for aim in aims]
 
     def add(self, chunk: PricedChunk, rows: NDArray[Any], at: NDArray[np.int64]) -> None:
@@ -143,15 +146,17 @@ class _Front:
         self.picker.add(chunk.columns.points, rows, keys, at)
 
 
-def counted(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
+def count_funnel(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
     """How many variants there are at each step, and on the front. `scores` are by name or id."""
     if "module" in (*spec.overrides, *paths(spec)):  # which has no price, and no columns
-        space = expand(spec, draw_lists)
-        return funnel_of(space, keep(price_all(space.variants), spec.constraints))
-    return price_space(spec, Asked(scores=scores)).funnel
+        space = expand(spec, sample_lists)
+        return funnel_of(space, keep_variants(price_all(space.variants), spec.constraints))
+    return price_space(spec, SpaceQuery(scores=scores)).funnel
 
 
-def _priced(span: Span, judge: Judge, scored: Scored | None, said: Callable[[int], None]) -> Iterator[PricedChunk]:
+def _priced(
+    span: DesignSpace, judge: ConstraintJudge, scored: Scored | None, said: Callable[[int], None]
+) -> Iterator[PricedChunk]:
     done = 0
     for points, scores in zip(span.chunks(), scored or repeat(None), strict=False):
         costs = price_points(points, partial(make, span.spec))
@@ -172,7 +177,7 @@ def _on_front(keys: Keys, aims: Sequence[Aim]) -> NDArray[Any]:
     return find_front_of_columns(keys, [aim.direction for aim in aims])
 
 
-def _thinned(front: Picked, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
+def _thinned(front: PickedRows, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
     return thin_front(front.keys, [aim.direction for aim in aims], limit)
 
 
@@ -186,11 +191,11 @@ def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[
     return values
 
 
-def _chosen(shown: Picked) -> tuple[Chosen, ...]:
-    return tuple(Chosen(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
+def _chosen(shown: PickedRows) -> tuple[ChosenRow, ...]:
+    return tuple(ChosenRow(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
 
 
-def _funnel(span: Span, judge: Judge, reference: Reference) -> Funnel:
+def _funnel(span: DesignSpace, judge: ConstraintJudge, reference: ReferenceFinder) -> Funnel:
     spec, counts = span.spec, span.counts
     (kept_anyway,) = price_all([make(spec, reference.point)])
     return Funnel(
@@ -201,29 +206,31 @@ def _funnel(span: Span, judge: Judge, reference: Reference) -> Funnel:
         refused=dict(judge.refused),
         elsewhere=judge.elsewhere,
         kept=judge.kept,
-        spared=int(first_broken(names(kept_anyway), spec.constraints) is not None),
+        spared=int(first_broken(nameable_values(kept_anyway), spec.constraints) is not None),
     )
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownVariant:
     """A row that is shown as a variant of its own, with its place among all rows; null for a reference that is none."""
 
     at: int | None
-    priced: Priced
+    priced: PricedVariant
 
 
-def price_shown(spec: Spec, asked: Asked, said: Callable[[int], None]) -> tuple[PricedSpace, tuple[Shown, ...]]:
+def price_shown(
+    spec: Spec, asked: SpaceQuery, said: Callable[[int], None]
+) -> tuple[PricedSpace, tuple[ShownVariant, ...]]:
     """Price a space, and the rows of it that are asked for."""
     space = price_space(spec, asked, said=said)
-    return space, shown(spec, space)
+    return space, make_shown_variants(spec, space)
 
 
-def shown(spec: Spec, space: PricedSpace) -> tuple[Shown, ...]:
+def make_shown_variants(spec: Spec, space: PricedSpace) -> tuple[ShownVariant, ...]:
     """The chosen rows as variants with names, ids and prices; the reference first where it is none of them."""
     reference = make(spec, space.reference)
     made: list[tuple[int | None, Variant]] = [(chosen.at, make(spec, chosen.point)) for chosen in space.chosen]
     if reference.id not in [variant.id for _, variant in made]:
         made.insert(0, (space.reference_at, reference))
     variants = named([replace(v, reference=v.id == reference.id) for _, v in made], spec)
-    return tuple(Shown(at, item) for (at, _), item in zip(made, price_all(variants), strict=True))
+    return tuple(ShownVariant(at, item) for (at, _), item in zip(made, price_all(variants), strict=True))

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from archbench.space.grid import Span
+from archbench.space.grid import DesignSpace
 from archbench.space.judging import PricedChunk
 from archbench.space.points import CodedColumn, Mask, Points
 
 
-class Reference:
+class ReferenceFinder:
     """Found as chunks go by; the span puts it first beside the grid where no point of the grid is it.
 
     point  its assignment, as its row has it
     at     its place among the rows that are looked at; null where it is none of them
     """
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: DesignSpace) -> None:
         self._sections = list(span.sections.values())
         self._own = tuple(
             CodedColumn(c.path, c.values, np.broadcast_to(c.codes, span.extras.shape)[:1]) for c in span.extras.columns

@@ -15,7 +15,7 @@ Drawn = NDArray[np.int64]
 Sampler = Callable[[Sequence[int], int, int], list[Drawn]]  # sizes of the choices, draws, seed -> positions of each
 
 
-def draw(axes: Sequence[Axis], sample: Sample) -> list[Drawn]:
+def sample_positions(axes: Sequence[Axis], sample: Sample) -> list[Drawn]:
     """`sample.n` positions an axis. Each factor of a product is a choice of its own, so that it is spread by itself."""
     assert sample.n is not None
     choices = SAMPLERS[sample.method]([size for axis in axes for size in axis.radices], sample.n, sample.seed)
@@ -28,9 +28,9 @@ def draw(axes: Sequence[Axis], sample: Sample) -> list[Drawn]:
     return positions
 
 
-def draw_lists(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
-    """The positions of `draw` as plain integers, as `expand` takes them."""
-    return [positions.tolist() for positions in draw(axes, sample)]
+def sample_lists(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
+    """The positions of `sample_positions` as plain integers, as `expand` takes them."""
+    return [positions.tolist() for positions in sample_positions(axes, sample)]
 
 
 def _random(sizes: Sequence[int], count: int, seed: int) -> list[Drawn]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archbench.design.variants import make, named
 from archbench.errors import SpecError
 from archbench.space.funnel import MANY
-from archbench.space.grid import Span
+from archbench.space.grid import DesignSpace
 from archbench.space.points import Points
 
 
@@ -21,7 +21,7 @@ class Scored:
     strangers  names and ids with a score that no variant has
     """
 
-    def __init__(self, span: Span, scores: Mapping[str, float]) -> None:
+    def __init__(self, span: DesignSpace, scores: Mapping[str, float]) -> None:
         if (count := span.counts.variants) > MANY:
             raise SpecError(
                 f"scores: a front over them looks each variant up by name and id, up to {MANY:,} of them, not {count:,}; "

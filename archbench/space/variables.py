@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archbench.design.spec.variables import knob_paths, nameable
 from archbench.metrics import SCALED
-from archbench.space.grid import Span
+from archbench.space.grid import DesignSpace
 from archbench.space.points import UNSET, Array, CodedColumn, Points
 
 
@@ -20,7 +20,7 @@ class NamedColumns(Mapping[str, Array]):
     Every array broadcasts to the points' shape. A path is null where a point's parts have no such knob.
     """
 
-    def __init__(self, span: Span, points: Points, costs: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, span: DesignSpace, points: Points, costs: Mapping[str, NDArray[Any]]) -> None:
         self.span, self.points, self.costs = span, points, costs
 
     def __getitem__(self, name: str) -> Array:

@@ -8,7 +8,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import expand
 from archbench.runs.records import Record
 from archbench.runs.scores import spec_scores
-from archbench.space.constraints import Priced, keep, price_all
+from archbench.space.constraints import PricedVariant, keep_variants, price_all
 from archbench.space.funnel import funnel_of
 from archbench.statistics.times import Times
 from archbench.tables.captions import funnel_lines
@@ -20,7 +20,7 @@ UNPRICED = "a hand-written module is counted when it is run, not priced"
 def price_each(spec: Spec) -> Table:
     """Every variant its constraints leave, priced one by one."""
     space = expand(spec)
-    kept = keep(price_all(space.variants), spec.constraints)
+    kept = keep_variants(price_all(space.variants), spec.constraints)
     funnel = funnel_of(space, kept)
     return priced_table(
         kept.priced,
@@ -32,7 +32,7 @@ def price_each(spec: Spec) -> Table:
 
 
 def priced_table(
-    priced: Sequence[Priced],
+    priced: Sequence[PricedVariant],
     *,
     title: str,
     scores: Mapping[str, float] | None = None,
@@ -51,7 +51,7 @@ def priced_table(
     )
 
 
-def record(item: Priced) -> Record:
+def record(item: PricedVariant) -> Record:
     """A priced variant as a row."""
     variant, cost = item.variant, item.cost
     return Record(

@@ -8,23 +8,23 @@ from dataclasses import replace
 from archbench.design.spec.spec import Spec
 from archbench.runs.scores import spec_scores, told
 from archbench.space.funnel import Funnel
-from archbench.space.price_space import Asked, PricedSpace, Shown
+from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery
 from archbench.tables.captions import funnel_lines
 from archbench.tables.prices import priced_table, record
 from archbench.tables.table import Front, Table
 
 Said = Callable[[int], None]
-Pricing = Callable[[Spec, Asked, Said], tuple[PricedSpace, tuple[Shown, ...]]]
+Pricing = Callable[[Spec, SpaceQuery, Said], tuple[PricedSpace, tuple[ShownVariant, ...]]]
 
 
-def space_view(spec: Spec, asked: Asked, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
+def space_view(spec: Spec, asked: SpaceQuery, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
     """Price a space and show the rows asked for; `said` hears how many points are done."""
     asked = replace(asked, scores=spec_scores(spec))
     space, rows = pricing(spec, asked, said)
     return space_table(spec, space, rows, asked), space.funnel
 
 
-def space_table(spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: Asked) -> Table:
+def space_table(spec: Spec, space: PricedSpace, rows: tuple[ShownVariant, ...], asked: SpaceQuery) -> Table:
     """The rows shown, each marked where it is on the front of the whole space, and how many there were at each step."""
     on_front = set(space.front.at.tolist())
     ids = frozenset(row.priced.variant.id for row in rows if row.at in on_front)
@@ -39,7 +39,7 @@ def space_table(spec: Spec, space: PricedSpace, rows: tuple[Shown, ...], asked: 
     )
 
 
-def _which(space: PricedSpace, asked: Asked) -> str:
+def _which(space: PricedSpace, asked: SpaceQuery) -> str:
     beside = "the reference beside them"
     if asked.by is not None:
         return f"shown: the {len(space.chosen):,} with the least {asked.by.text}, {beside}"

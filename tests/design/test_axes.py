@@ -14,7 +14,7 @@ from archbench.design.spec.schema import Sample, Select, json_schema
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
 from archbench.errors import SpecError
-from archbench.space.samplers import draw_lists
+from archbench.space.samplers import sample_lists
 
 HEAD = "archbench: 1\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
 
@@ -126,7 +126,7 @@ def test_exclude_takes_expressions_beside_partial_matches(read):
 
 
 def test_draws_that_fall_together_are_counted(read):
-    space = expand(read("axes: {neck.channels: [64, 128]}\nsample: {method: random, n: 50}"), draw_lists)
+    space = expand(read("axes: {neck.channels: [64, 128]}\nsample: {method: random, n: 50}"), sample_lists)
     assert (space.raw, space.collapsed, space.duplicates) == (50, 48, 0)
 
 

@@ -11,8 +11,8 @@ from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.space.constraints import keep, names, price_all
-from archbench.space.price_space import Asked, price_space
+from archbench.space.constraints import keep_variants, nameable_values, price_all
+from archbench.space.price_space import SpaceQuery, price_space
 
 HEAD = "archbench: 1\nname: few\nbase: R-50-FPN\ninput: {height: 64, width: 64}\n"
 TOPS = """\
@@ -56,7 +56,7 @@ def test_a_constraint_behind_one_that_refuses_all_is_looked_at_too(tmp_path: Pat
 @pytest.mark.parametrize("option", ["where", "by"])
 def test_a_question_with_an_unknown_name_is_refused_though_no_row_comes_to_it(option: str, tmp_path: Path) -> None:
     spec = written("axes: {neck.channels: [64, 128]}\n", tmp_path)
-    asked = Asked(**{option: compile_expression("gmacs > 0 or open", f"--{option}")})
+    asked = SpaceQuery(**{option: compile_expression("gmacs > 0 or open", f"--{option}")})
     with pytest.raises(SpecError, match=rf"--{option}: gmacs > 0 or open: there is no open here"):
         price_space(spec, asked)
 
@@ -66,7 +66,7 @@ def test_what_a_variant_lacks_is_null_and_check_and_price_agree(tmp_path: Path) 
     constraint = "top_block.source == null or top_block.source == 'c5'"
     spec = written(f'{TOPS}constraints: ["{constraint}"]\n', tmp_path)
     funnel = price_space(spec).funnel
-    by_hand = keep(price_all(expand(spec).variants), spec.constraints)
+    by_hand = keep_variants(price_all(expand(spec).variants), spec.constraints)
     assert funnel.refused == by_hand.refused == {constraint: 1}
     assert funnel.kept == len(by_hand.priced) == 3
 
@@ -75,7 +75,7 @@ def test_an_axis_over_the_base_or_the_workload_may_be_named(tmp_path: Path) -> N
     text = "axes: {base: [R-50-FPN, R-101-FPN], measure.precision: [fp32, amp_fp16]}\nconstraints: [%s]\n"
     constraints = ("base == 'R-50-FPN' or measure.precision == 'fp32'", "base != null")
     spec = written(text % ", ".join(f'"{one}"' for one in constraints), tmp_path)
-    by_hand = keep(price_all(expand(spec).variants), spec.constraints)
+    by_hand = keep_variants(price_all(expand(spec).variants), spec.constraints)
     assert price_space(spec).funnel.refused == by_hand.refused == {constraints[0]: 1, constraints[1]: 0}
 
 
@@ -90,11 +90,13 @@ def test_one_variant_has_every_name_that_its_columns_have(tmp_path: Path) -> Non
     price_space(spec, sink=Look())
     (item, *_) = price_all(expand(spec).variants)
     assert seen
-    assert all(chunk == set(names(item)) >= {*EXACT, "gmacs", "head.classes", "input.threads"} for chunk in seen)
+    assert all(
+        chunk == set(nameable_values(item)) >= {*EXACT, "gmacs", "head.classes", "input.threads"} for chunk in seen
+    )
 
 
 @pytest.mark.parametrize("text", ["sum(backbone.depths) > 5", "backbone.depths[0] > 1", "len(backbone.depths) > 1"])
 def test_a_list_that_the_base_leaves_null_is_said_to_be_null(text: str, tmp_path: Path) -> None:
     spec = written("axes: {backbone.depths: [[1, 1, 1, 1], [2, 2, 2, 2]]}\n", tmp_path)
     with pytest.raises(SpecError, match=r"backbone\.depths is null; test it first"):
-        price_space(spec, Asked(where=compile_expression(text, "--where")))
+        price_space(spec, SpaceQuery(where=compile_expression(text, "--where")))

@@ -15,10 +15,10 @@ from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand, make
 from archbench.errors import SpecError
 from archbench.models.resnet import widened
-from archbench.space.grid import Span, chunks, count
+from archbench.space.grid import DesignSpace, chunks, count_points
 from archbench.space.parts import Frame
 from archbench.space.points import Points
-from archbench.space.samplers import draw_lists
+from archbench.space.samplers import sample_lists
 
 HEAD = "archbench: 1\nbase: R-18-FPN\ninput: {height: 64, width: 64}\n"
 LISTS = ", ".join(str(n) for n in range(1, 11))
@@ -52,7 +52,7 @@ def made(spec: Spec, rows: int) -> set[tuple[str, str]]:
 
 
 def assert_points_are_the_variants(spec: Spec, rows: int = 7) -> None:
-    space, counts = expand(spec, draw_lists), count(spec)
+    space, counts = expand(spec, sample_lists), count_points(spec)
     assert (counts.raw, counts.excluded, counts.duplicates, counts.collapsed_draws, counts.variants) == (
         space.raw,
         space.excluded,
@@ -144,10 +144,10 @@ def test_points_are_the_variants_of_any_sweep(tmp_path_factory, text):
     except SpecError:  # a partial match of a value that the form drawn does not take, or a ring of conditions
         return
     try:
-        expand(spec, draw_lists)
+        expand(spec, sample_lists)
     except SpecError as refused:  # an expression that orders what is unset
         with pytest.raises(SpecError, match=re.escape(str(refused))):
-            count(spec)
+            count_points(spec)
     else:
         assert_points_are_the_variants(spec)
 
@@ -165,9 +165,9 @@ def test_a_bad_point_is_told_as_its_variant_is(read):
     ):
         spec = read(text)
         with pytest.raises(SpecError) as one_by_one:
-            expand(spec, draw_lists)
+            expand(spec, sample_lists)
         with pytest.raises(SpecError) as in_all:
-            count(spec)
+            count_points(spec)
         assert str(in_all.value) == str(one_by_one.value)
 
 
@@ -175,7 +175,7 @@ def test_a_bad_point_that_is_excluded_is_none(read):
     spec = read(
         "axes: {neck.type: [fpn, none], neck.channels: [64, 128]}\ntop_block: {type: none}\nexclude: [{neck.type: none}]\n"
     )
-    assert count(spec).variants == expand(spec, draw_lists).raw - 2 + 1  # and the reference, of 256 channels
+    assert count_points(spec).variants == expand(spec, sample_lists).raw - 2 + 1  # and the reference, of 256 channels
 
 
 def test_a_grid_comes_in_sub_grids_whose_columns_are_as_broad_as_their_axes(read):
@@ -194,10 +194,10 @@ def test_a_grid_comes_in_sub_grids_whose_columns_are_as_broad_as_their_axes(read
 def test_a_trillion_points_are_refused_at_once_and_sampled_in_seconds(read):
     said = r"1,000,000,000,000 variants are more than the 100,000,000 of one spec; sample them, `sample:"
     with at_most(1), pytest.raises(SpecError, match=said) as refused:
-        count(read(TRILLION))
+        count_points(read(TRILLION))
     assert refused.value.place.endswith("sweep.yaml:4:1")
     with at_most(9):
-        counts = count(read(TRILLION + "sample: {method: sobol, n: 2000}\n"))
+        counts = count_points(read(TRILLION + "sample: {method: sobol, n: 2000}\n"))
     assert counts.raw == 2000
     assert counts.variants == 2000 - counts.collapsed_draws - counts.duplicates + 1
 
@@ -205,7 +205,7 @@ def test_a_trillion_points_are_refused_at_once_and_sampled_in_seconds(read):
 def test_an_upper_bound_is_said_to_be_one_where_axes_have_conditions(read):
     text = TRILLION.replace("{range: [1, 1000, 1]}", "{range: [1, 1000, 1], when: input.height > 200}")
     with pytest.raises(SpecError, match="axes: up to 1,000,000,000,000 variants"):
-        count(read(text))
+        count_points(read(text))
 
 
 def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
@@ -217,7 +217,7 @@ def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
         "  neck.channels: {range: [64, 256, 16]}\n  top_block.type: [none, maxpool, p6p7]\n"
         "  input.height: {range: [64, 800, 32]}\n  input.width: {range: [64, 864, 64]}\n"
     )
-    assert count(spec).raw == 32 * 9 * 13 * 3 * 24 * 13 == 3_504_384
+    assert count_points(spec).raw == 32 * 9 * 13 * 3 * 24 * 13 == 3_504_384
     assert 9 + 13 + 24 + 13 < len(resolved) < 3 * 9 + 13 + 24 + 13 + 100  # what is fixed is seen once a frame
 
 
@@ -230,7 +230,7 @@ def test_knobs_that_meet_in_no_outcome_are_not_combined(read, monkeypatch):
         f"axes:\n  backbone.width: {{range: [0.5, 0.59, 0.01]}}\n  backbone.stem_channels: {{range: [1, 100, 1]}}\n"
         f"  backbone.depths: {{product: [{ten}, {ten}, {ten}, [3]]}}\n"
     )
-    counts = count(spec)
+    counts = count_points(spec)
     assert len(resolved) < 10 * 100 + 2 * 10 + 100  # stems of every width, planes, lists' items
     widths = [round(0.5 + step / 100, 2) for step in range(10)]
     alike = {(*(widened(p, w) for p in (64, 128, 256, 512)), widened(n, w)) for w in widths for n in range(1, 101)}
@@ -245,11 +245,11 @@ def test_drawn_lists_are_told_apart_by_their_items(read, monkeypatch):
     monkeypatch.setattr(Frame, "_values", lambda *given: resolved.extend(given[-1]) or values(*given))
     items = f"[{', '.join(map(str, range(1, 65)))}]"
     draw = f"axes: {{backbone.depths: {{product: [{', '.join([items] * 4)}]}}, neck.levels: [[2, 3], [2, 3, 4, 5]]}}\n"
-    span = Span(read(draw + "sample: {method: random, n: 20000, seed: 1}\n"))
+    span = DesignSpace(read(draw + "sample: {method: random, n: 20000, seed: 1}\n"))
     assert len(resolved) < 200
     rows = {
         (tuple(point["backbone.depths"][: max(point["neck.levels"]) - 1]), tuple(point["neck.levels"]))
-        for points in Span(span.spec).chunks(4096)
+        for points in DesignSpace(span.spec).chunks(4096)
         for point in (points.assignment(row) for row in range(points.size))
         if point
     }
@@ -271,7 +271,7 @@ def test_fields_are_what_each_variant_has(read):
         "  backbone.width: [1, 0.5]\n  measure.precision: [fp32, amp_bf16]\ninclude: [{neck.channels: 96}]\n"
     )
     names = ("top_block.source", "backbone.width", "neck.channels", "neck.relu", "input.precision", "backbone.depths")
-    span = Span(spec)
+    span = DesignSpace(spec)
     for points in span.chunks():
         fields = {
             name: np.broadcast_to(a, points.shape).ravel()
@@ -334,7 +334,9 @@ def test_a_middle_grid_takes_the_middles_of_every_factor_of_a_product(read):
     assert [row["backbone.depths"] for row in rows] == [
         [stage_2, stage_3, 7, stage_5] for stage_2 in (3, 7) for stage_3 in (129, 385) for stage_5 in (129, 385)
     ]
-    assert count(read(product + "sample: {method: grid, n: 200000}\n")).raw == 9 * 149 * 149  # over 100,000 of one axis
+    assert (
+        count_points(read(product + "sample: {method: grid, n: 200000}\n")).raw == 9 * 149 * 149
+    )  # over 100,000 of one axis
 
 
 def test_more_lists_than_are_walked_are_refused_at_once_and_not_where_they_are_sampled(read):
@@ -343,5 +345,5 @@ def test_more_lists_than_are_walked_are_refused_at_once_and_not_where_they_are_s
     with pytest.raises(
         SpecError, match=r"axes\.backbone\.depths: 6,250,000 lists are more than the 4,000,000 of one product"
     ):
-        count(read(product))
-    assert count(read(product + "sample: {method: grid, n: 1000}\n")).raw <= 1000
+        count_points(read(product))
+    assert count_points(read(product + "sample: {method: grid, n: 1000}\n")).raw <= 1000

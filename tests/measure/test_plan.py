@@ -4,7 +4,7 @@ import pytest
 from networks import sized
 
 from archbench.measure.experiment.plan import planned_bytes
-from archbench.space.constraints import Priced, price_all
+from archbench.space.constraints import PricedVariant, price_all
 
 SEEN_TRAINING = 2_446_977_544  # live bytes of a training step of R-50-FPN at 800 x 1344, traced on meta
 
@@ -21,4 +21,4 @@ def test_training_is_planned_for_what_it_holds_and_little_more():
 
 @pytest.mark.parametrize("mode", ["infer", "train"])
 def test_a_hand_written_module_is_planned_for_nothing(mode):
-    assert planned_bytes(Priced(sized("R-18-FPN", 64, 64, {"measure.mode": mode}), None)) == (0, 0)
+    assert planned_bytes(PricedVariant(sized("R-18-FPN", 64, 64, {"measure.mode": mode}), None)) == (0, 0)

@@ -13,10 +13,10 @@ from small_space import one_by_one, written
 
 from archbench.design.variants import expand
 from archbench.errors import SpecError
-from archbench.space.constraints import keep
+from archbench.space.constraints import keep_variants
 from archbench.space.funnel import Funnel, funnel_of
-from archbench.space.price_space import counted, price_space
-from archbench.space.samplers import draw_lists
+from archbench.space.price_space import count_funnel, price_space
+from archbench.space.samplers import sample_lists
 
 HEAD = "archbench: 1\ninput: {height: 64, width: 64}\n"
 STEPS = ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants")
@@ -24,7 +24,7 @@ STEPS = ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants
 
 def assert_counted_as_one_by_one(text: str, folder: Path) -> Funnel:
     spec = written(HEAD + text, folder)
-    by_hand = funnel_of(expand(spec, draw_lists), keep(one_by_one(spec), spec.constraints))
+    by_hand = funnel_of(expand(spec, sample_lists), keep_variants(one_by_one(spec), spec.constraints))
     found = price_space(spec).funnel
     assert {step: getattr(found, step) for step in STEPS} == {step: getattr(by_hand, step) for step in STEPS}
     return found
@@ -90,9 +90,9 @@ def test_any_sweep_over_lists_is_counted_as_one_by_one(tmp_path_factory: pytest.
     folder = tmp_path_factory.mktemp("lists")
     spec = written(HEAD + text, folder)
     try:
-        expand(spec, draw_lists)
+        expand(spec, sample_lists)
     except SpecError as refused:
         with pytest.raises(SpecError, match=re.escape(str(refused))):
-            counted(spec)
+            count_funnel(spec)
     else:
         assert_counted_as_one_by_one(text, folder)

@@ -15,10 +15,10 @@ from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.reporting.formats import space_parquet
 from archbench.reporting.formats.space_parquet import ParquetFile, write_space
-from archbench.space.constraints import Priced, first_broken, names
+from archbench.space.constraints import PricedVariant, first_broken, nameable_values
 from archbench.space.judging import PricedChunk
 from archbench.space.points import CodedColumn, Points
-from archbench.space.price_space import Asked
+from archbench.space.price_space import SpaceQuery
 from archbench.space.variables import NamedColumns
 
 SPEC = (
@@ -41,14 +41,14 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> Spec:
 
 
 @pytest.fixture(scope="module")
-def priced(spec: Spec) -> list[Priced]:
+def priced(spec: Spec) -> list[PricedVariant]:
     return one_by_one(spec)
 
 
 @pytest.fixture(scope="module")
 def file(spec: Spec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("out") / "it's a space.parquet"
-    write_space(path, spec, Asked(), lambda rows: None)
+    write_space(path, spec, SpaceQuery(), lambda rows: None)
     return path
 
 
@@ -60,7 +60,7 @@ def test_the_reference_is_a_row_whoever_spells_it_and_named_as_the_row_is(where:
     constraints = "select: {minimize: [macs], limit: 1}\nconstraints: ['sum(backbone.depths) > 4']\n"
     spec, path = written(head + axes + constraints, tmp_path), tmp_path / "space.parquet"
     (reference,) = (item.variant for item in one_by_one(spec) if item.variant.reference)
-    asked = Asked.written(where, None, None)
+    asked = SpaceQuery.parse(where, None, None)
     space, rows = write_space(path, spec, asked, lambda rows: None)
     assert [row.priced.variant.name for row in rows if row.priced.variant.reference] == [reference.name]
     assert reference.name == "depths=3-4-6-3,channels=256"
@@ -73,7 +73,7 @@ def test_the_last_of_many_constraints_is_named_where_it_refused(tmp_path: Path) 
     text = SMALL.replace("[0.5, 0.75, 1.0]", "[0.5]") + "constraints:\n"
     many = text + "".join(f"  - macs > {least}\n" for least in range(130)) + "  - neck.channels != 64\n"
     path = tmp_path / "many.parquet"
-    write_space(path, written(many, tmp_path), Asked(), lambda rows: None)
+    write_space(path, written(many, tmp_path), SpaceQuery(), lambda rows: None)
     rows = read(path)
     assert {row["refused"] for row in rows if row["neck.channels"] == 64} == {"neck.channels != 64"}
     assert {row["refused"] for row in rows if row["neck.channels"] != 64} == {None}
@@ -88,7 +88,7 @@ def read(path: Path, text: str = "SELECT * FROM file") -> list[dict[str, Any]]:
 
 
 def test_it_has_every_variant_once_with_its_axes_and_exact_metrics_as_integers(
-    priced: list[Priced], file: Path
+    priced: list[PricedVariant], file: Path
 ) -> None:
     columns = [*AXES, "top_block.source", *EXACT]
     wanted = []
@@ -101,12 +101,12 @@ def test_it_has_every_variant_once_with_its_axes_and_exact_metrics_as_integers(
 
 
 def test_a_refused_row_names_its_constraint_and_only_kept_ones_are_on_the_front(
-    spec: Spec, priced: list[Priced], file: Path
+    spec: Spec, priced: list[PricedVariant], file: Path
 ) -> None:
     by_cost = {}
     for item in priced:
         assert item.cost is not None
-        broken = first_broken(names(item), spec.constraints)
+        broken = first_broken(nameable_values(item), spec.constraints)
         by_cost[item.cost.macs, item.cost.peak_bytes] = broken and broken.text
     rows = read(file)
     assert all(row["refused"] == by_cost[row["macs"], row["peak_bytes"]] for row in rows)
@@ -116,7 +116,7 @@ def test_a_refused_row_names_its_constraint_and_only_kept_ones_are_on_the_front(
 
 
 def test_names_and_ids_stand_where_rows_are_shown_and_belong_to_their_networks(
-    priced: list[Priced], file: Path
+    priced: list[PricedVariant], file: Path
 ) -> None:
     by_id = {item.variant.id: item for item in priced}
     named = [row for row in read(file) if row["id"] is not None]
@@ -174,7 +174,7 @@ def test_what_outgrows_its_memory_is_kept_on_disk(spec: Spec, tmp_path: Path, mo
 def test_nothing_is_left_beside_it_and_a_file_that_was_there_is_replaced(spec: Spec, tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     path.write_text("old")
-    write_space(path, spec, Asked(), lambda rows: None)
+    write_space(path, spec, SpaceQuery(), lambda rows: None)
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.parquet"]
     assert len(read(path)) > 100
 
@@ -186,5 +186,5 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_priced(
     (tmp_path / "folder").mkdir()
     said: list[int] = []
     with pytest.raises(CannotMeasure, match=r"--parquet .*; name"):
-        write_space(tmp_path / name, spec, Asked(), said.append)
+        write_space(tmp_path / name, spec, SpaceQuery(), said.append)
     assert said == []

@@ -15,7 +15,7 @@ from archbench.reporting.page import cost_breakdown
 from archbench.reporting.page.charts import Chart
 from archbench.reporting.page.cost_breakdown import Breakdown
 from archbench.runs.records import Record
-from archbench.space.constraints import Priced
+from archbench.space.constraints import PricedVariant
 from archbench.tables.prices import record as priced_record
 
 FAR = """
@@ -34,7 +34,7 @@ axes:
 
 def test_where_the_cost_is_adds_up_to_what_it_costs() -> None:
     variant = preset("R-50-FPN")
-    found = cost_breakdown.breakdown(priced_record(Priced(variant, price(variant))))
+    found = cost_breakdown.breakdown(priced_record(PricedVariant(variant, price(variant))))
     assert found is not None
     assert sum(share.macs for share in found.shares) == price(variant).macs
     assert sum(share.params for share in found.shares) == price(variant).params
@@ -45,7 +45,7 @@ def test_where_the_cost_is_adds_up_to_what_it_costs() -> None:
 
 def test_a_network_that_is_priced_differently_today_or_is_none_of_ours_is_not_broken_down() -> None:
     variant = preset("R-18-FPN")
-    whole = priced_record(Priced(variant, price(variant)))
+    whole = priced_record(PricedVariant(variant, price(variant)))
     assert whole.exact is not None
     wrong: list[dict[str, Any]] = [
         {"exact": dict(whole.exact) | {"macs": 1}},

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from archbench.errors import SpecError
 from archbench.measure.experiment.task import Task
 from archbench.runs.records import Key, Record, Side
-from archbench.space.constraints import Kept, Priced
+from archbench.space.constraints import KeptVariants, PricedVariant
 
 
 @dataclass(frozen=True)
 class Planned:
     """One (variant, replica). In a comparison `side` says whose it is, and `pair` names what it is compared with."""
 
-    item: Priced
+    item: PricedVariant
     replica: int = 0
     side: Side = ""
     pair: str = ""
@@ -45,7 +45,7 @@ class Planned:
         return Task(self.item.variant, self.replica, weights, peak, self.pair)
 
 
-def planned_bytes(item: Priced) -> tuple[int, int]:
+def planned_bytes(item: PricedVariant) -> tuple[int, int]:
     """(resting, running) tensor bytes to make room for; nothing is known of a hand-written module.
 
     Training keeps a gradient and a momentum beside each weight, and every map until the way back: about two for each
@@ -59,7 +59,7 @@ def planned_bytes(item: Priced) -> tuple[int, int]:
     return 3 * weights, 3 * weights + 2 * item.cost.acts * workload.feature_bytes
 
 
-def plan_all(kept: Kept, replicas: int, against: Kept | None = None) -> tuple[Planned, ...]:
+def plan_all(kept: KeptVariants, replicas: int, against: KeptVariants | None = None) -> tuple[Planned, ...]:
     """Everything to measure, the spec's own variants first.
 
     Those of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one; a pair
@@ -86,7 +86,7 @@ def plan_all(kept: Kept, replicas: int, against: Kept | None = None) -> tuple[Pl
     return (*new, *base)
 
 
-def _pairs(new: Sequence[Priced], base: Sequence[Priced]) -> Iterator[tuple[str, str]]:
+def _pairs(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Iterator[tuple[str, str]]:
     """The names of new variants, each with its base's."""
     if len(new) == len(base) == 1:
         yield new[0].variant.name, base[0].variant.name
@@ -99,10 +99,10 @@ def _pair(name: str | None, replica: int) -> str:
     return "" if name is None else name + (f" (replica {replica})" if replica else "")
 
 
-def _as_base(item: Priced) -> Priced:
+def _as_base(item: PricedVariant) -> PricedVariant:
     variant = item.variant
     return replace(item, variant=replace(variant, name=f"{variant.name} (base)", reference=False))
 
 
-def _some(items: Sequence[Priced]) -> str:
+def _some(items: Sequence[PricedVariant]) -> str:
     return ", ".join(item.variant.name for item in items[:3]) + (" ..." if len(items) > 3 else "")

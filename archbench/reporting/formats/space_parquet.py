@@ -27,7 +27,7 @@ from archbench.reporting.formats import sql
 from archbench.runs.writable import check_writable
 from archbench.space.judging import PricedChunk
 from archbench.space.points import ValueNumbering
-from archbench.space.price_space import Asked, PricedSpace, Shown, price_space, shown
+from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery, make_shown_variants, price_space
 from archbench.text import visible
 
 MEMORY = "512MB"  # of DuckDB's; a million rows take 100
@@ -38,18 +38,18 @@ NAMED = ("name", "id", "reference")  # of the rows that are shown; null for all 
 
 
 def write_space(
-    path: Path, spec: Spec, asked: Asked, said: Callable[[int], None]
-) -> tuple[PricedSpace, tuple[Shown, ...]]:
+    path: Path, spec: Spec, asked: SpaceQuery, said: Callable[[int], None]
+) -> tuple[PricedSpace, tuple[ShownVariant, ...]]:
     """Price a space and write every row of it to a file. Raises CannotMeasure where it cannot be put there."""
     check_writable("--parquet", path)
     with ParquetFile(path, paths(spec), [constraint.text for constraint in spec.constraints]) as file:
         space = price_space(spec, asked, file, said)
-        rows = shown(spec, space)
+        rows = make_shown_variants(spec, space)
         file.write(space.front.at, [(row.at, _named(row)) for row in rows if row.at is not None])
     return space, rows
 
 
-def _named(row: Shown) -> dict[str, Any]:
+def _named(row: ShownVariant) -> dict[str, Any]:
     variant = row.priced.variant
     return {"name": variant.name, "id": variant.id, "reference": variant.reference}
 
