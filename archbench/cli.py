@@ -120,8 +120,8 @@ def run_command(
     """
     from archbench.comparison.outcome import outcome
     from archbench.design.lookup import specs
-    from archbench.measure.experiment.recorder import Listener
-    from archbench.measure.supervisor.interruption import Stop
+    from archbench.measure.experiment.recorder import RunListener
+    from archbench.measure.supervisor.interruption import StopRequest
     from archbench.pipeline import run as run_spec
     from archbench.reporting.print import tell_run
     from archbench.reporting.terminal.progress import Progress
@@ -131,8 +131,8 @@ def run_command(
     asked, base = specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
     limits = _parse_gate_limits(asked, base, fail_on, junit=junit, github=github)
     announce_on = sys.stderr if as_json else sys.stdout
-    with Stop(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
-        heard = Listener(progress.step, progress.say, progress.done)
+    with StopRequest(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
+        heard = RunListener(progress.step, progress.say, progress.done)
         finished = run_spec(
             asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
         )
@@ -336,9 +336,9 @@ def list_command(what: str, results: str, as_json: bool) -> None:
     if what == "runs":
         found = listings.runs(Path(results))
     elif what == "devices":
-        from archbench.measure.machine.environment import devices
+        from archbench.measure.machine.environment import list_devices
 
-        found = devices()
+        found = list_devices()
     else:
         found = listings.parts() if what == "parts" else listings.presets()
     if as_json:
@@ -431,20 +431,20 @@ def export_pytest_benchmark_command(run: str, results: str, output: str) -> None
 def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None:
     """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
     from archbench.doctor import diagnosis
-    from archbench.doctor.examine import examine, plan
-    from archbench.doctor.show import show as show_diagnosis
+    from archbench.doctor.examine import examine, plan_diagnosis
+    from archbench.doctor.show import print_diagnosis as show_diagnosis
     from archbench.reporting.formats.terminal import console
     from archbench.reporting.terminal.progress import Progress
     from archbench.runs.writable import check_writable
 
     check_writable("--output", Path(output))
     with Progress(quiet=False, announce_on=sys.stderr) as progress:
-        found = examine(plan(device, quick=quick), progress.say)
+        found = examine(plan_diagnosis(device, quick=quick), progress.say)
     if as_json:
-        click.echo(diagnosis.render(found), nl=False)
+        click.echo(diagnosis.render_diagnosis(found), nl=False)
     else:
         show_diagnosis(found, console())
-    diagnosis.write(found, Path(output))
+    diagnosis.write_diagnosis(found, Path(output))
     click.echo(f"written to {output}; attach it where you ask for help", err=True)
     if found.reason:
         raise CannotMeasure(f"nothing can be measured on {found.device}: {found.reason}")

@@ -13,12 +13,19 @@ from archbench.design.spec.spec import Spec, budget_seconds
 from archbench.design.variants import Space, expand
 from archbench.errors import SpecError
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.plan import plan_all
-from archbench.measure.experiment.recorder import SILENT, Ledger, Listener, header, judged_by, open_folder
-from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.plan import plan_variants
+from archbench.measure.experiment.recorder import (
+    SILENT,
+    RunListener,
+    RunRecorder,
+    keep_limits,
+    make_manifest,
+    open_folder,
+)
+from archbench.measure.experiment.setup import ExperimentSetup
 from archbench.measure.experiment.task import Task
 from archbench.measure.machine.environment import available_bytes, resolve_device
-from archbench.measure.supervisor.interruption import Interrupted, Stop
+from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.measure.supervisor.plugins import plugin_modules
 from archbench.measure.supervisor.processes import own_command, own_environment
 from archbench.measure.supervisor.worker_process import Crew
@@ -42,8 +49,8 @@ def run(
     limits: Sequence[Limit] = (),
     plugins: Sequence[str] = (),
     new: bool = False,
-    listener: Listener = SILENT,
-    stop: Stop | None = None,
+    listener: RunListener = SILENT,
+    stop: StopRequest | None = None,
 ) -> Run:
     """Price all variants of a spec (or its path), keep those its constraints allow, measure them, store and report.
 
@@ -55,33 +62,33 @@ def run(
     """
     if limits and against is None:
         raise SpecError("limits judge a network against its base; give `against` too")
-    stop = stop or Stop()
+    stop = stop or StopRequest()
     began = time.monotonic()
     spec, against = open_spec(spec), None if against is None else open_spec(against)
     funnel, kept = _choose_variants(spec, plugins, listener)
-    planned = plan_all(
+    planned = plan_variants(
         kept, spec.measure.replicas, _choose_variants(against, plugins, listener)[1] if against else None
     )
     device = resolve_device(spec.measure.device)
     folder = open_folder(
-        header(spec, funnel, planned, device, against=against, plugins=plugins), Path(results), new=new
+        make_manifest(spec, funnel, planned, device, against=against, plugins=plugins), Path(results), new=new
     )
     with folder.lock():
         folder.repair()
-        folder = judged_by(folder, limits)
-        ledger = Ledger(folder, listener)
+        folder = keep_limits(folder, limits)
+        recorder = RunRecorder(folder, listener)
         try:
             if device == "none":
-                ledger.priced()
-            elif tasks := ledger.unfinished(planned):
-                _measure(tasks, _set_up(spec, device, plugins, began, folder), ledger, stop)
+                recorder.close_priced()
+            elif tasks := recorder.find_unfinished(planned):
+                _measure(tasks, _set_up(spec, device, plugins, began, folder), recorder, stop)
             else:
                 listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
-            _write_files(ledger.folder)
+            _write_files(recorder.folder)
     if stop():
         raise Interrupted
-    return Run(ledger.folder)
+    return Run(recorder.folder)
 
 
 def _write_files(folder: RunFolder) -> None:
@@ -100,7 +107,7 @@ def _write_files(folder: RunFolder) -> None:
         Run(folder).write()  # where it cannot be done, the reason is told from here
 
 
-def _choose_variants(spec: Spec, plugins: Sequence[str], listener: Listener) -> tuple[Funnel, KeptVariants]:
+def _choose_variants(spec: Spec, plugins: Sequence[str], listener: RunListener) -> tuple[Funnel, KeptVariants]:
     """How many variants there are at each step, and those that are measured: all its constraints leave, or its selection."""
     if is_many(spec):
         listener.say("pricing")
@@ -115,27 +122,27 @@ def _choose_variants(spec: Spec, plugins: Sequence[str], listener: Listener) -> 
     return funnel_of(every, kept), kept
 
 
-def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> Setup:
+def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> ExperimentSetup:
     """What bounds a run; a budget is of the whole command, and intervals are as wide as those of the command before."""
     budget = budget_seconds(spec.measure)
     deadline = None if budget is None else began + budget
     widened = folder.header["budget_s"] is not None
-    return Setup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
+    return ExperimentSetup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
 
 
-def _measure(tasks: Sequence[Task], setup: Setup, ledger: Ledger, stop: Stop) -> None:
+def _measure(tasks: Sequence[Task], setup: ExperimentSetup, recorder: RunRecorder, stop: StopRequest) -> None:
     """Blocks, and a record for each variant that has its share; where the run is asked to end, blocks to go on from."""
-    ledger.begin()
-    folder = ledger.folder
+    recorder.clear_caption()
+    folder = recorder.folder
     with Crew(folder.path / COMPILED) as crew:
-        stop.ends(crew.kill)
+        stop.on_second_signal(crew.kill)
         if stop():
             return
         shared = replace(setup, worker=crew.hire, stop=stop)
-        starting = measure(tasks, shared, ledger, folder.blocks(), failed_keys(folder.records()))
+        starting = measure(tasks, shared, recorder, folder.blocks(), failed_keys(folder.records()))
     if not stop():
-        ledger.measured()
-        ledger.starved(starting, setup.plan)
+        recorder.close_measured()
+        recorder.note_starved(starting, setup.plan)
 
 
 def check_plugins(space: Space, plugins: Sequence[str]) -> None:

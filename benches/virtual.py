@@ -8,7 +8,7 @@ from typing import Any
 
 from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.setup import ExperimentSetup
 from archbench.measure.experiment.task import Task
 from archbench.measure.supervisor.worker_process import Job
 from archbench.measure.worker import timing
@@ -34,24 +34,24 @@ class Laboratory:
     blocks: list[Block] = field(default_factory=list)
     holder: object = None  # the process that had the device last
 
-    def block(self, block: Block) -> None:
+    def add_block(self, block: Block) -> None:
         """Keep what was measured in time; a pause or a block that was begun just before may end after it."""
         if self.spent_s <= self.measuring_s:
             self.blocks.append(block)
             self.kept_s = self.spent_s
 
-    def failed(self, task: Task, reason: str) -> None:
+    def fail_variant(self, task: Task, reason: str) -> None:
         raise AssertionError(reason)
 
-    def progress(self, step: Step) -> None:
+    def report_progress(self, step: Step) -> None:
         pass
 
     def pause(self, seconds: float) -> None:
         self.spent_s += seconds
         self.machine.idle(seconds)
 
-    def setup(self, plan: MeasurePlan, deadline: float | None) -> Setup:
-        return Setup(
+    def setup(self, plan: MeasurePlan, deadline: float | None) -> ExperimentSetup:
+        return ExperimentSetup(
             plan,
             "virtual",
             PLENTY,
@@ -82,7 +82,7 @@ class Process:
             calls, steady = timing.warm_up(self.forward, self)
             return vars(calls) | {"steady": steady, "memory_bytes": None, "memory_kind": None, "memory": {}}
         began, worked = self.machine.now, self.machine.cpu_s
-        calls = timing.block(self.forward, self, call_ns=request["call_ns"])
+        calls = timing.time_block(self.forward, self, call_ns=request["call_ns"])
         took = self.machine.now - began
         self.laboratory.spent_s += took
         lost = 1.0 - (self.machine.cpu_s - worked) / took

@@ -81,7 +81,7 @@ class FakeDevice:
             raise NotReady("device not ready")
         return (end.at // self.resolution_ns - start.at // self.resolution_ns) * self.resolution_ns
 
-    def reached(self, mark):
+    def has_reached(self, mark):
         return mark.at is not None and self.host >= mark.at
 
     def fill_queue(self, ns):

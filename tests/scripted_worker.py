@@ -59,7 +59,7 @@ FAULTS: dict[str, Callable[[], object]] = {
 }
 
 
-class Session:
+class TimedNetwork:
     """What a worker holds, without a network: `warm` and `block` answer at once with times that follow from the variant."""
 
     def __init__(self, variant: Mapping[str, Any]) -> None:
@@ -79,11 +79,11 @@ class Session:
         }
 
     @classmethod
-    def start(cls, request: Mapping[str, Any], clock: Callable[[], int]) -> Session:
+    def start(cls, request: Mapping[str, Any], clock: Callable[[], int]) -> TimedNetwork:
         wait_for_cue("start")
         return cls(request["variant"])
 
-    def warm(self, beat: Callable[[], None]) -> dict[str, Any]:
+    def warm_up(self, beat: Callable[[], None]) -> dict[str, Any]:
         wait_for_cue("warm")
         if self.fault is not None:
             self.fault()
@@ -93,7 +93,7 @@ class Session:
         memory = {"memory_bytes": 1000, "memory_kind": "traced", "memory": {}}
         return self._calls(dropped=0) | {"steady": True, "traced": counts, "uncounted": {}, **memory}
 
-    def block(self, call_ns: int, quantity: str, *, optional: bool, beat: Callable[[], None]) -> dict[str, Any]:
+    def time_block(self, call_ns: int, quantity: str, *, optional: bool, beat: Callable[[], None]) -> dict[str, Any]:
         wait_for_cue("block")
         return self._calls(dropped=1) | {"telemetry": {}}
 
@@ -118,11 +118,11 @@ def wait_for_cue(verb: str) -> None:
 
 def main() -> None:
     """Serve as the worker does, its builder and session replaced: what it would import of them is torch's."""
-    session = ModuleType("archbench.measure.worker.session")
-    session.Session = Session  # type: ignore[attr-defined]
+    session = ModuleType("archbench.measure.worker.timed_network")
+    session.TimedNetwork = TimedNetwork  # type: ignore[attr-defined]
     sys.modules["archbench.measure.worker.build"] = ModuleType("archbench.measure.worker.build")
     sys.modules[session.__name__] = session
-    worker.main()
+    worker.serve()
 
 
 if __name__ == "__main__":

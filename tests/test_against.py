@@ -22,9 +22,9 @@ from archbench.design.spec.spec import preset_spec, read_spec
 from archbench.design.variants import expand
 from archbench.errors import ResultsError, SpecError
 from archbench.measure.experiment import generation
-from archbench.measure.experiment.plan import plan_all
+from archbench.measure.experiment.plan import plan_variants
 from archbench.measure.supervisor import worker_process
-from archbench.measure.supervisor.interruption import Interrupted, Stop
+from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.pipeline import run as run_spec
 from archbench.reporting.stored_run import Run, read_run
 from archbench.runs.store import RunFolder
@@ -59,7 +59,7 @@ def two(tmp_path):
 
 
 def test_variants_of_a_name_are_a_pair_and_the_others_are_measured_alone(two):
-    planned = plan_all(kept(two[0]), 1, kept(two[1]))
+    planned = plan_variants(kept(two[0]), 1, kept(two[1]))
     assert [(each.item.variant.name, each.side, each.pair) for each in planned] == [
         ("channels=32", "new", "channels=32"),
         ("channels=256", "new", "channels=256"),
@@ -72,7 +72,7 @@ def test_variants_of_a_name_are_a_pair_and_the_others_are_measured_alone(two):
 
 
 def test_a_spec_against_itself_is_measured_twice_under_keys_of_their_own(two):
-    planned = plan_all(kept(two[0]), 2, kept(two[0]))
+    planned = plan_variants(kept(two[0]), 2, kept(two[0]))
     assert len({each.key for each in planned}) == len(planned) == 2 * 2 * 2
     assert [each.pair for each in planned if each.side == "new"] == [
         "channels=32",
@@ -87,7 +87,7 @@ def test_a_spec_against_itself_is_measured_twice_under_keys_of_their_own(two):
 
 def test_two_networks_alone_are_a_pair_whatever_their_names_and_called_as_the_new_one_is():
     small = [preset_spec(name, ["input.height=64", "input.width=64"]) for name in ("R-34-FPN", "R-18-FPN")]
-    planned = plan_all(kept(small[0]), 1, kept(small[1]))
+    planned = plan_variants(kept(small[0]), 1, kept(small[1]))
     assert [(each.item.variant.name, each.pair) for each in planned] == [
         ("R-34-FPN", "R-34-FPN"),
         ("R-18-FPN (base)", "R-34-FPN"),
@@ -99,7 +99,7 @@ def test_specs_without_a_name_in_common_are_refused(tmp_path):
     other = read_spec(write(tmp_path, "other", "R-18-FPN", "[48, 64]"))
     other = replace(other, reference={"neck.channels": 48})
     with pytest.raises(SpecError, match=r"--against: no variant of the two specs has the same name \(channels=32"):
-        plan_all(kept(one), 1, kept(other))
+        plan_variants(kept(one), 1, kept(other))
 
 
 def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new", third=None, **given):
@@ -319,7 +319,7 @@ def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(pri
 
 
 def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_path):
-    with Stop() as stop:
+    with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(Interrupted):
             run_spec(two[0], tmp_path / "results", against=two[1], limits=parse_limits("params > 0"), stop=stop)

@@ -16,7 +16,7 @@ from archbench import exits
 from archbench.cli import exit_code_of
 from archbench.comparison.outcome import Outcome
 from archbench.design.lookup import load
-from archbench.measure.supervisor.interruption import Interrupted, Stop
+from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.metrics import EXACT
 from archbench.statistics.verdicts import Word
 
@@ -255,7 +255,7 @@ def test_a_run_whose_budget_ends_before_a_round_says_what_to_give_and_the_next_t
     assert told in " ".join(found.out.split())
     (header,) = Path("results").glob("sweep/*/run.json")
     assert told in json.loads(header.read_text())["starved"]
-    with Stop() as stop:
+    with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(Interrupted):
             archbench.run(load("spec.yaml", ["measure.device=cpu"]), stop=stop)

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from archbench.cli import exit_code_of
 from archbench.doctor import diagnosis, examine
-from archbench.doctor.diagnosis import Advice, Busy, Check, Diagnosis, Gpu, Host, NullTest
-from archbench.doctor.show import show
+from archbench.doctor.diagnosis import Advice, BusyProcesses, Check, Diagnosis, Gpu, Host, NullTest
+from archbench.doctor.show import print_diagnosis
 from archbench.errors import CannotMeasure
 from archbench.measure.experiment import generation
 
@@ -32,7 +32,7 @@ FOUND = Diagnosis(
         governor="powersave",
         memory_bytes=64 << 30,
         available_bytes=48 << 30,
-        busy=(Busy("[red]x[/red]", 12, 1.7),),
+        busy=(BusyProcesses("[red]x[/red]", 12, 1.7),),
     ),
     gpu=Gpu("NVIDIA H100 80GB HBM3", 1410.0, 1755.0, 1980.0, 64.0, 312.0, 700.0, ("power cap",), False, 2),
     threads=20,
@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
 def page(found, width=80):
     console = Console(width=width, highlight=False, force_terminal=False, color_system=None, no_color=True)
     with console.capture() as captured:
-        show(found, console)
+        print_diagnosis(found, console)
     return captured.get()
 
 
@@ -92,11 +92,11 @@ def test_the_page_says_first_why_nothing_can_be_measured():
 
 def test_the_file_is_put_whole_or_not_at_all(folder):
     Path("there.json").write_text("old")
-    diagnosis.write(FOUND, Path("there.json"))
+    diagnosis.write_diagnosis(FOUND, Path("there.json"))
     assert json.loads(Path("there.json").read_text())["device"] == "cuda:0"
     assert os.listdir() == ["there.json"]
     with pytest.raises(CannotMeasure, match="cannot be written"):
-        diagnosis.write(FOUND, folder / "missing" / "x.json")
+        diagnosis.write_diagnosis(FOUND, folder / "missing" / "x.json")
 
 
 @pytest.mark.parametrize(

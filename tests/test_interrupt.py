@@ -21,7 +21,7 @@ from commands import (
 )
 from cues import PROMPT_S, Cues
 
-from archbench.measure.supervisor.interruption import Interrupted, Stop
+from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 
 pytestmark = pytest.mark.process
 
@@ -167,8 +167,8 @@ def test_workers_ended_from_outside_cost_their_own_rows(folder, cues):
 
 def test_the_first_signal_asks_and_the_second_raises_after_the_workers_are_ended():
     ended, said = [], []
-    with Stop(said.append) as stop:
-        stop.ends(lambda: ended.append(stop()))
+    with StopRequest(said.append) as stop:
+        stop.on_second_signal(lambda: ended.append(stop()))
         assert not stop()
         signal.raise_signal(signal.SIGINT)
         assert (stop(), ended) == (True, [])
@@ -182,7 +182,7 @@ def test_the_first_signal_asks_and_the_second_raises_after_the_workers_are_ended
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_machines_signal_counts_twice_when_its_time_is_over(number):
-    with Stop() as stop:
+    with StopRequest() as stop:
         signal.raise_signal(number)
         assert stop()
         remaining, _ = signal.getitimer(signal.ITIMER_REAL)
@@ -196,7 +196,7 @@ def test_signals_are_left_as_they_were_and_an_ignored_one_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         found = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
-        with Stop() as stop:
+        with StopRequest() as stop:
             signal.raise_signal(signal.SIGHUP)
             assert not stop()
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == found

@@ -28,13 +28,13 @@ def advise(diagnosis: Diagnosis) -> tuple[Advice, ...]:
     return tuple(advice for rule in RULES for advice in rule(diagnosis))
 
 
-def failed_checks(found: Diagnosis) -> Iterator[Advice]:
+def advise_failed_checks(found: Diagnosis) -> Iterator[Advice]:
     for check in found.checks:
         if check.passed is False:
             yield Advice(f"{check.name} failed: {check.remedy}")
 
 
-def neighbours(found: Diagnosis) -> Iterator[Advice]:
+def advise_neighbours(found: Diagnosis) -> Iterator[Advice]:
     for busy in found.host.busy:
         several = f"the {busy.processes} processes " if busy.processes > 1 else ""
         yield Advice(
@@ -50,14 +50,14 @@ def neighbours(found: Diagnosis) -> Iterator[Advice]:
         )
 
 
-def hypervisor(found: Diagnosis) -> Iterator[Advice]:
+def advise_hypervisor(found: Diagnosis) -> Iterator[Advice]:
     if (steal := found.host.steal or 0) > STEAL:
         yield Advice(
             f"the hypervisor gave {units.format_percent(steal)} of the CPU time to others: take a machine of your own"
         )
 
 
-def governor(found: Diagnosis) -> Iterator[Advice]:
+def advise_governor(found: Diagnosis) -> Iterator[Advice]:
     if found.host.governor not in (None, "performance"):
         yield Advice(
             f"the clock follows the load (governor {found.host.governor}); hold it up",
@@ -65,7 +65,7 @@ def governor(found: Diagnosis) -> Iterator[Advice]:
         )
 
 
-def turbo(found: Diagnosis) -> Iterator[Advice]:
+def advise_turbo(found: Diagnosis) -> Iterator[Advice]:
     """Boost follows temperature. Not every machine has Intel's file; where it is, it is the one that counts."""
     if found.host.turbo:
         yield Advice(
@@ -74,14 +74,14 @@ def turbo(found: Diagnosis) -> Iterator[Advice]:
         )
 
 
-def heat(found: Diagnosis) -> Iterator[Advice]:
+def advise_heat(found: Diagnosis) -> Iterator[Advice]:
     if found.host.throttles:
         yield Advice(
             f"the CPU was slowed {units.format_count(found.host.throttles)} times for its heat: see to its cooling"
         )
 
 
-def threads(found: Diagnosis) -> Iterator[Advice]:
+def advise_threads(found: Diagnosis) -> Iterator[Advice]:
     """More threads than cores wait for each other."""
     host = found.host
     limits = {
@@ -98,7 +98,7 @@ def threads(found: Diagnosis) -> Iterator[Advice]:
         )
 
 
-def memory(found: Diagnosis) -> Iterator[Advice]:
+def advise_memory(found: Diagnosis) -> Iterator[Advice]:
     total, free = found.host.memory_bytes, found.host.available_bytes
     if total and free is not None and free < LITTLE_MEMORY * total:
         yield Advice(
@@ -107,7 +107,7 @@ def memory(found: Diagnosis) -> Iterator[Advice]:
         )
 
 
-def graphics(found: Diagnosis) -> Iterator[Advice]:
+def advise_gpu(found: Diagnosis) -> Iterator[Advice]:
     gpu, index = found.gpu, found.device.partition(":")[2] or "0"
     if gpu is None:
         return
@@ -125,7 +125,7 @@ def graphics(found: Diagnosis) -> Iterator[Advice]:
         yield Advice(f"{gpu.others} other processes are on the GPU; end them, or take another", "nvidia-smi")
 
 
-def budget(found: Diagnosis) -> Iterator[Advice]:
+def advise_budget(found: Diagnosis) -> Iterator[Advice]:
     """An interval narrows with the root of the time."""
     null = found.null_test
     if null is None:
@@ -146,7 +146,7 @@ def budget(found: Diagnosis) -> Iterator[Advice]:
             )
 
 
-def flags(found: Diagnosis) -> Iterator[Advice]:
+def advise_flags(found: Diagnosis) -> Iterator[Advice]:
     for name in SLOWING:
         if found.flags.get(name, "0") not in ("", "0"):
             yield Advice(f"{name} changes what is timed; unset it", f"unset {shlex.quote(name)}")
@@ -155,7 +155,7 @@ def flags(found: Diagnosis) -> Iterator[Advice]:
 SLOWING = ("CUDA_LAUNCH_BLOCKING",)
 
 
-def extras(found: Diagnosis) -> Iterator[Advice]:
+def advise_extras(found: Diagnosis) -> Iterator[Advice]:
     for name, (use, command) in EXTRAS.items():
         if name in found.extras and found.extras[name] is None:
             yield Advice(f"{name} is not here: no {use}", command)
@@ -169,16 +169,16 @@ EXTRAS = {
 }
 
 RULES: tuple[Rule, ...] = (
-    failed_checks,
-    neighbours,
-    hypervisor,
-    governor,
-    turbo,
-    heat,
-    threads,
-    memory,
-    graphics,
-    budget,
-    flags,
-    extras,
+    advise_failed_checks,
+    advise_neighbours,
+    advise_hypervisor,
+    advise_governor,
+    advise_turbo,
+    advise_heat,
+    advise_threads,
+    advise_memory,
+    advise_gpu,
+    advise_budget,
+    advise_flags,
+    advise_extras,
 )

@@ -23,18 +23,18 @@ ROUNDING_BYTES = 2 << 20  # an allocator's page
 Readings = Mapping[str, Any]
 
 
-def judge(readings: Readings, threads: int | None, *, cpu: bool) -> tuple[Check, ...]:
+def judge_self_checks(readings: Readings, threads: int | None, *, cpu: bool) -> tuple[Check, ...]:
     """The checks of one worker's readings. On the CPU the marks are CPU time, over all `threads`."""
     stretches = readings["stretches"]
     return (
-        clock(readings["clock"]),
-        linearity(stretches),
-        cpu_time(stretches, threads) if cpu else marks(stretches),
-        allocator(readings["allocator"]),
+        check_clock(readings["clock"]),
+        check_linearity(stretches),
+        check_cpu_time(stretches, threads) if cpu else check_marks(stretches),
+        check_allocator(readings["allocator"]),
     )
 
 
-def clock(reading: Readings) -> Check:
+def check_clock(reading: Readings) -> Check:
     step = reading["step_ns"]
     return Check(
         "clock",
@@ -47,7 +47,7 @@ def clock(reading: Readings) -> Check:
     )
 
 
-def linearity(stretches: Sequence[Readings]) -> Check:
+def check_linearity(stretches: Sequence[Readings]) -> Check:
     """The time of 1, 2, 4 and 8 calls against a line through the origin: least squares on their medians.
 
     What is off no farther than the scatter of the stretches explains is unknown, not failed.
@@ -76,7 +76,7 @@ def _median_error(values: Sequence[int]) -> float:
     return 1.25 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-def marks(stretches: Sequence[Readings]) -> Check:
+def check_marks(stretches: Sequence[Readings]) -> Check:
     ratio = median(each["marked_ns"] / each["wall_ns"] for each in stretches if each["calls"] > 1)
     return Check(
         "events",
@@ -88,7 +88,7 @@ def marks(stretches: Sequence[Readings]) -> Check:
     )
 
 
-def cpu_time(stretches: Sequence[Readings], threads: int | None) -> Check:
+def check_cpu_time(stretches: Sequence[Readings], threads: int | None) -> Check:
     """CPU time can't exceed what all threads could use; how much less it is, is the network's and the neighbours'."""
     ratio = median(each["marked_ns"] / each["wall_ns"] for each in stretches)
     return Check(
@@ -101,7 +101,7 @@ def cpu_time(stretches: Sequence[Readings], threads: int | None) -> Check:
     )
 
 
-def allocator(reading: Readings | None) -> Check:
+def check_allocator(reading: Readings | None) -> Check:
     if reading is None:
         return Check("allocator", None, None, "bytes", "the CPU counts no allocations; memory is traced instead")
     asked, counted = reading["asked_bytes"], reading["counted_bytes"]
@@ -115,9 +115,9 @@ def allocator(reading: Readings | None) -> Check:
     )
 
 
-def hand_over(blocks: Sequence[Block]) -> Check:
+def check_hand_over(blocks: Sequence[Block]) -> Check:
     """The first call after another process had the device, over the rest; the second must be like the rest."""
-    turns = list(_hand_overs(blocks))
+    turns = list(_find_hand_overs(blocks))
     first = median(block.wall_ns[0] / median(block.counted_ns) for block in turns) if turns else None
     second = median(block.counted_ns[0] / median(block.counted_ns) for block in turns) if turns else None
     return Check(
@@ -132,14 +132,14 @@ def hand_over(blocks: Sequence[Block]) -> Check:
     )
 
 
-def _hand_overs(blocks: Sequence[Block]) -> Iterator[Block]:
+def _find_hand_overs(blocks: Sequence[Block]) -> Iterator[Block]:
     """The timed blocks that begin with a call another process's turn went before."""
     for before, block in pairwise(blocks):
         if block.phase == "steady" and block.quantity == "request" and block.dropped and before.key != block.key:
             yield block
 
 
-def same_twice(null: NullTest | None) -> Check:
+def check_null_test(null: NullTest | None) -> Check:
     """The A/A null as a check: one network against itself."""
     interval = None if null is None else null.interval
     between = "" if interval is None else f" ({units.format_ratio(interval[0])} to {units.format_ratio(interval[1])})"

@@ -71,7 +71,7 @@ class NullTest:
 
 
 @dataclass(frozen=True)
-class Busy:
+class BusyProcesses:
     """Other processes of one name, and the cores they kept busy while nothing of ours ran."""
 
     name: str
@@ -102,7 +102,7 @@ class Host:
     swap_used_bytes: int | None = None
     virtual: bool | None = None
     container: bool | None = None
-    busy: tuple[Busy, ...] = ()  # what keeps most cores busy, most first
+    busy: tuple[BusyProcesses, ...] = ()  # what keeps most cores busy, most first
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Diagnosis:
     schema: int = field(default=SCHEMA)
 
 
-def null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest | None:
+def summarise_null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest | None:
     """The A/A null from the blocks of one variant's replicas 0 and 1; null where either has no whole round."""
     keys = sorted({block.key for block in blocks})
     summaries = summarise(blocks, keys[0], looked=True) if len(keys) == 2 else {}
@@ -157,7 +157,7 @@ def null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest
         return None
     found = list(summaries.values())
     counted = [block for block in whole_rounds(blocks) if block.quantity == "request"]
-    logs, lost = _logs(counted), [share for each in counted if (share := each.telemetry.get("lost")) is not None]
+    logs, lost = _log_times(counted), [share for each in counted if (share := each.telemetry.get("lost")) is not None]
     return NullTest(
         network=network,
         generations=min(each.generations for each in found),
@@ -175,7 +175,7 @@ def null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest
 Logs = Mapping[int, Mapping[Key, Sequence[float]]]  # generation -> replica -> log of each block's median
 
 
-def _logs(blocks: Iterable[Block]) -> Logs:
+def _log_times(blocks: Iterable[Block]) -> Logs:
     logs: dict[int, dict[Key, list[float]]] = defaultdict(lambda: defaultdict(list))
     for block in blocks:
         logs[block.generation][block.key].append(math.log(median(block.counted_ns)))
@@ -197,27 +197,27 @@ def between_rounds(logs: Logs) -> float | None:
     return math.sqrt(squares / freedom) if freedom else None
 
 
-def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+def diagnosis_as_json(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as one object, the null test's interval beside it, without a word about who ran it."""
     found = asdict(diagnosis)
     if null := diagnosis.null_test:
         found["null_test"] |= {"interval": null.interval, "covers": null.covers}
-    clean: dict[str, Any] = anonymous({"schema": found.pop("schema"), **found}, _names())
+    clean: dict[str, Any] = anonymise({"schema": found.pop("schema"), **found}, _find_identifying())
     return clean
 
 
-def anonymous(value: Any, names: Mapping[str, str]) -> Any:
+def anonymise(value: Any, names: Mapping[str, str]) -> Any:
     """The value with each name in its texts replaced, where it stands as a whole word."""
     if isinstance(value, str):
         for name, instead in names.items():
             value = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", instead, value)
         return value
     if isinstance(value, Mapping):
-        return {key: anonymous(item, names) for key, item in value.items()}
-    return [anonymous(item, names) for item in value] if isinstance(value, list | tuple) else value
+        return {key: anonymise(item, names) for key, item in value.items()}
+    return [anonymise(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _names() -> dict[str, str]:
+def _find_identifying() -> dict[str, str]:
     """What tells who ran this, and what to write instead: the home folder first, since it holds the user's name."""
     names: dict[str, str] = {}
     with suppress(RuntimeError):
@@ -231,21 +231,23 @@ def _names() -> dict[str, str]:
 COMMON = ("root", "localhost")  # they tell nothing, and stand in other words' places
 
 
-def render(diagnosis: Diagnosis) -> str:
+def render_diagnosis(diagnosis: Diagnosis) -> str:
     """The file's text: JSON in ASCII, so that no name can steer a terminal."""
-    return json.dumps(as_json(diagnosis), allow_nan=False, indent=2) + "\n"
+    return json.dumps(diagnosis_as_json(diagnosis), allow_nan=False, indent=2) + "\n"
 
 
-def write(diagnosis: Diagnosis, path: Path) -> None:
+def write_diagnosis(diagnosis: Diagnosis, path: Path) -> None:
     """Put the file in place, whole or not at all. Raises CannotMeasure where it cannot be."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        unfinished.write_text(render(diagnosis), encoding="ascii")
+        unfinished.write_text(render_diagnosis(diagnosis), encoding="ascii")
         unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise CannotMeasure(f"--output {_shown(path)}: cannot be written ({error.strerror}); name another") from error
+        raise CannotMeasure(
+            f"--output {_visible_path(path)}: cannot be written ({error.strerror}); name another"
+        ) from error
 
 
-def _shown(path: Path) -> str:
+def _visible_path(path: Path) -> str:
     return visible(str(path), 1000)

@@ -24,10 +24,10 @@ from archbench.design.variants import preset
 from archbench.doctor import checks as machine_checks
 from archbench.doctor import gpus, host
 from archbench.doctor.advice import advise
-from archbench.doctor.diagnosis import Check, Diagnosis, Host, NullTest, null_test
+from archbench.doctor.diagnosis import Check, Diagnosis, Host, NullTest, summarise_null_test
 from archbench.errors import CannotMeasure, SpecError
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.setup import ExperimentSetup
 from archbench.measure.experiment.task import Task
 from archbench.measure.machine import environment
 from archbench.measure.supervisor.worker_process import Job, Worker, WorkerFailed
@@ -71,7 +71,7 @@ class _Findings:
     reason: str | None = None
 
 
-class _Kept:
+class _MemorySink:
     """The experiment's sink, in memory: nothing of a diagnosis is stored but the diagnosis."""
 
     def __init__(self, say: Say) -> None:
@@ -79,17 +79,17 @@ class _Kept:
         self.failures: list[str] = []
         self._say = say
 
-    def block(self, block: Block) -> None:
+    def add_block(self, block: Block) -> None:
         self.blocks.append(block)
 
-    def failed(self, task: Task, reason: str) -> None:
+    def fail_variant(self, task: Task, reason: str) -> None:
         self.failures.append(reason)
 
-    def progress(self, step: Step) -> None:
+    def report_progress(self, step: Step) -> None:
         self._say(f"A/A null: {step.place}", step.seconds_left)
 
 
-def plan(device: str, *, quick: bool) -> MeasurePlan:
+def plan_diagnosis(device: str, *, quick: bool) -> MeasurePlan:
     """How a diagnosis measures. Raises SpecError for what is no device, or none."""
     if device == "none":
         raise SpecError("--device none: nothing to examine; take auto, cpu, cuda or cuda:N")
@@ -109,47 +109,49 @@ def examine(plan: MeasurePlan, say: Say, around: Surroundings | None = None) -> 
     around = around or Surroundings()
     began = around.clock()
     say("watching what else runs", None)
-    seen = host.look(around.root, around.pause)
-    before = host.counters(around.root)
+    seen = host.describe_host(around.root, around.pause)
+    before = host.read_counters(around.root)
     found = _Findings(plan.device)
     try:
         found.device = environment.resolve_device(plan.device)
         say("self-checks", None)
-        found.facts, found.checks = self_check(found.device, plan, around)
-        found.blocks, found.null_test = same_twice(found.device, plan, say, around)
+        found.facts, found.checks = run_self_checks(found.device, plan, around)
+        found.blocks, found.null_test = run_null_test(found.device, plan, say, around)
     except (CannotMeasure, WorkerFailed) as failure:
         found.reason = str(failure)
-    after = host.counters(around.root)
-    seen = replace(seen, steal=host.stolen(before, after), throttles=host.throttled(before, after))
-    return diagnosis(found, seen, around.clock() - began)
+    after = host.read_counters(around.root)
+    seen = replace(seen, steal=host.stolen_share(before, after), throttles=host.count_throttles(before, after))
+    return make_diagnosis(found, seen, around.clock() - began)
 
 
-def probe(device: str) -> Variant:
+def probe_variant(device: str) -> Variant:
     """The network a device is examined with."""
-    name, height, width = _probe(device)
+    name, height, width = _probe_size(device)
     return replace(preset(name, {"input.height": height, "input.width": width}), name=name)
 
 
-def _probe(device: str) -> tuple[str, int, int]:
+def _probe_size(device: str) -> tuple[str, int, int]:
     return ON_CPU if device == "cpu" else ON_CUDA
 
 
-def self_check(device: str, plan: MeasurePlan, around: Surroundings) -> tuple[Mapping[str, Any], tuple[Check, ...]]:
+def run_self_checks(
+    device: str, plan: MeasurePlan, around: Surroundings
+) -> tuple[Mapping[str, Any], tuple[Check, ...]]:
     """What a worker found while starting, and the checks of its own clocks and allocator. Raises WorkerFailed."""
-    with around.worker(Job(probe(device), device, plan.seed), timeout=plan.timeout) as worker:
+    with around.worker(Job(probe_variant(device), device, plan.seed), timeout=plan.timeout) as worker:
         facts = worker.start()
         worker.ask({"do": "warm"})
         readings = worker.ask({"do": "self-check"})
-    return facts, machine_checks.judge(readings, facts["device"].get("threads"), cpu=device == "cpu")
+    return facts, machine_checks.judge_self_checks(readings, facts["device"].get("threads"), cpu=device == "cpu")
 
 
-def same_twice(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -> tuple[Sequence[Block], NullTest]:
+def run_null_test(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -> tuple[Sequence[Block], NullTest]:
     """One network as two replicas in the real experiment: what differs between them is noise. Raises CannotMeasure."""
-    variant, budget, began = probe(device), budget_seconds(plan), around.clock()
+    variant, budget, began = probe_variant(device), budget_seconds(plan), around.clock()
     cost = price(variant)
     tasks = [Task(variant, replica, cost.weight_bytes, cost.peak_bytes) for replica in range(2)]
     deadline = None if budget is None else began + budget
-    setup = Setup(
+    setup = ExperimentSetup(
         plan,
         device,
         environment.available_bytes(device),
@@ -158,40 +160,44 @@ def same_twice(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -
         pause=around.pause,
         worker=around.worker,
     )
-    kept = _Kept(say)
+    kept = _MemorySink(say)
     measure(tasks, setup, kept)
     if kept.failures:
         raise CannotMeasure(f"the A/A null failed: {kept.failures[0]}")
-    name, height, width = _probe(device)
-    null = null_test(kept.blocks, f"{name} at {height} x {width}", around.clock() - began)
+    name, height, width = _probe_size(device)
+    null = summarise_null_test(kept.blocks, f"{name} at {height} x {width}", around.clock() - began)
     if null is None:
         raise CannotMeasure("the A/A null measured nothing in its budget: the machine is too slow or too busy")
     return kept.blocks, null
 
 
-def diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
+def make_diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
     """All that was found, with the reason where nothing can be measured, and the advice that applies."""
     identity = found.facts.get("device", {})
-    checks = (*found.checks, machine_checks.hand_over(found.blocks), machine_checks.same_twice(found.null_test))
-    captured = environment.capture(found.device)
+    checks = (
+        *found.checks,
+        machine_checks.check_hand_over(found.blocks),
+        machine_checks.check_null_test(found.null_test),
+    )
+    captured = environment.capture_environment(found.device)
     made = Diagnosis(
         taken=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         device=found.device,
-        reason=found.reason or failed(checks),
+        reason=found.reason or find_failure(checks),
         checks=checks if found.facts else (),
         null_test=found.null_test,
         host=seen,
-        gpu=gpus.look(identity, found.blocks) if identity and found.device != "cpu" else None,
+        gpu=gpus.describe_gpu(identity, found.blocks) if identity and found.device != "cpu" else None,
         threads=identity.get("threads"),
-        versions=versions(captured, identity),
-        extras=extras(found.device),
+        versions=find_versions(captured, identity),
+        extras=find_extras(found.device),
         flags=captured["flags"],
         seconds=seconds,
     )
     return replace(made, advice=advise(made))
 
 
-def failed(checks: Sequence[Check]) -> str | None:
+def find_failure(checks: Sequence[Check]) -> str | None:
     """Why nothing can be measured: the first check that failed and is a gate; null where all held."""
     for check in checks:
         if check.gate and check.passed is False:
@@ -199,7 +205,7 @@ def failed(checks: Sequence[Check]) -> str | None:
     return None
 
 
-def versions(captured: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str | None]:
+def find_versions(captured: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, str | None]:
     """Of everything a time depends on: the system, the packages, the driver and what the device runs with."""
     of_device = {name: str(identity[name]) for name in ("cuda", "cudnn") if identity.get(name) is not None}
     return {
@@ -211,7 +217,7 @@ def versions(captured: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[s
     }
 
 
-def extras(device: str) -> dict[str, str | None]:
+def find_extras(device: str) -> dict[str, str | None]:
     """What is optional and here: packages by version, the compiler that torch.compile calls on the CPU by name."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     found = {"onnxruntime": _version("onnxruntime"), "compiler": Path(compiler).name if compiler else None}

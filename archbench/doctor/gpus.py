@@ -13,20 +13,20 @@ from archbench.measure.machine.nvml import SLOWING, read_card
 from archbench.runs.records import Block
 
 
-def look(identity: Mapping[str, Any], blocks: Sequence[Block]) -> Gpu:
+def describe_gpu(identity: Mapping[str, Any], blocks: Sequence[Block]) -> Gpu:
     """The GPU a worker named in `identity`, over the blocks measured on it."""
     seen = [block.telemetry for block in blocks if block.phase == "steady"]
-    clocks = _all(seen, "sm_mhz")
-    reasons = [int(mask) for mask in _all(seen, "throttle")]
-    others = _all(seen, "foreign")
+    clocks = _known_values(seen, "sm_mhz")
+    reasons = [int(mask) for mask in _known_values(seen, "throttle")]
+    others = _known_values(seen, "foreign")
     uuid = identity.get("uuid")
     return Gpu(
         name=identity.get("device"),
         slowest_mhz=min(clocks, default=None),
         fastest_mhz=max(clocks, default=None),
-        max_mhz=max(_all(seen, "max_sm_mhz"), default=None),
-        celsius=max(_all(seen, "celsius"), default=None),
-        watts=max(_all(seen, "watts"), default=None),
+        max_mhz=max(_known_values(seen, "max_sm_mhz"), default=None),
+        celsius=max(_known_values(seen, "celsius"), default=None),
+        watts=max(_known_values(seen, "watts"), default=None),
         limit_watts=identity.get("power_limit_watts"),
         throttle=tuple(name for bit, name in SLOWING.items() if any(mask & bit for mask in reasons)),
         persistence=read_card(uuid).persistence if uuid else None,
@@ -34,5 +34,5 @@ def look(identity: Mapping[str, Any], blocks: Sequence[Block]) -> Gpu:
     )
 
 
-def _all(seen: Sequence[Mapping[str, float | None]], name: str) -> list[float]:
+def _known_values(seen: Sequence[Mapping[str, float | None]], name: str) -> list[float]:
     return [value for telemetry in seen if (value := telemetry.get(name)) is not None]

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from archbench.doctor.diagnosis import Busy, Host
+from archbench.doctor.diagnosis import BusyProcesses, Host
 from archbench.text import visible
 
 ROOT = Path("/")
@@ -34,17 +34,23 @@ class Counters:
     throttles: int | None
 
 
-def look(root: Path = ROOT, pause: Callable[[float], None] = time.sleep) -> Host:
+def describe_host(root: Path = ROOT, pause: Callable[[float], None] = time.sleep) -> Host:
     """The machine's state, and who keeps it busy during a watch of `pause`; nothing of ours may run meanwhile."""
-    return Host(**_cores(root), **_clocks(root), **_memory(root), **_walls(root), busy=busy(root, pause))
+    return Host(
+        **_describe_cores(root),
+        **_describe_clocks(root),
+        **_describe_memory(root),
+        **_describe_walls(root),
+        busy=watch_processes(root, pause),
+    )
 
 
-def counters(root: Path = ROOT) -> Counters:
+def read_counters(root: Path = ROOT) -> Counters:
     """The counters now; their difference is what happened between."""
     fields = [
-        int(tick) for tick in _first(root, "proc/stat").split()[1:9]
+        int(tick) for tick in _read_first_line(root, "proc/stat").split()[1:9]
     ]  # user nice system idle iowait irq soft steal
-    throttles = [int(text) for text in _each(root, f"{CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count")]
+    throttles = [int(text) for text in _read_each(root, f"{CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count")]
     return Counters(
         ticks=sum(fields) if len(fields) == 8 else None,
         stolen=fields[7] if len(fields) == 8 else None,
@@ -52,23 +58,23 @@ def counters(root: Path = ROOT) -> Counters:
     )
 
 
-def stolen(before: Counters, after: Counters) -> float | None:
+def stolen_share(before: Counters, after: Counters) -> float | None:
     """The share of CPU time between the two that the hypervisor gave to others."""
     if None in (before.ticks, after.ticks, before.stolen, after.stolen) or after.ticks == before.ticks:
         return None
     return (after.stolen - before.stolen) / (after.ticks - before.ticks)  # type: ignore[operator]
 
 
-def throttled(before: Counters, after: Counters) -> int | None:
+def count_throttles(before: Counters, after: Counters) -> int | None:
     """Thermal throttle events between the two."""
     return None if before.throttles is None or after.throttles is None else after.throttles - before.throttles
 
 
-def busy(root: Path, pause: Callable[[float], None]) -> tuple[Busy, ...]:
+def watch_processes(root: Path, pause: Callable[[float], None]) -> tuple[BusyProcesses, ...]:
     """What keeps most cores busy besides this process, by name, over a watch."""
-    before, began = _process_ticks(root), _uptime(root)
+    before, began = _process_ticks(root), _read_uptime(root)
     pause(WATCH_SECONDS)
-    after, ended = _process_ticks(root), _uptime(root)
+    after, ended = _process_ticks(root), _read_uptime(root)
     seconds = ended - began
     if seconds <= 0:
         return ()
@@ -77,7 +83,9 @@ def busy(root: Path, pause: Callable[[float], None]) -> tuple[Busy, ...]:
         used = (ticks - before.get(process, (name, ticks))[1]) / (os.sysconf("SC_CLK_TCK") * seconds)
         if used > 0:
             cores[name].append(used)
-    found = [Busy(name, len(shares), sum(shares)) for name, shares in cores.items() if sum(shares) >= LEAST_BUSY]
+    found = [
+        BusyProcesses(name, len(shares), sum(shares)) for name, shares in cores.items() if sum(shares) >= LEAST_BUSY
+    ]
     return tuple(sorted(found, key=lambda each: -each.cores)[:MOST_NAMED])
 
 
@@ -85,7 +93,7 @@ def _process_ticks(root: Path) -> Mapping[tuple[str, str], tuple[str, int]]:
     """(pid, when it started) -> (name, ticks of CPU), of every process but this one. Names are made safe to print."""
     found = {}
     for path in (root / "proc").glob("[0-9]*/stat"):
-        head, _, tail = _text(path).rpartition(")")  # a name may hold spaces and parentheses
+        head, _, tail = _read_text(path).rpartition(")")  # a name may hold spaces and parentheses
         fields = tail.split()
         pid, _, name = head.partition(" (")
         if len(fields) > 19 and pid != str(os.getpid()):
@@ -93,25 +101,25 @@ def _process_ticks(root: Path) -> Mapping[tuple[str, str], tuple[str, int]]:
     return found
 
 
-def _uptime(root: Path) -> float:
-    return float((_first(root, "proc/uptime").split() or ["0"])[0])
+def _read_uptime(root: Path) -> float:
+    return float((_read_first_line(root, "proc/uptime").split() or ["0"])[0])
 
 
-def _cores(root: Path) -> dict[str, Any]:
-    siblings = list(_each(root, f"{CPU}/cpu[0-9]*/topology/thread_siblings_list"))
-    active = _first(root, f"{CPU}/smt/active")
-    model = _field(root, "proc/cpuinfo", "model name")
+def _describe_cores(root: Path) -> dict[str, Any]:
+    siblings = list(_read_each(root, f"{CPU}/cpu[0-9]*/topology/thread_siblings_list"))
+    active = _read_first_line(root, f"{CPU}/smt/active")
+    model = _read_field(root, "proc/cpuinfo", "model name")
     return {
         "cpu": visible(model) if model else None,
         "physical_cores": len(set(siblings)) or None,
         "logical_cores": len(siblings) or None,
-        "allowed_cores": _listed(_field(root, "proc/self/status", "Cpus_allowed_list")),
-        "quota_cores": quota(root),
+        "allowed_cores": _count_listed(_read_field(root, "proc/self/status", "Cpus_allowed_list")),
+        "quota_cores": read_cpu_quota(root),
         "smt": active == "1" if active else None,
     }
 
 
-def _listed(text: str | None) -> int | None:
+def _count_listed(text: str | None) -> int | None:
     """How many CPUs `0-3,8` names."""
     if not text:
         return None
@@ -119,7 +127,7 @@ def _listed(text: str | None) -> int | None:
     return sum(int(each[-1]) - int(each[0]) + 1 for each in ends)
 
 
-def quota(root: Path) -> float | None:
+def read_cpu_quota(root: Path) -> float | None:
     """The cores this process's cgroup may use, the tightest of it and those above; null: no limit, or hidden."""
     limits = [limit for folder in _cgroups(root) if (limit := _limit(folder)) is not None]
     return min(limits, default=None)
@@ -127,7 +135,7 @@ def quota(root: Path) -> float | None:
 
 def _cgroups(root: Path) -> Iterator[Path]:
     """The folders of this process's CPU cgroup and of all above it; in a container the innermost may not be seen."""
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in _read_text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
@@ -140,53 +148,53 @@ def _cgroups(root: Path) -> Iterator[Path]:
 
 def _limit(folder: Path) -> float | None:
     """A cgroup's quota over its period: one file in version 2, two in version 1."""
-    if texts := _text(folder / "cpu.max").split():
+    if texts := _read_text(folder / "cpu.max").split():
         return None if texts[0] == "max" else int(texts[0]) / int(texts[1])
-    allowed, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
+    allowed, period = _read_text(folder / "cpu.cfs_quota_us"), _read_text(folder / "cpu.cfs_period_us")
     return int(allowed) / int(period) if allowed and period and int(allowed) > 0 else None
 
 
-def _clocks(root: Path) -> dict[str, Any]:
-    governors = sorted(set(_each(root, f"{CPU}/cpu[0-9]*/cpufreq/scaling_governor")))
-    now = [int(khz) / 1e3 for khz in _each(root, f"{CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq")]
-    now = now or [float(mhz) for mhz in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", _text(root / "proc/cpuinfo"), re.M)]
-    most = [int(khz) / 1e3 for khz in _each(root, f"{CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq")]
+def _describe_clocks(root: Path) -> dict[str, Any]:
+    governors = sorted(set(_read_each(root, f"{CPU}/cpu[0-9]*/cpufreq/scaling_governor")))
+    now = [int(khz) / 1e3 for khz in _read_each(root, f"{CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq")]
+    now = now or [float(mhz) for mhz in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", _read_text(root / "proc/cpuinfo"), re.M)]
+    most = [int(khz) / 1e3 for khz in _read_each(root, f"{CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq")]
     return {
         "governor": ", ".join(governors) or None,
         "mhz": fmean(now) if now else None,
         "max_mhz": max(most, default=None),
-        "turbo": _turbo(root),
+        "turbo": _read_turbo(root),
     }
 
 
-def _turbo(root: Path) -> bool | None:
+def _read_turbo(root: Path) -> bool | None:
     """Whether the clock may rise above its nominal: Intel's driver says when not, the others when so."""
-    if text := _first(root, f"{CPU}/intel_pstate/no_turbo"):
+    if text := _read_first_line(root, f"{CPU}/intel_pstate/no_turbo"):
         return text == "0"
-    text = _first(root, f"{CPU}/cpufreq/boost")
+    text = _read_first_line(root, f"{CPU}/cpufreq/boost")
     return text == "1" if text else None
 
 
-def _memory(root: Path) -> dict[str, Any]:
-    total, free = _kib(root, "SwapTotal"), _kib(root, "SwapFree")
+def _describe_memory(root: Path) -> dict[str, Any]:
+    total, free = _read_bytes(root, "SwapTotal"), _read_bytes(root, "SwapFree")
     return {
-        "memory_bytes": _kib(root, "MemTotal"),
-        "available_bytes": _kib(root, "MemAvailable"),
+        "memory_bytes": _read_bytes(root, "MemTotal"),
+        "available_bytes": _read_bytes(root, "MemAvailable"),
         "swap_bytes": total,
         "swap_used_bytes": None if total is None or free is None else total - free,
     }
 
 
-def _kib(root: Path, name: str) -> int | None:
-    text = _field(root, "proc/meminfo", name)
+def _read_bytes(root: Path, name: str) -> int | None:
+    text = _read_field(root, "proc/meminfo", name)
     return int(text.split()[0]) * KIB if text else None
 
 
-def _walls(root: Path) -> dict[str, Any]:
+def _describe_walls(root: Path) -> dict[str, Any]:
     """What lies between us and the machine: load of others, a hypervisor, a container."""
-    flags = _field(root, "proc/cpuinfo", "flags")
+    flags = _read_field(root, "proc/cpuinfo", "flags")
     marks = (root / ".dockerenv", root / "run/.containerenv")
-    load = _first(root, "proc/loadavg").split()
+    load = _read_first_line(root, "proc/loadavg").split()
     return {
         "load": float(load[0]) if load else None,
         "virtual": "hypervisor" in flags.split() if flags else None,
@@ -194,24 +202,24 @@ def _walls(root: Path) -> dict[str, Any]:
     }
 
 
-def _field(root: Path, path: str, name: str) -> str | None:
+def _read_field(root: Path, path: str, name: str) -> str | None:
     """The first value of `name: value` lines."""
-    for line in _text(root / path).splitlines():
+    for line in _read_text(root / path).splitlines():
         key, colon, value = line.partition(":")
         if colon and key.strip() == name:
             return value.strip() or None
     return None
 
 
-def _each(root: Path, pattern: str) -> Iterator[str]:
-    return (text for path in sorted(root.glob(pattern)) if (text := _text(path).strip()))
+def _read_each(root: Path, pattern: str) -> Iterator[str]:
+    return (text for path in sorted(root.glob(pattern)) if (text := _read_text(path).strip()))
 
 
-def _first(root: Path, path: str) -> str:
-    return _text(root / path).partition("\n")[0].strip()
+def _read_first_line(root: Path, path: str) -> str:
+    return _read_text(root / path).partition("\n")[0].strip()
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     """A file of the kernel's; empty where it is not, is hidden, or its process just ended."""
     try:
         return path.read_text(errors="replace")

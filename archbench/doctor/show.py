@@ -30,17 +30,17 @@ FIGURES: Mapping[Unit, Callable[[float], str]] = {
 }
 
 
-def show(found: Diagnosis, console: Console) -> None:
+def print_diagnosis(found: Diagnosis, console: Console) -> None:
     """Print the page. Names of processes and packages are escaped: none can format or steer the terminal."""
     width = min(console.width, WIDEST)
     console.print(Text(headline(found), style="bold"), width=width)
-    for line in answer(found):
+    for line in describe_answer(found):
         console.print(Text(line), width=width)
     if found.checks:
-        _print("Self-checks", _checks(found.checks), console, width)
-    for title, rows in sections(found):
-        _print(title, _facts(rows), console, width)
-    _print("What would make it better", _advice(found.advice), console, width)
+        _print_section("Self-checks", _grid_of_checks(found.checks), console, width)
+    for title, rows in list_sections(found):
+        _print_section(title, _grid_of_facts(rows), console, width)
+    _print_section("What would make it better", _grid_of_advice(found.advice), console, width)
 
 
 def headline(found: Diagnosis) -> str:
@@ -48,7 +48,7 @@ def headline(found: Diagnosis) -> str:
     return f"archbench doctor: {found.device}, {visible(name)}"
 
 
-def answer(found: Diagnosis) -> Iterator[str]:
+def describe_answer(found: Diagnosis) -> Iterator[str]:
     """What can be told here, in a sentence."""
     null = found.null_test
     if found.reason or null is None:
@@ -62,7 +62,7 @@ def answer(found: Diagnosis) -> Iterator[str]:
         yield f"{told} cannot be told here in {units.format_duration(null.seconds)}."
 
 
-def sections(found: Diagnosis) -> Iterator[tuple[str, Rows]]:
+def list_sections(found: Diagnosis) -> Iterator[tuple[str, Rows]]:
     """Titles with their rows, those without any left out."""
     if found.null_test:
         yield "A/A null", null_rows(found.null_test)
@@ -82,29 +82,44 @@ def null_rows(null: NullTest) -> Rows:
         f"{null.network}, twice over; generations: {null.generations}, in {units.format_duration(null.seconds)}",
     )
     yield "ratio", f"{units.format_ratio(null.ratio)}, 95 %: {low_to_high}"
-    yield "spread", f"between processes {_share(null.between_processes)}, between rounds {_share(null.between_rounds)}"
+    yield (
+        "spread",
+        f"between processes {_percent_text(null.between_processes)}, between rounds {_percent_text(null.between_rounds)}",
+    )
     disturbed = (
-        f"{units.format_count(null.disturbed)} of them disturbed, {_share(null.lost)} of the time lost to others"
+        f"{units.format_count(null.disturbed)} of them disturbed, {_percent_text(null.lost)} of the time lost to others"
     )
     yield "blocks", f"{units.format_count(null.blocks)} counted, {disturbed}"
 
 
 def gpu_rows(gpu: Gpu) -> Rows:
-    span = " to ".join(dict.fromkeys(_rounded(mhz) for mhz in (gpu.slowest_mhz, gpu.fastest_mhz)))
-    yield "clock", f"{span} MHz while measured, at most {_rounded(gpu.max_mhz)}"
+    span = " to ".join(dict.fromkeys(_rounded_text(mhz) for mhz in (gpu.slowest_mhz, gpu.fastest_mhz)))
+    yield "clock", f"{span} MHz while measured, at most {_rounded_text(gpu.max_mhz)}"
     yield "held down", ", ".join(gpu.throttle) or "no reason seen"
-    yield "power", f"{_rounded(gpu.watts)} W of {_rounded(gpu.limit_watts)}, {_rounded(gpu.celsius)} degrees Celsius"
-    yield "others", f"{_rounded(gpu.others)} processes; persistence {_on(gpu.persistence)}"
+    yield (
+        "power",
+        f"{_rounded_text(gpu.watts)} W of {_rounded_text(gpu.limit_watts)}, {_rounded_text(gpu.celsius)} degrees Celsius",
+    )
+    yield "others", f"{_rounded_text(gpu.others)} processes; persistence {_switch_text(gpu.persistence)}"
 
 
 def host_rows(host: Host, threads: int | None) -> Rows:
     yield "processor", host.cpu or "unknown"
     limits = "" if host.quota_cores is None else f", {units.format_decimal(host.quota_cores)} by quota"
-    cores = f"{_rounded(host.physical_cores)} physical, {_rounded(host.logical_cores)} logical"
-    yield "cores", f"{cores}, {_rounded(host.allowed_cores)} allowed{limits}; torch takes {_rounded(threads)} threads"
-    yield "clock", f"{_ghz(host.mhz)} GHz, at most {_ghz(host.max_mhz)}; governor {host.governor or 'unknown'}"
-    yield "switches", f"turbo {_on(host.turbo)}, SMT {_on(host.smt)}, heat throttling {_times(host.throttles)}"
-    yield "load", f"{_one(host.load)}; {', '.join(_busy(host)) or 'nothing else seen to run'}"
+    cores = f"{_rounded_text(host.physical_cores)} physical, {_rounded_text(host.logical_cores)} logical"
+    yield (
+        "cores",
+        f"{cores}, {_rounded_text(host.allowed_cores)} allowed{limits}; torch takes {_rounded_text(threads)} threads",
+    )
+    yield (
+        "clock",
+        f"{_clock_text(host.mhz)} GHz, at most {_clock_text(host.max_mhz)}; governor {host.governor or 'unknown'}",
+    )
+    yield (
+        "switches",
+        f"turbo {_switch_text(host.turbo)}, SMT {_switch_text(host.smt)}, heat throttling {_times_text(host.throttles)}",
+    )
+    yield "load", f"{_decimal_text(host.load)}; {', '.join(_describe_busy(host)) or 'nothing else seen to run'}"
     if host.memory_bytes is not None and host.available_bytes is not None:
         free = f"{units.format_gib(host.available_bytes)} of {units.format_gib(host.memory_bytes)} GiB to be had"
         yield (
@@ -113,7 +128,8 @@ def host_rows(host: Host, threads: int | None) -> Rows:
         )
     yield (
         "inside",
-        f"{_wall(host.virtual, 'virtual machine')}, {_wall(host.container, 'container')}, stolen {_share(host.steal)}",
+        f"{_wall_text(host.virtual, 'virtual machine')}, {_wall_text(host.container, 'container')}, "
+        f"stolen {_percent_text(host.steal)}",
     )
 
 
@@ -126,14 +142,14 @@ def version_rows(found: Diagnosis) -> Rows:
         yield "flags", ", ".join(f"{name}={visible(value)}" for name, value in found.flags.items())
 
 
-def _busy(host: Host) -> Iterator[str]:
+def _describe_busy(host: Host) -> Iterator[str]:
     for each in host.busy:
         several = f" x{each.processes}" if each.processes > 1 else ""
         yield f"{visible(each.name)}{several} {units.format_decimal(each.cores)} cores"
 
 
-def _checks(checks: tuple[Check, ...]) -> Grid:
-    grid = _grid(4)
+def _grid_of_checks(checks: tuple[Check, ...]) -> Grid:
+    grid = _make_grid(4)
     for check in checks:
         word, style = MARKS[check.passed]
         figure = units.MISSING if check.figure is None else FIGURES[check.unit](check.figure)
@@ -143,15 +159,15 @@ def _checks(checks: tuple[Check, ...]) -> Grid:
     return grid
 
 
-def _facts(rows: Rows) -> Grid:
-    grid = _grid(2)
+def _grid_of_facts(rows: Rows) -> Grid:
+    grid = _make_grid(2)
     for name, text in rows:
         grid.add_row(name, Text(text))
     return grid
 
 
-def _advice(advice: tuple[Advice, ...]) -> Grid:
-    grid = _grid(2)
+def _grid_of_advice(advice: tuple[Advice, ...]) -> Grid:
+    grid = _make_grid(2)
     for number, each in enumerate(advice, 1):
         grid.add_row(f"{number}.", Text(visible(each.text, LONGEST)))
         if each.command:
@@ -161,42 +177,42 @@ def _advice(advice: tuple[Advice, ...]) -> Grid:
     return grid
 
 
-def _grid(columns: int) -> Grid:
+def _make_grid(columns: int) -> Grid:
     grid = Grid.grid(padding=(0, 2, 0, 0))
     for column in range(columns):
         grid.add_column(no_wrap=column < columns - 1, overflow="fold")
     return grid
 
 
-def _print(title: str, grid: Grid, console: Console, width: int) -> None:
+def _print_section(title: str, grid: Grid, console: Console, width: int) -> None:
     console.print()
     console.print(Text(title, style="bold"))
     console.print(Padding(grid, (0, 0, 0, INDENT), expand=False), width=width)
 
 
-def _share(value: float | None) -> str:
+def _percent_text(value: float | None) -> str:
     return "unknown" if value is None else units.format_percent(value)
 
 
-def _rounded(value: float | None) -> str:
+def _rounded_text(value: float | None) -> str:
     return "unknown" if value is None else units.format_count(round(value))
 
 
-def _one(value: float | None) -> str:
+def _decimal_text(value: float | None) -> str:
     return "unknown" if value is None else units.format_decimal(value)
 
 
-def _ghz(value: float | None) -> str:
+def _clock_text(value: float | None) -> str:
     return "unknown" if value is None else units.format_gigahertz(value)
 
 
-def _on(value: bool | None) -> str:
+def _switch_text(value: bool | None) -> str:
     return "unknown" if value is None else "on" if value else "off"
 
 
-def _times(value: int | None) -> str:
+def _times_text(value: int | None) -> str:
     return "unknown" if value is None else f"seen {units.format_count(value)} times"
 
 
-def _wall(value: bool | None, name: str) -> str:
+def _wall_text(value: bool | None, name: str) -> str:
     return f"{name} unknown" if value is None else name if value else f"no {name}"

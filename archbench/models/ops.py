@@ -145,7 +145,7 @@ class FrozenNorm:
         return OpCost(buffer_bytes=4 * x.c * FLOAT_BYTES, fvcore=2 * x.numel)
 
     def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("archbench.measure.worker.modules.FrozenNorm", (x.c,), {"eps": self.eps})
+        return Call("archbench.measure.worker.modules.FrozenBatchNorm2d", (x.c,), {"eps": self.eps})
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ import test_method as method
 import test_timing as timing
 
 WORKERS, EXPERIMENTS = "archbench.measure.worker", "archbench.measure.experiment"
-TIMING, DEVICES, SESSION, WORKER = (f"{WORKERS}.{name}" for name in ("timing", "devices", "session", "worker"))
+TIMING, DEVICES, NETWORK, WORKER = (f"{WORKERS}.{name}" for name in ("timing", "devices", "timed_network", "worker"))
 LOST = "archbench.measure.machine.scheduling"
-EXPERIMENT, GENERATION, HISTORY = (f"{EXPERIMENTS}.{name}" for name in ("experiment", "generation", "history"))
-HYGIENE, TURNS = f"{EXPERIMENTS}.disturbance", f"{EXPERIMENTS}.turns"
+EXPERIMENT, GENERATION, STATE = (f"{EXPERIMENTS}.{name}" for name in ("experiment", "generation", "state"))
+DISTURBANCE, TURNS = f"{EXPERIMENTS}.disturbance", f"{EXPERIMENTS}.turns"
 ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another
 ROUNDS, FIT, STATS, VERDICTS = (f"archbench.statistics.{name}" for name in ("rounds", "fit", "summary", "verdicts"))
 
@@ -147,7 +147,7 @@ MUTANTS = [
         "the result kept over the next call",
         TIMING,
         "    del result\n    return wall",
-        "    request.__dict__['kept'] = result\n    return wall",
+        "    time_request.__dict__['kept'] = result\n    return wall",
         timing.test_the_result_of_a_request_is_let_go_before_the_next_call,
     ),
     Mutant(
@@ -188,8 +188,8 @@ MUTANTS = [
     Mutant(
         "a slow call dropped as a hand-over",
         TIMING,
-        "(1, 0, 0) if turn.slow",
-        "(1, 0, 1) if turn.slow",
+        "(1, 0, 0) if turn.is_slow",
+        "(1, 0, 1) if turn.is_slow",
         timing.test_a_block_of_a_slow_network_is_one_call_and_drops_none_whatever_the_quantity,
     ),
     Mutant(
@@ -314,15 +314,15 @@ MUTANTS = [
     Mutant(
         "a queue that ran dry not noticed",
         TIMING,
-        "dry = device.reached(start)",
+        "dry = device.has_reached(start)",
         "dry = False",
         timing.test_a_device_that_ran_dry_is_asked_again_behind_a_longer_fill,
     ),
     Mutant(
         "a queue looked at when all is done",
         TIMING,
-        "    dry = device.reached(start)\n    device.synchronize()\n",
-        "    device.synchronize()\n    dry = device.reached(start)\n",
+        "    dry = device.has_reached(start)\n    device.synchronize()\n",
+        "    device.synchronize()\n    dry = device.has_reached(start)\n",
         timing.test_the_devices_own_work_is_asked_for_behind_a_filled_queue_where_there_are_none,
     ),
     Mutant(
@@ -384,9 +384,9 @@ MUTANTS = [
     Mutant(
         "a sign of life inside the timed region",
         TIMING,
-        "        wall, on_device = request(forward, device, cold_cache=cold_cache)\n",
+        "        wall, on_device = time_request(forward, device, cold_cache=cold_cache)\n",
         "        began = device.now_ns()\n"
-        "        _, on_device = request(forward, device, cold_cache=cold_cache)\n"
+        "        _, on_device = time_request(forward, device, cold_cache=cold_cache)\n"
         "        pulse and pulse()\n"
         "        wall = device.now_ns() - began\n",
         timing.test_signs_of_life_come_once_a_second_and_are_not_in_the_times,
@@ -595,8 +595,8 @@ MUTANTS = [
     Mutant(
         "a disturbed block thrown away",
         TURNS,
-        "        self._keep(seat, reply, quantity=quantity, attempt",
-        "        reasons or self._keep(seat, reply, quantity=quantity, attempt",
+        "        self._add_block(seat, reply, quantity=quantity, attempt",
+        "        reasons or self._add_block(seat, reply, quantity=quantity, attempt",
         method.test_a_disturbed_block_stays_in_the_data_beside_its_repeats,
         (GENERATION, EXPERIMENT),
     ),
@@ -626,44 +626,44 @@ MUTANTS = [
     ),
     Mutant(
         "a budget that is spent to the end whatever was reached",
-        HISTORY,
-        "return not self.setup.looks or self.setup.plan.generations == 1 or within",
-        "return not self.setup.looks",
+        STATE,
+        "return not self.setup.stops_when_narrow or self.setup.plan.generations == 1 or within",
+        "return not self.setup.stops_when_narrow",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
         ALL_ABOVE,
     ),
     Mutant(
         "a run that ends with its wanted generations, narrow or not",
-        HISTORY,
-        "return not self.setup.looks or self.setup.plan.generations == 1 or within",
+        STATE,
+        "return not self.setup.stops_when_narrow or self.setup.plan.generations == 1 or within",
         "return True",
         method.test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow,
         ALL_ABOVE,
     ),
     Mutant(
         "the narrowest interval ends the run",
-        HISTORY,
-        "self.precision = max(widths.values()",
-        "self.precision = min(widths.values()",
+        STATE,
+        "self.widest = max(widths.values()",
+        "self.widest = min(widths.values()",
         method.test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest,
     ),
     Mutant(
         "a clock compared with the fastest",
-        HYGIENE,
+        DISTURBANCE,
         "usual = median(self.clocks)",
         "usual = max(self.clocks)",
         method.test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth,
     ),
     Mutant(
         "a throttled clock overlooked",
-        HYGIENE,
+        DISTURBANCE,
         'if telemetry.get("throttle"):',
         'if telemetry.get("throttle") is True:',
         method.test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth,
     ),
     Mutant(
         "half the time may be lost to others",
-        HYGIENE,
+        DISTURBANCE,
         "LOST = 0.1 ",
         "LOST = 0.5 ",
         method.test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth,
@@ -818,8 +818,8 @@ MUTANTS = [
     Mutant(
         "the last call of the warm-up taken for the first",
         TURNS,
-        '_cold(seat.facts["cold_ms"], reply["wall_ns"][0])',
-        '_cold(seat.facts["cold_ms"], reply["wall_ns"][-1])',
+        '_cold_pieces(seat.facts["cold_ms"], reply["wall_ns"][0])',
+        '_cold_pieces(seat.facts["cold_ms"], reply["wall_ns"][-1])',
         method.test_the_first_call_is_the_first_and_what_compiled_had_it_already,
         (GENERATION, EXPERIMENT),
     ),
@@ -834,22 +834,22 @@ MUTANTS = [
     Mutant(
         "other quantities always in the spec's order",
         GENERATION,
-        "self._round(self._shuffled(order, rounds), ",
-        "self._round(order, ",
+        "self._run_round(self._shuffle_order(order, rounds), ",
+        "self._run_round(order, ",
         method.test_the_rounds_of_other_quantities_are_random_orders_too,
         (EXPERIMENT,),
     ),
     Mutant(
         "one order for all other quantities of a generation",
         GENERATION,
-        "self._shuffled(order, rounds)",
-        "self._shuffled(order, 0)",
+        "self._shuffle_order(order, rounds)",
+        "self._shuffle_order(order, 0)",
         method.test_the_rounds_of_other_quantities_are_random_orders_too,
         (EXPERIMENT,),
     ),
     Mutant(
         "a clock compared with the last few blocks",
-        HYGIENE,
+        DISTURBANCE,
         "usual = median(self.clocks)",
         "usual = median(self.clocks[-5:])",
         method.test_a_clock_that_stays_slow_stays_disturbed,
@@ -863,23 +863,23 @@ MUTANTS = [
     ),
     Mutant(
         "what others did before a turn blamed on it",
-        SESSION,
+        NETWORK,
         "        self.device.telemetry()  # shares",
         "        # shares",
         cold.test_what_others_did_before_a_turn_is_not_the_turns,
     ),
     Mutant(
         "law 1 proved on the build's time",
-        SESSION,
+        NETWORK,
         "        build_ms = (clock()",
-        "        isinstance(variant.architecture, Module) or _proved(variant, device)\n        build_ms = (clock()",
+        "        isinstance(variant.architecture, Module) or _prove_counts(variant, device)\n        build_ms = (clock()",
         cold.test_the_proof_of_a_built_network_is_no_part_of_its_build_and_makes_nothing_warm_for_its_compiler,
     ),
     Mutant(
         "a hand-written network counted before its first call",
-        SESSION,
-        "        return session\n",
-        "        session.counted = session.counted or _counted(session.subject)\n        return session\n",
+        NETWORK,
+        "        return timed\n",
+        "        timed.counted = timed.counted or _count_network(timed.subject)\n        return timed\n",
         cold.test_the_first_call_of_a_hand_written_network_is_made_in_the_warm_up_and_counted_after,
     ),
 ]

@@ -11,7 +11,7 @@ from fakes import FakeDevice
 from networks import sized
 from torch import nn
 
-from archbench.measure.worker import session as the_session
+from archbench.measure.worker import timed_network
 from archbench.measure.worker import worker as the_worker
 from archbench.measure.worker.engines import ENGINES, Engine
 from archbench.models.variant import Module, Variant, Workload
@@ -21,7 +21,7 @@ MS, S = 1_000_000, 1_000_000_000
 
 @pytest.fixture
 def session():
-    return the_session
+    return timed_network
 
 
 @pytest.fixture
@@ -95,10 +95,10 @@ def compiler(device, events):
 def test_the_first_call_of_a_hand_written_network_is_made_in_the_warm_up_and_counted_after(session):
     device = host()
     with on(device, session), hand_written(lambda: Slow(device)) as request:
-        one = session.Session.start(request, device.now_ns)
+        one = session.TimedNetwork.start(request, device.now_ns)
         assert one.facts["cold_ms"] == {"build": 700.0}
         assert one.subject.network.calls == 0
-        warm = one.warm()
+        warm = one.warm_up()
     assert warm["wall_ns"] == (3 * S,)
     assert warm["traced"]["macs"] == 8 * 3 * 9 * 30 * 30
 
@@ -113,7 +113,7 @@ def test_the_proof_of_a_built_network_is_no_part_of_its_build_and_makes_nothing_
         patched.setitem(ENGINES, "compile", compiler(device, events))
         patched.setattr(session, "build", lasting(device, 100 * MS, events, session.build))
         patched.setattr(session, "trace_layers", lasting(device, 5 * S, events, session.trace_layers))
-        one = session.Session.start(request, device.now_ns)
+        one = session.TimedNetwork.start(request, device.now_ns)
     assert one.facts["cold_ms"] == {"build": 100.0, "compile": 40.0}
     assert events == ["build", "compile", "build", "trace_layers"]
 
@@ -123,7 +123,7 @@ def test_the_comparison_with_eager_is_no_part_of_build_or_compile(session):
     with on(device, session) as patched, hand_written(lambda: Slow(device, nn.Identity())) as request:
         patched.setitem(ENGINES, "compile", Engine(lambda one: lambda: (device.launch(40 * MS), one.image)[1]))
         request["variant"]["workload"]["engine"] = "compile"
-        one = session.Session.start(request, device.now_ns)
+        one = session.TimedNetwork.start(request, device.now_ns)
     assert one.subject.network.calls == 1  # eager's own first pass: 3 s
     assert one.facts["cold_ms"] == {"build": 700.0, "compile": 40.0}
 
@@ -131,16 +131,16 @@ def test_the_comparison_with_eager_is_no_part_of_build_or_compile(session):
 def test_a_network_with_lazy_parameters_is_built_by_a_forward_pass(session):
     device = host()
     with on(device, session), hand_written(lambda: Slow(device, nn.LazyConv2d(8, 3))) as request:
-        one = session.Session.start(request, device.now_ns)
+        one = session.TimedNetwork.start(request, device.now_ns)
     assert one.facts["cold_ms"] == {"build": 3700.0}
 
 
 def test_import_and_build_are_each_its_own_and_what_archbench_imports_to_count_with_is_neither(worker):
     """5 s for torch, 1 s for what counts, 700 ms for the network."""
     clock = iter([0, 5 * S, 6 * S, 6 * S + 700 * MS])
-    handlers = worker._Handlers(lambda: None, lambda: next(clock))
+    handlers = worker._WorkerState(lambda: None, lambda: next(clock))
     with hand_written(lambda: nn.Conv2d(3, 8, 3)) as request:
-        facts = handlers.handle({"do": "start", "memory_bytes": None, **request})
+        facts = handlers.answer({"do": "start", "memory_bytes": None, **request})
     assert facts["cold_ms"] == {"import": 5000.0, "build": 700.0}
     assert list(clock) == []
 
@@ -158,7 +158,7 @@ class Watched(FakeDevice):
 def test_what_others_did_before_a_turn_is_not_the_turns(session):
     device = Watched(name="cpu", asynchronous=False)
     network = nn.Identity()
-    one = session.Session(session.Subject(network, torch.zeros(1, 3, 8, 8), device, Workload(1, 8, 8)))
+    one = session.TimedNetwork(session.Subject(network, torch.zeros(1, 3, 8, 8), device, Workload(1, 8, 8)))
     one.forward = lambda: device.launch(20 * MS)
     device.foreign = 1.0  # in another's turn
-    assert one.block(call_ns=20 * MS)["telemetry"] == {"foreign": 0.0}
+    assert one.time_block(call_ns=20 * MS)["telemetry"] == {"foreign": 0.0}

@@ -5,7 +5,7 @@ import torch
 
 from archbench.errors import CannotMeasure
 from archbench.measure.worker.devices import CpuDevice
-from archbench.measure.worker.timing import block
+from archbench.measure.worker.timing import time_block
 from archbench.models.variant import Workload
 
 SMALL = torch.nn.Conv2d(3, 8, 3)
@@ -19,7 +19,7 @@ def forward():
 
 @pytest.mark.parametrize("quantity", ["request", "step", "device"])
 def test_every_quantity_can_be_had_on_the_cpu(quantity):
-    took = block(forward, CpuDevice(), call_ns=100_000, quantity=quantity)
+    took = time_block(forward, CpuDevice(), call_ns=100_000, quantity=quantity)
     assert took.dropped == 1
     assert len(took.wall_ns) == len(took.device_ns) >= 1 + (3 if quantity == "step" else 5)
     assert all(ns > 0 for ns in took.wall_ns)

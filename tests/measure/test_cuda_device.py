@@ -15,7 +15,7 @@ import archbench.measure.worker.devices
 from archbench.errors import CannotMeasure
 from archbench.measure.worker.build import build
 from archbench.measure.worker.devices import CudaDevice, open_device
-from archbench.measure.worker.timing import block, queued, request, step, warm_up
+from archbench.measure.worker.timing import time_block, time_queued, time_request, time_step, warm_up
 from archbench.models.variant import Workload
 from archbench.pricing.price import price
 
@@ -179,7 +179,7 @@ def devices():
 
 def test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_stream(devices):
     with opened(devices) as (device, cuda):
-        wall, on_device = request(lambda: cuda.calls.append("forward"), device)
+        wall, on_device = time_request(lambda: cuda.calls.append("forward"), device)
     assert cuda.calls == [
         "event",
         "event",
@@ -195,7 +195,7 @@ def test_a_request_waits_records_runs_records_waits_on_the_one_device_and_its_st
 
 def test_a_step_fills_the_queue_with_a_call_and_waits_once_at_its_end(devices):
     with opened(devices) as (device, cuda):
-        period, on_device = step(lambda: cuda.calls.append("forward"), device, 4)
+        period, on_device = time_step(lambda: cuda.calls.append("forward"), device, 4)
     assert cuda.calls == [
         "event",
         "event",
@@ -211,7 +211,7 @@ def test_a_step_fills_the_queue_with_a_call_and_waits_once_at_its_end(devices):
 
 def test_the_devices_own_work_is_asked_for_behind_a_kernel_that_sleeps_on_the_same_stream(devices):
     with opened(devices) as (device, cuda):
-        taken = queued(lambda: cuda.calls.append("forward"), device, 2, 5 * MS)
+        taken = time_queued(lambda: cuda.calls.append("forward"), device, 2, 5 * MS)
     assert cuda.calls == [
         "event",
         "event",
@@ -229,7 +229,7 @@ def test_the_devices_own_work_is_asked_for_behind_a_kernel_that_sleeps_on_the_sa
 
 def test_a_mark_that_was_reached_says_the_queue_ran_dry(devices):
     with opened(devices) as (device, cuda):
-        taken = queued(lambda: cuda.synchronize(1), device, 1, 0)
+        taken = time_queued(lambda: cuda.synchronize(1), device, 1, 0)
     assert taken.dry
 
 
@@ -286,7 +286,7 @@ def test_a_device_block_replays_between_its_marks(devices):
     with opened(devices) as (device, cuda):
         clock = [0]
         device.now_ns = lambda: clock.__setitem__(0, clock[0] + 20 * MS) or clock[0]
-        took = block(lambda: None, device, call_ns=20 * MS, quantity="device")
+        took = time_block(lambda: None, device, call_ns=20 * MS, quantity="device")
     replays = [len(part) for part in "".join("r" if c == "replay" else "|" for c in cuda.calls).split("|") if part]
     assert replays == [1, 50, 50, 50]  # one hand-over; 50 of 1 ms, as the marks have it, in each stretch
     assert took.dropped == 1
@@ -448,10 +448,10 @@ def test_more_work_takes_longer_on_the_device_and_events_lie_within_the_host_clo
     device = CudaDevice()
     small, large = torch.randn(256, 256, device="cuda"), torch.randn(8192, 8192, device="cuda")
     for matrix in (small, large):
-        request(lambda m=matrix: m @ m, device)
+        time_request(lambda m=matrix: m @ m, device)
     walls = {}
     for name, matrix in (("small", small), ("large", large)):
-        wall, on_device = request(lambda m=matrix: m @ m, device)
+        wall, on_device = time_request(lambda m=matrix: m @ m, device)
         assert on_device <= wall
         walls[name] = on_device
     assert walls["large"] > walls["small"]
@@ -462,9 +462,9 @@ def test_more_work_takes_longer_on_the_device_and_events_lie_within_the_host_clo
 def test_the_device_works_no_longer_than_a_step_and_a_step_takes_no_longer_than_a_request():
     """Medians, with a tenth for a machine that others use."""
     device, forward = small_network()
-    request_ns = median(block(forward, device, call_ns=5 * MS).counted_ns)
-    step_ns = median(block(forward, device, call_ns=5 * MS, quantity="step").counted_ns)
-    took = block(forward, device, call_ns=5 * MS, quantity="device")
+    request_ns = median(time_block(forward, device, call_ns=5 * MS).counted_ns)
+    step_ns = median(time_block(forward, device, call_ns=5 * MS, quantity="step").counted_ns)
+    took = time_block(forward, device, call_ns=5 * MS, quantity="device")
     device_ns = median(took.device_ns[took.dropped :])
     assert 0 < device_ns <= 1.1 * step_ns
     assert step_ns <= 1.1 * request_ns
@@ -500,9 +500,9 @@ def test_a_call_that_waits_cannot_be_captured_and_the_device_goes_on():
 
     before = torch.cuda.current_stream()
     with pytest.raises(CannotMeasure, match="the network waits"):
-        block(reads_a_value, device, call_ns=5 * MS, quantity="device")
+        time_block(reads_a_value, device, call_ns=5 * MS, quantity="device")
     assert torch.cuda.current_stream() == before
-    assert block(forward, device, call_ns=5 * MS).counted_ns
+    assert time_block(forward, device, call_ns=5 * MS).counted_ns
 
 
 @pytest.mark.cuda
@@ -512,9 +512,9 @@ def test_a_filled_queue_is_not_reached_at_once_and_is_in_the_end():
     device.synchronize()
     device.fill_queue(200 * MS)
     device.record(mark)
-    assert not device.reached(mark)
+    assert not device.has_reached(mark)
     device.synchronize()
-    assert device.reached(mark)
+    assert device.has_reached(mark)
 
 
 @pytest.mark.cuda
@@ -577,12 +577,12 @@ def test_a_flushed_cache_is_not_in_the_times():
     """A flush of twice the cache takes longer than a product of two small matrices, which a request may not show."""
     device, small = CudaDevice(), torch.randn(64, 64, device="cuda")
     for cold in (False, True):
-        request(lambda: small @ small, device, cold_cache=cold)
+        time_request(lambda: small @ small, device, cold_cache=cold)
     start, end = device.new_mark(), device.new_mark()
     device.record(start)
     for _ in range(20):
         device.flush_cache()
     device.record(end)
     device.synchronize()
-    took = [request(lambda: small @ small, device, cold_cache=True)[1] for _ in range(20)]
+    took = [time_request(lambda: small @ small, device, cold_cache=True)[1] for _ in range(20)]
     assert min(took) < device.elapsed_ns(start, end)

@@ -14,19 +14,19 @@ from archbench.doctor import checks, gpus
 from archbench.doctor.advice import advise
 from archbench.doctor.diagnosis import (
     Advice,
-    Busy,
+    BusyProcesses,
     Check,
     Diagnosis,
     Gpu,
     Host,
     NullTest,
-    anonymous,
-    as_json,
-    null_test,
+    anonymise,
+    diagnosis_as_json,
+    summarise_null_test,
 )
-from archbench.doctor.examine import Surroundings, examine, plan, probe
+from archbench.doctor.examine import Surroundings, examine, plan_diagnosis, probe_variant
 from archbench.errors import SpecError
-from archbench.measure.worker.self_checks import CALLS, KNOWN_BYTES, REPEATS, allocator, clock, stretches
+from archbench.measure.worker.self_checks import CALLS, KNOWN_BYTES, REPEATS, read_allocator, read_clock, time_stretches
 
 GIB = 1 << 30
 
@@ -37,13 +37,13 @@ GIB = 1 << 30
 def readings(device, forward):
     return {
         "clock": {"step_ns": 50, "back": 0, "cost_ns": 55.0},
-        "stretches": stretches(forward, device),
+        "stretches": time_stretches(forward, device),
         "allocator": None,
     }
 
 
 def checks_of(found, threads=2, *, cpu=False):
-    return {check.name: check for check in checks.judge(found, threads, cpu=cpu)}
+    return {check.name: check for check in checks.judge_self_checks(found, threads, cpu=cpu)}
 
 
 def test_a_device_that_waits_is_linear_and_its_marks_agree_with_the_host():
@@ -57,7 +57,7 @@ def test_a_device_that_waits_is_linear_and_its_marks_agree_with_the_host():
 
 def test_stretches_of_1_2_4_and_8_calls_come_in_both_directions():
     device = FakeDevice()
-    order = [each["calls"] for each in stretches(lambda: device.launch(1), device)]
+    order = [each["calls"] for each in time_stretches(lambda: device.launch(1), device)]
     assert len(order) == len(CALLS) * REPEATS
     assert order[:8] == [8, 4, 2, 1, 1, 2, 4, 8]
 
@@ -96,7 +96,7 @@ def test_only_what_noise_does_not_explain_is_off_the_line(single_call, passed):
     """8 calls at 10 a call weigh 64 times what one call does: the line's slope is within 1 % of 10."""
     found = [{"calls": 1, "wall_ns": wall} for wall in single_call]
     found += [{"calls": calls, "wall_ns": 10 * calls} for calls in (2, 4, 8)] * 3
-    check = checks.linearity(found)
+    check = checks.check_linearity(found)
     assert check.passed is passed
     assert check.figure == pytest.approx(sorted(single_call)[1] / 10 - 1, abs=0.01)
 
@@ -106,7 +106,7 @@ def test_only_what_noise_does_not_explain_is_off_the_line(single_call, passed):
 )
 def test_cpu_time_is_at_most_what_all_threads_could_use(marked_share, passed):
     found = [{"calls": n, "wall_ns": n * 1000, "marked_ns": int(n * 1000 * marked_share)} for n in CALLS]
-    check = checks.cpu_time(found, threads=2)
+    check = checks.check_cpu_time(found, threads=2)
     assert (check.passed, check.figure) == (passed, pytest.approx(marked_share))
 
 
@@ -133,7 +133,7 @@ class Ticking:
     ids=["fine", "coarse", "a tick of 15.6 ms", "stands", "backwards"],
 )
 def test_the_clock_is_known_by_its_smallest_step(ticking, step, passed):
-    check = checks.clock(clock(ticking))
+    check = checks.check_clock(read_clock(ticking))
     assert (check.figure, check.passed) == (step, passed)
 
 
@@ -157,12 +157,12 @@ class Counting:
 @pytest.mark.parametrize(("counts", "passed"), [(1, True), (0, False), (0.5, False), (2, False)])
 def test_a_known_tensor_adds_its_bytes_to_the_peak(counts, passed):
     device = Counting(counts)
-    check = checks.allocator(allocator(device, device.allocate))
+    check = checks.check_allocator(read_allocator(device, device.allocate))
     assert (check.figure, check.passed) == (KNOWN_BYTES * counts, passed)
 
 
 def test_a_device_without_a_counter_has_no_allocator_to_check():
-    check = checks.allocator(allocator(FakeDevice(), lambda size: None))
+    check = checks.check_allocator(read_allocator(FakeDevice(), lambda size: None))
     assert (check.passed, check.figure) == (None, None)
 
 
@@ -174,18 +174,18 @@ def turns(*of):
 def test_a_hand_over_is_the_first_call_after_another_process():
     """B's second turn follows its own: its first call is no hand-over."""
     found = turns((0, [99, 10, 10, 10]), (1, [15, 10, 10, 10]), (1, [90, 10, 10, 10]), (0, [13, 10, 10, 10]))
-    check = checks.hand_over(found)
+    check = checks.check_hand_over(found)
     assert (check.figure, check.passed) == (pytest.approx(1.4), True)
 
 
 def test_a_second_call_that_is_slow_too_is_told():
-    check = checks.hand_over(turns((0, [10] * 5), (1, [15, 13, 10, 10, 10])))
+    check = checks.check_hand_over(turns((0, [10] * 5), (1, [15, 13, 10, 10, 10])))
     assert check.passed is False
     assert not check.gate
 
 
 def test_slow_calls_have_no_hand_over_to_look_at():
-    assert checks.hand_over([block("a", 4000.0), block("b", 4000.0)]).passed is None
+    assert checks.check_hand_over([block("a", 4000.0), block("b", 4000.0)]).passed is None
 
 
 # The A/A null
@@ -206,7 +206,7 @@ def twice(*generations):
 
 
 def test_the_null_compares_a_network_with_itself():
-    found = null_test(twice(([10], [11]), ([10], [10]), ([10], [10])), "R-18", 30.0)
+    found = summarise_null_test(twice(([10], [11]), ([10], [10]), ([10], [10])), "R-18", 30.0)
     assert found.ratio == pytest.approx(1.1 ** (1 / 3))
     assert found.covers
     assert found.interval[0] * found.interval[1] == pytest.approx(found.ratio**2)
@@ -214,20 +214,20 @@ def test_the_null_compares_a_network_with_itself():
 
 
 def test_a_null_that_differs_every_time_misses_1():
-    found = null_test(twice(([10], [11]), ([10], [11.01]), ([10], [10.99])), "R-18", 30.0)
+    found = summarise_null_test(twice(([10], [11]), ([10], [11.01]), ([10], [10.99])), "R-18", 30.0)
     assert found.covers is False
-    assert checks.same_twice(found).passed is False
+    assert checks.check_null_test(found).passed is False
 
 
 def test_one_generation_tells_nothing():
-    found = null_test(twice(([10, 10], [11, 11])), "R-18", 30.0)
+    found = summarise_null_test(twice(([10, 10], [11, 11])), "R-18", 30.0)
     assert (found.half_width, found.interval, found.covers, found.between_processes) == (None, None, None, None)
-    assert checks.same_twice(found).passed is None
+    assert checks.check_null_test(found).passed is None
 
 
 def test_a_null_with_one_replica_alone_is_none():
-    assert null_test(twice(([10], [10]))[:1], "R-18", 30.0) is None
-    assert null_test([], "R-18", 30.0) is None
+    assert summarise_null_test(twice(([10], [10]))[:1], "R-18", 30.0) is None
+    assert summarise_null_test([], "R-18", 30.0) is None
 
 
 def test_the_null_is_of_requests_and_tells_what_others_took():
@@ -238,7 +238,7 @@ def test_the_null_is_of_requests_and_tells_what_others_took():
         for each in found
         if each.phase == "steady"
     ]
-    told = null_test([*requests, *steps], "R-18", 30.0)
+    told = summarise_null_test([*requests, *steps], "R-18", 30.0)
     assert (told.blocks, told.lost, told.between_rounds) == (4, 0.2, None)
     assert told.ratio == pytest.approx(1)
 
@@ -246,7 +246,7 @@ def test_the_null_is_of_requests_and_tells_what_others_took():
 def test_spreads_are_told_apart():
     """What a generation's processes share is no spread between them; a process's own rounds are another matter."""
     e = 2.718281828459045
-    found = null_test(
+    found = summarise_null_test(
         twice(([10, 10], [10 * e**0.02, 10 * e**0.02]), ([20, 20 * e**0.04], [20 * e**0.02, 20 * e**0.02])), "R", 9.0
     )
     # twins differ by -0.02 in the first generation, by 0.02 - 0.02 in the second
@@ -269,7 +269,7 @@ def test_a_gpu_is_what_its_blocks_saw_at_the_worst(monkeypatch):
     ]
     library = FakeNvml(("GPU-77",))
     library.stand_in(monkeypatch)
-    found = gpus.look({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks)
+    found = gpus.describe_gpu({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks)
     assert found == Gpu(
         "H100", 1410.0, 1980.0, 1980.0, 71.0, 600.0, 700.0, ("power cap", "hardware thermal slowdown"), False, 2
     )
@@ -283,7 +283,7 @@ def test_a_gpu_is_what_its_blocks_saw_at_the_worst(monkeypatch):
 )
 def test_a_gpu_nobody_knows_is_null(monkeypatch, library):
     library.stand_in(monkeypatch)
-    assert gpus.look({"device": "H100", "uuid": "78"}, []) == Gpu("H100")
+    assert gpus.describe_gpu({"device": "H100", "uuid": "78"}, []) == Gpu("H100")
     assert library.sessions == 0
 
 
@@ -317,7 +317,7 @@ def test_a_sound_machine_is_given_no_advice():
         ({"turbo": True}, "turbo lifts the clock", "sudo cpupower set --turbo-boost 0"),
         ({"throttles": 3}, "slowed 3 times for its heat", None),
         ({"steal": 0.03}, "3.0% of the CPU time", None),
-        ({"busy": (Busy("chrome", 2, 1.5),)}, "close the 2 processes chrome: 1.5", None),
+        ({"busy": (BusyProcesses("chrome", 2, 1.5),)}, "close the 2 processes chrome: 1.5", None),
         ({"load": 2.0}, "the load was 2.0", None),
         ({"quota_cores": 2.5}, "4 threads for 2 cores of its cgroup's quota", "measure: {threads: 2}"),
         ({"quota_cores": 0.5}, "4 threads for 1 cores of its cgroup's quota", "measure: {threads: 1}"),
@@ -386,7 +386,7 @@ def test_each_other_trouble_has_its_line(change, says, command):
     ],
 )
 def test_who_ran_it_is_in_no_word_of_the_file(text, clean):
-    assert anonymous({"a": [text, 1, None]}, {"/home/ann": "~", "ann": "USER"}) == {"a": [clean, 1, None]}
+    assert anonymise({"a": [text, 1, None]}, {"/home/ann": "~", "ann": "USER"}) == {"a": [clean, 1, None]}
 
 
 class Checked(FakeWorker):
@@ -425,7 +425,7 @@ def sound_readings(step_ns=50):
 
 def examined(lab, root, device="cpu"):
     return examine(
-        plan(device, quick=False),
+        plan_diagnosis(device, quick=False),
         lambda text, left: None,
         Surroundings(root=root, pause=lambda seconds: None, clock=lab.clock, worker=lab.worker),
     )
@@ -461,7 +461,7 @@ def test_a_check_that_fails_is_why_nothing_can_be_measured(tmp_path):
 def test_a_worker_that_dies_is_why_nothing_can_be_measured(tmp_path, verb):
     lab = Clinic(start_s=0.5)
     lab.readings = sound_readings()
-    lab.fails = {(probe("cpu").id, verb): "its process died of SIGKILL"}
+    lab.fails = {(probe_variant("cpu").id, verb): "its process died of SIGKILL"}
     found = examined(lab, tmp_path)
     assert "its process died of SIGKILL" in found.reason
     assert found.null_test is None
@@ -470,7 +470,7 @@ def test_a_worker_that_dies_is_why_nothing_can_be_measured(tmp_path, verb):
 
 def test_none_is_no_device_to_examine():
     with pytest.raises(SpecError, match="take auto, cpu, cuda or cuda:N"):
-        plan("none", quick=True)
+        plan_diagnosis("none", quick=True)
 
 
 def test_the_doctor_imports_no_torch():
@@ -479,7 +479,7 @@ def test_the_doctor_imports_no_torch():
 
 
 def test_the_file_holds_the_interval_beside_what_it_is_made_of():
-    found = as_json(replace(SOUND, advice=(Advice("a", "b"),)))
+    found = diagnosis_as_json(replace(SOUND, advice=(Advice("a", "b"),)))
     assert next(iter(found)) == "schema"
     assert found["null_test"]["interval"] == [1.001 / 1.01, 1.001 * 1.01]
     assert found["null_test"]["covers"] is True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from fakes import FakeDevice
 
-from archbench.measure.worker.energy import energy
+from archbench.measure.worker.energy import measure_energy
 
 IDLE_W, EXTRA_W = 50, 250
 WORK_NS = 10_000_000
@@ -40,7 +40,7 @@ class Plant:
         self.device.launch(WORK_NS)
 
     def energy(self, call_ns=WORK_NS):
-        return energy(self.call, self.device, self, call_ns=call_ns, wait=self.wait)
+        return measure_energy(self.call, self.device, self, call_ns=call_ns, wait=self.wait)
 
 
 def test_a_calls_energy_is_what_the_counter_rose_less_idling_by_the_calls():
@@ -95,5 +95,7 @@ def test_a_counter_that_does_not_rise_over_idling_gives_no_energy():
 
 def test_signs_of_life_are_given_between_bursts():
     plant, beats = Plant(), []
-    energy(plant.call, plant.device, plant, call_ns=WORK_NS, wait=plant.wait, beat=lambda: beats.append(plant.calls))
+    measure_energy(
+        plant.call, plant.device, plant, call_ns=WORK_NS, wait=plant.wait, beat=lambda: beats.append(plant.calls)
+    )
     assert beats[:3] == [10, 20, 30]

@@ -20,9 +20,9 @@ from archbench.measure.experiment import generation
 from archbench.measure.worker import engines
 from archbench.measure.worker.build import build
 from archbench.measure.worker.devices import CpuDevice
-from archbench.measure.worker.engines import ENGINES, Engine, Subject, prepare
-from archbench.measure.worker.outputs import TOLERANCE, Unusable, check_agreement, distance
-from archbench.measure.worker.session import Session
+from archbench.measure.worker.engines import ENGINES, Engine, Subject, prepare_call
+from archbench.measure.worker.outputs import TOLERANCE, Unusable, check_agreement, output_distance
+from archbench.measure.worker.timed_network import TimedNetwork
 from archbench.measure.worker.train import training_step
 from archbench.models.variant import Module, Variant, Workload
 
@@ -47,14 +47,14 @@ def reference(one):
 @pytest.mark.parametrize("name", ["R-18-FPN", "R-50-FPN-RETINANET", "resnext50_32x4d_fpn"])
 def test_onnx_runtime_gives_the_networks_outputs_in_their_order(name):
     one = subject("onnxruntime", name)
-    for given, wanted in zip(prepare(one).forward(), reference(one), strict=True):
+    for given, wanted in zip(prepare_call(one).forward(), reference(one), strict=True):
         torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_compiled_network_gives_the_networks_outputs():
     one = subject("compile")
-    prepared = prepare(one)
+    prepared = prepare_call(one)
     for given, wanted in zip(prepared.forward().values(), reference(one), strict=True):
         torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-5)
     assert prepared.compile_ms > 0
@@ -63,7 +63,7 @@ def test_a_compiled_network_gives_the_networks_outputs():
 def test_a_cuda_graph_is_the_device_replaying_the_eager_pass():
     device = FakeDevice(graphs=True)
     one = subject("cuda_graph", device=device)
-    prepared = prepare(one)
+    prepared = prepare_call(one)
     assert device.trips.count("capture") == 1
     device.trips.clear()
     torch.testing.assert_close(list(prepared.forward().values()), reference(one), rtol=0, atol=0)
@@ -78,7 +78,7 @@ def test_eager_is_neither_called_nor_compared_before_it_is_timed():
             calls.append(x)
             return x
 
-    prepared = prepare(replace(subject(), network=Network()))
+    prepared = prepare_call(replace(subject(), network=Network()))
     assert (calls, prepared.compile_ms) == ([], None)
 
 
@@ -95,7 +95,9 @@ def test_compiling_lasts_until_the_first_result_and_not_until_the_comparison(mon
 
     monkeypatch.setitem(ENGINES, "compile", Engine(lazy))
     seen = []
-    prepared = prepare(replace(subject("compile", device=device), network=Network()), lambda: seen.append(device.host))
+    prepared = prepare_call(
+        replace(subject("compile", device=device), network=Network()), lambda: seen.append(device.host)
+    )
     assert (prepared.compile_ms, seen) == (4.0, [4_000_000])
 
 
@@ -138,12 +140,12 @@ def test_a_network_exported_as_another_is_refused_before_anything_is_timed(plugi
     with pytest.raises(
         Unusable, match=r"^onnxruntime's output\['p3'\] is not eager's: (9\.9|1\.0)e-0[23] of its largest"
     ):
-        Session.start(request(Workload(1, 32, 32, threads=1, engine="onnxruntime"), "net", plugin))
+        TimedNetwork.start(request(Workload(1, 32, 32, threads=1, engine="onnxruntime"), "net", plugin))
 
 
 def test_an_output_that_is_not_finite_is_said_of_eager_first(plugin):
     with pytest.raises(Unusable, match=r"its output is not finite \(shape \(1, 8, 30, 30\)"):
-        Session.start(request(Workload(1, 32, 32, threads=1, engine="onnxruntime"), "nan", plugin))
+        TimedNetwork.start(request(Workload(1, 32, 32, threads=1, engine="onnxruntime"), "nan", plugin))
 
 
 @pytest.mark.parametrize("precision", TOLERANCE)
@@ -172,9 +174,9 @@ def test_other_outputs_are_no_agreement(given, message):
 
 
 def test_zeros_agree_with_zeros_alone():
-    assert distance(torch.zeros(3), torch.zeros(3)) == 0.0
-    assert distance(torch.full((3,), 1e-30), torch.zeros(3)) == float("inf")
-    assert distance(torch.zeros(0), torch.zeros(0)) == 0.0
+    assert output_distance(torch.zeros(3), torch.zeros(3)) == 0.0
+    assert output_distance(torch.full((3,), 1e-30), torch.zeros(3)) == float("inf")
+    assert output_distance(torch.zeros(0), torch.zeros(0)) == 0.0
 
 
 def test_what_rounding_explains_follows_from_the_formats():
@@ -214,19 +216,19 @@ def test_what_rounding_explains_follows_from_the_formats():
 )
 def test_what_an_engine_cannot_run_is_refused_with_the_way_out(engine, workload, message):
     with pytest.raises(CannotMeasure, match=message):
-        prepare(subject(engine, **workload))
+        prepare_call(subject(engine, **workload))
 
 
 def test_onnx_runtime_is_refused_on_a_gpu():
     with pytest.raises(CannotMeasure, match=r"measure.device: cuda:0 is not what .* take cpu, or engine: eager"):
-        prepare(subject("onnxruntime", device=FakeDevice(name="cuda:0")))
+        prepare_call(subject("onnxruntime", device=FakeDevice(name="cuda:0")))
 
 
 @pytest.mark.parametrize("package", ["onnxruntime", "onnxscript"])
 def test_a_package_that_is_not_there_says_what_to_type(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(CannotMeasure, match=rf"needs the package .*{package}.*; pip install archbench\[onnx\]"):
-        prepare(subject("onnxruntime"))
+        prepare_call(subject("onnxruntime"))
 
 
 # --- how onnx runtime is set ---------------------------------------------------------------------------------------------
@@ -241,10 +243,10 @@ def test_onnx_runtime_has_the_workloads_threads_and_parks_them_between_calls():
 
 
 def test_an_engines_facts_are_the_versions_that_decide_its_speed():
-    facts = prepare(subject("onnxruntime")).facts
+    facts = prepare_call(subject("onnxruntime")).facts
     assert facts["name"] == "onnxruntime"
     assert facts["onnxruntime"] == pytest.importorskip("onnxruntime").__version__
-    assert prepare(subject()).facts == {"name": "eager", "torch": version("torch")}
+    assert prepare_call(subject()).facts == {"name": "eager", "torch": version("torch")}
 
 
 COMPILES = """
@@ -310,7 +312,7 @@ def test_a_step_moves_no_weight_and_updates_them_all(monkeypatch):
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: (made.append(self), real(self))[1])
     one = subject(mode="train")
     before = [p.clone() for p in one.network.parameters()]
-    forward = prepare(one).forward
+    forward = prepare_call(one).forward
     forward(), forward()
     assert all(torch.equal(p, q) for p, q in zip(one.network.parameters(), before, strict=True))
     momenta = [made[0].state[p]["momentum_buffer"] for p in one.network.parameters()]
@@ -331,7 +333,7 @@ def test_frozen_norms_stay_frozen_and_batch_norms_learn_their_statistics(name, m
     network = build(variant)
     one = Subject(network, torch.randn(2, 3, 64, 64), CpuDevice(), replace(variant.workload, batch=2, mode="train"))
     before = statistics(network)
-    prepare(one).forward()
+    prepare_call(one).forward()
     after = statistics(network)
     changed = [key for key in before if not torch.equal(before[key], after[key])]
     assert bool(changed) is moves
@@ -340,14 +342,14 @@ def test_frozen_norms_stay_frozen_and_batch_norms_learn_their_statistics(name, m
 
 def test_training_is_timed_with_the_loss_looked_at_and_inferences_counts_said_to_be_its(plugin):
     workload = Workload(1, 32, 32, threads=1, mode="train")
-    session = Session.start(request(workload, "net", plugin))
+    session = TimedNetwork.start(request(workload, "net", plugin))
     assert session.facts["notes"] == ["train: counts and priced bytes are of inference"]
-    warm = session.warm()
+    warm = session.warm_up()
     assert warm["wall_ns"]
     assert warm["traced"]["macs"] == 8 * 3 * 9 * 30 * 30
     assert session.subject.network.training
     with pytest.raises(Unusable, match="its output is not finite"):
-        Session.start(request(workload, "nan", plugin)).warm()
+        TimedNetwork.start(request(workload, "nan", plugin)).warm_up()
 
 
 @pytest.mark.slow
@@ -356,7 +358,7 @@ def test_a_compiled_step_has_eagers_loss_and_gradients():
     one = replace(subject("compile", mode="train", batch=2), network=network)
     told = {}
     for engine in ("compile", "eager"):
-        step = prepare(replace(one, workload=replace(one.workload, engine=engine))).forward
+        step = prepare_call(replace(one, workload=replace(one.workload, engine=engine))).forward
         told[engine] = [step()["loss"], *(p.grad.clone() for p in network.parameters())]
     torch.testing.assert_close(told["compile"], told["eager"], rtol=1e-4, atol=1e-6)
 

@@ -5,7 +5,7 @@ import pytest
 from fakes import FakeNvml
 
 from archbench.errors import CannotMeasure
-from archbench.measure.machine.environment import available_bytes, capture, devices, resolve_device
+from archbench.measure.machine.environment import available_bytes, capture_environment, list_devices, resolve_device
 
 KINDS = [*(value for name, value in vars(pynvml).items() if name.startswith("NVML_ERROR_")), 12345]
 FUNCTIONS = [name for name in vars(FakeNvml) if name.startswith("nvml")]
@@ -52,7 +52,7 @@ def test_a_gpu_is_the_one_that_torch_sees_under_that_number(machine, visible, de
     nvml = machine(FakeNvml(), visible)
     assert resolve_device(device) == device
     assert available_bytes(device) == int(0.8 * nvml.free[index])
-    assert capture(device)["gpu"] == {"name": f"GPU number {index}", "uuid": nvml.uuids[index]}
+    assert capture_environment(device)["gpu"] == {"name": f"GPU number {index}", "uuid": nvml.uuids[index]}
     assert nvml.sessions == 0
 
 
@@ -63,9 +63,9 @@ def test_gpus_that_are_hidden_are_not_there(machine, visible):
     """`GPU-0a` begins both UUIDs; one named twice hides all: torch's reading, too."""
     nvml = machine(FakeNvml(), visible)
     assert resolve_device("auto") == "cpu"
-    assert [each["device"] for each in devices()] == ["cpu"]
-    assert capture("cuda:0")["gpu"] is None
-    assert len(capture("cuda:0")["gpus"]) == 2
+    assert [each["device"] for each in list_devices()] == ["cpu"]
+    assert capture_environment("cuda:0")["gpu"] is None
+    assert len(capture_environment("cuda:0")["gpus"]) == 2
     assert available_bytes("cuda:0") == on_the_host()
     with pytest.raises(CannotMeasure, match=r"cuda is not there; CUDA_VISIBLE_DEVICES=.* shows 0 of 2; take cpu, or "):
         resolve_device("cuda")
@@ -88,12 +88,12 @@ def test_a_number_beyond_the_gpus_is_refused_with_what_there_is(machine, visible
     with pytest.raises(CannotMeasure) as refused:
         resolve_device("cuda:2")
     assert str(refused.value) == f"measure.device: {message}"
-    assert capture("cuda:2")["gpu"] is None
+    assert capture_environment("cuda:2")["gpu"] is None
 
 
 def test_devices_are_those_a_run_can_name(machine):
     machine(FakeNvml(), "1,0")
-    assert [(each["device"], each["name"]) for each in devices()[1:]] == [
+    assert [(each["device"], each["name"]) for each in list_devices()[1:]] == [
         ("cuda:0", "GPU number 1"),
         ("cuda:1", "GPU number 0"),
     ]
@@ -105,9 +105,9 @@ def test_a_lost_gpu_costs_nobody_else_anything(machine, function):
     nvml = machine(FakeNvml(refuses={(function, 0): pynvml.NVML_ERROR_GPU_IS_LOST}))
     assert resolve_device("auto") == resolve_device("cuda:1") == "cuda:1"
     assert resolve_device("none") == "none"
-    assert [each["device"] for each in devices()] == ["cpu", "cuda:1"]
+    assert [each["device"] for each in list_devices()] == ["cpu", "cuda:1"]
     assert available_bytes("cuda:1") == int(0.8 * nvml.free[1])
-    found = capture("cuda:1")
+    found = capture_environment("cuda:1")
     assert found["gpu"] == found["gpus"][1] == {"name": "GPU number 1", "uuid": "GPU-0a2c"}
     with pytest.raises(CannotMeasure, match="cuda:0 is lost, its driver says; restart the machine, or take "):
         resolve_device("cuda:0")
@@ -126,16 +126,16 @@ def test_a_slice_is_found_by_its_whole_uuid_or_taken_at_its_word(machine):
     nvml = machine(FakeNvml(SLICED, (1, 2, 3 * 10**9), slices=1), SLICE)
     assert resolve_device("cuda") == "cuda:0"
     assert available_bytes("cuda:0") == int(0.8 * 3 * 10**9)
-    assert capture("cuda:0")["gpu"] == {"name": "GPU number 2", "uuid": SLICE}
+    assert capture_environment("cuda:0")["gpu"] == {"name": "GPU number 2", "uuid": SLICE}
     nvml.refuses = {"nvmlDeviceGetHandleByUUID": pynvml.NVML_ERROR_NO_PERMISSION}
     assert resolve_device("cuda") == "cuda:0"
-    assert capture("cuda:0")["gpu"] is None
+    assert capture_environment("cuda:0")["gpu"] is None
 
 
 def test_a_shortened_uuid_is_taken_at_its_word_where_the_driver_hides_uuids(machine):
     machine(FakeNvml(refuses={"nvmlDeviceGetUUID": pynvml.NVML_ERROR_NO_PERMISSION}), "GPU-0a2")
     assert resolve_device("auto") == "cuda:0"
-    assert capture("cuda:0")["gpu"] is None
+    assert capture_environment("cuda:0")["gpu"] is None
 
 
 @pytest.mark.parametrize("visible", [None, "1", "GPU-0a2", SLICE])
@@ -152,11 +152,11 @@ def test_nothing_that_nvml_refuses_ends_what_can_go_on_without_it(machine, funct
                 assert device.startswith("cuda")
         for device in ("cpu", "cuda:0", "cuda:7"):
             assert available_bytes(device) >= 0
-        captured = capture("cuda:0")
+        captured = capture_environment("cuda:0")
         assert captured["device"] == "cuda:0"
         assert all(set(gpu) == {"name", "uuid"} for gpu in captured["gpus"])
         assert captured["gpu"] is None or captured["gpu"]["name"].startswith("GPU number")
-        assert devices()[0]["device"] == "cpu"
+        assert list_devices()[0]["device"] == "cpu"
         asked |= nvml.asked
     assert function in asked or function == "nvmlDeviceGetHandleByUUID"
 
@@ -166,11 +166,11 @@ def test_no_driver_is_no_gpu(machine):
     assert resolve_device("auto") == "cpu"
     with pytest.raises(CannotMeasure, match="cuda is asked for and no NVIDIA driver answers; take cpu, or none to "):
         resolve_device("cuda")
-    assert (capture("cpu")["gpus"], capture("cpu")["driver"]) == ([], None)
+    assert (capture_environment("cpu")["gpus"], capture_environment("cpu")["driver"]) == ([], None)
 
 
 def test_on_the_cpu_there_is_no_gpu_whatever_the_machine_has(machine):
     machine(FakeNvml())
-    assert capture("cpu")["gpu"] is None
-    assert len(capture("cpu")["gpus"]) == 2
-    assert capture("cpu")["driver"] == "580.1"
+    assert capture_environment("cpu")["gpu"] is None
+    assert len(capture_environment("cpu")["gpus"]) == 2
+    assert capture_environment("cpu")["driver"] == "580.1"

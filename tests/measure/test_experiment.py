@@ -8,11 +8,11 @@ from fakes import Lab
 from networks import sized
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.measure.experiment.budget import Starting
-from archbench.measure.experiment.disturbance import Hygiene
+from archbench.measure.experiment.budget import FirstStart
+from archbench.measure.experiment.disturbance import DisturbanceJudge
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.groups import PROCESS_BYTES, groups, with_company
-from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment.groups import PROCESS_BYTES, add_company, make_groups
+from archbench.measure.experiment.setup import ExperimentSetup
 from archbench.measure.experiment.task import Task
 from archbench.statistics.rounds import whole_rounds
 from archbench.statistics.summary import summarise
@@ -26,13 +26,13 @@ class Sink:
     def __init__(self):
         self.blocks, self.failures, self.said = [], {}, []
 
-    def block(self, block):
+    def add_block(self, block):
         self.blocks.append(block)
 
-    def failed(self, task, reason):
+    def fail_variant(self, task, reason):
         self.failures[task.key] = reason
 
-    def progress(self, step):
+    def report_progress(self, step):
         self.said.append(step)
 
     def steady(self, generation=None):
@@ -50,7 +50,7 @@ def tasks(count, *, reference=0, **sizes):
 
 
 def setup(lab, *, budget=None, memory=100 * GIB, stop=lambda: False, **plan):
-    return Setup(
+    return ExperimentSetup(
         MeasurePlan(**plan), "cpu", memory, (), budget, stop=stop, clock=lab.clock, pause=lab.pause, worker=lab.worker
     )
 
@@ -108,13 +108,13 @@ def test_rounds_go_on_while_the_generations_share_of_the_budget_lasts():
 def test_a_generation_that_fits_with_fewer_rounds_is_run():
     """60 s for two. The first takes 28.5 in four rounds, and 3.6 more as it slows; in 27.9 the second has three."""
     lab, sink = Lab(start_s=0.5), Sink()
-    keep = sink.block
+    keep = sink.add_block
 
     def slow_down(block):
         keep(block)
         lab.now += 0.6 if (block.generation, block.round) == (1, 4) else 0.0
 
-    sink.block = slow_down
+    sink.add_block = slow_down
     measure(tasks(3), setup(lab, budget=60.0, generations=2), sink)
     assert [max(b.round for b in sink.steady(generation)) for generation in (1, 2)] == [4, 3]
 
@@ -169,7 +169,7 @@ def test_an_interrupted_generation_without_a_whole_round_does_not_count():
 
 def test_groups_fit_in_memory_and_share_the_reference():
     given = tasks(7, weight_bytes=GIB, peak_bytes=3 * GIB)
-    found = groups(given, 4 * (PROCESS_BYTES + GIB) + 3 * GIB)
+    found = make_groups(given, 4 * (PROCESS_BYTES + GIB) + 3 * GIB)
     assert [len(group) for group in found] == [4, 4]
     assert all(group[0] == given[0] for group in found)
     assert sorted({task.key for group in found for task in group}) == sorted(task.key for task in given)
@@ -202,7 +202,7 @@ def test_a_warm_up_block_keeps_what_the_process_found():
 
 def test_a_pair_is_never_parted_by_memory():
     given = [replace(task, pair=f"p{place // 2}") for place, task in enumerate(tasks(6, weight_bytes=GIB))]
-    found = groups(given, 3 * (PROCESS_BYTES + GIB))
+    found = make_groups(given, 3 * (PROCESS_BYTES + GIB))
     assert [len(group) for group in found] == [2, 3, 3]  # the reference's own pair, then the reference with each other
     for group in found:
         pairs = Counter(task.pair for task in group)
@@ -247,8 +247,8 @@ def test_a_machine_that_is_always_disturbed_is_measured_as_it_is():
 
 
 def test_a_slow_clock_is_slow_by_the_others_and_a_fast_one_is_no_fault():
-    hygiene = Hygiene()
-    assert [bool(hygiene.reasons({"sm_mhz": mhz})) for mhz in (1400, 1410, 1400, 1200, 1500, 1260)] == [
+    hygiene = DisturbanceJudge()
+    assert [bool(hygiene.find_reasons({"sm_mhz": mhz})) for mhz in (1400, 1410, 1400, 1200, 1500, 1260)] == [
         False,
         False,
         False,
@@ -270,7 +270,7 @@ def test_a_slow_clock_is_slow_by_the_others_and_a_fast_one_is_no_fault():
     ],
 )
 def test_what_disturbs_a_block(telemetry, reason):
-    assert Hygiene().reasons(telemetry) == (() if reason is None else (reason,))
+    assert DisturbanceJudge().find_reasons(telemetry) == (() if reason is None else (reason,))
 
 
 def jittered(share):
@@ -365,11 +365,11 @@ def test_with_a_budget_the_time_left_is_the_most_it_may_still_take():
 def test_what_starting_took_is_told_of_the_first_generation():
     """Four variants: 3 s to start each and 1 to warm up. In 7 s two or three are begun, and none is warm."""
     whole = measure(tasks(4), setup(Lab(), generations=2), Sink())
-    assert whole == Starting(4, 4, 16.0)
+    assert whole == FirstStart(4, 4, 16.0)
     torn = measure(tasks(4), setup(Lab(), budget=7.0), Sink())
     assert torn.networks == 4
     assert (torn.started, torn.seconds) in {(3, 9.0), (4, 12.0)}
-    assert measure(tasks(4), setup(Lab(), budget=0.0), Sink()) == Starting(4, 0, 0.0)
+    assert measure(tasks(4), setup(Lab(), budget=0.0), Sink()) == FirstStart(4, 0, 0.0)
 
 
 def test_without_a_budget_the_wanted_generations_are_all():
@@ -479,7 +479,7 @@ def test_what_a_small_budget_did_not_reach_a_larger_one_does():
 
 def test_who_owes_a_generation_has_the_reference_and_its_partner_for_company():
     given = [replace(task, pair=pair) for task, pair in zip(tasks(5), ("", "x", "y", "y", "x"), strict=True)]
-    assert with_company([given[1]], given) == [given[0], given[1], given[4]]
+    assert add_company([given[1]], given) == [given[0], given[1], given[4]]
 
 
 def test_a_variant_whose_metering_was_missed_is_metered_by_the_same_command():
@@ -494,14 +494,14 @@ def test_a_variant_whose_metering_was_missed_is_metered_by_the_same_command():
 def test_a_variant_that_does_not_fit_beside_the_reference_is_a_group_without_it():
     small, large = tasks(2)
     given = [replace(small, weight_bytes=4 * GIB, peak_bytes=4 * GIB), replace(large, weight_bytes=8 * GIB)]
-    assert groups(given, 9 * GIB) == [[given[0]], [given[1]]]
+    assert make_groups(given, 9 * GIB) == [[given[0]], [given[1]]]
 
 
 def test_on_a_device_that_keeps_what_it_took_those_who_wait_count_in_full():
     given = tasks(3, weight_bytes=GIB, peak_bytes=3 * GIB)  # 1 + 1.5 x 2 GiB each, running
     memory = 3 * (PROCESS_BYTES + GIB) + 3 * GIB
-    assert [len(group) for group in groups(given, memory)] == [3]
-    assert [len(group) for group in groups(given, memory, caching=True)] == [1, 1, 1]
+    assert [len(group) for group in make_groups(given, memory)] == [3]
+    assert [len(group) for group in make_groups(given, memory, caching=True)] == [1, 1, 1]
 
 
 def test_a_run_whose_intervals_are_not_widened_does_not_stop_by_them():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import sized
 
-from archbench.measure.experiment.groups import ACTIVATION_SLACK, PROCESS_BYTES, groups
+from archbench.measure.experiment.groups import ACTIVATION_SLACK, PROCESS_BYTES, make_groups
 from archbench.measure.experiment.task import Task
 
 GIB = 1 << 30
@@ -46,7 +46,7 @@ def taken_bytes(group, *, caching):
 @given(plans(), st.integers(1, 40), st.booleans())
 def test_the_reference_is_in_every_group_once_and_every_other_task_in_one(tasks, gib, caching):
     memory = gib * GIB
-    found = groups(tasks, memory, caching=caching)
+    found = make_groups(tasks, memory, caching=caching)
     reference = next((task for task in tasks if task.variant.reference), None)
     for group in found:
         assert group
@@ -68,22 +68,22 @@ def test_the_reference_is_in_every_group_once_and_every_other_task_in_one(tasks,
 
 @given(plans(), st.booleans())
 def test_where_all_fit_together_they_are_one_group(tasks, caching):
-    assert [len(group) for group in groups(tasks, 1000 * GIB, caching=caching)] == [len(tasks)]
+    assert [len(group) for group in make_groups(tasks, 1000 * GIB, caching=caching)] == [len(tasks)]
 
 
 @pytest.mark.parametrize("reference", range(9))
 def test_nine_in_room_for_four_are_three_groups_wherever_the_reference_stands(reference):
     """The reference and three others, three times: 3 x 3 - 1 places for eight."""
     tasks = nine(reference=reference)
-    found = groups(tasks, 4 * (PROCESS_BYTES + GIB) + 2 * GIB)
+    found = make_groups(tasks, 4 * (PROCESS_BYTES + GIB) + 2 * GIB)
     assert [len(group) for group in found] == [4, 4, 3]
     assert [tasks[reference] in group for group in found] == [True] * 3
 
 
 def test_a_group_stands_in_the_order_of_its_list_whoever_is_the_reference():
     tasks = nine(reference=5)
-    assert groups(tasks, 1000 * GIB) == [tasks]
-    first, *_ = groups(tasks, 4 * (PROCESS_BYTES + GIB) + 2 * GIB)
+    assert make_groups(tasks, 1000 * GIB) == [tasks]
+    first, *_ = make_groups(tasks, 4 * (PROCESS_BYTES + GIB) + 2 * GIB)
     assert first == [tasks[0], tasks[1], tasks[2], tasks[5]]
 
 
@@ -92,6 +92,6 @@ def test_what_fits_beside_the_reference_is_never_in_the_group_of_what_does_not()
     tasks = [replace(task, weight_bytes=0, peak_bytes=0) for task in nine(reference=3)[:4]]
     large = replace(tasks[0], weight_bytes=5 * GIB, peak_bytes=5 * GIB)
     reference = replace(tasks[3], weight_bytes=GIB, peak_bytes=GIB)
-    found = groups([large, tasks[1], tasks[2], reference], 5 * GIB + 3 * PROCESS_BYTES)
+    found = make_groups([large, tasks[1], tasks[2], reference], 5 * GIB + 3 * PROCESS_BYTES)
     assert sorted(map(len, found)) == [1, 3]
     assert [large] in found

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from archbench.doctor import host
-from archbench.doctor.diagnosis import Busy, Host
+from archbench.doctor.diagnosis import BusyProcesses, Host
 
 CPU = "sys/devices/system/cpu"
 
@@ -25,12 +25,12 @@ def machine(tmp_path):
 
 
 def seen(root):
-    return host.look(root, pause=lambda seconds: None)
+    return host.describe_host(root, pause=lambda seconds: None)
 
 
 def test_a_machine_that_hides_everything_is_all_null(machine):
     assert seen(machine({})) == Host()
-    assert host.counters(machine({})) == host.Counters(None, None, None)
+    assert host.read_counters(machine({})) == host.Counters(None, None, None)
 
 
 def test_cores_are_counted_by_their_siblings_and_the_affinity(machine):
@@ -122,25 +122,29 @@ def test_who_keeps_cores_busy_is_named_by_what_it_used_in_the_watch(machine):
         later |= stat(30, "new\x1b[2J", 999, 0) | stat(40, "a", 5 + int(9 * tick), 5)  # 0.045 cores: too little
         machine(later | {"proc/uptime": "102.00 3\n"})
 
-    assert host.busy(root, pass_time) == (Busy("web (old)", 2, 1.5),)
+    assert host.watch_processes(root, pass_time) == (BusyProcesses("web (old)", 2, 1.5),)
 
 
 def test_a_process_that_took_a_dead_ones_number_is_not_taken_for_it(machine):
     root = machine(stat(20, "old", 0, 0, started=7) | {"proc/uptime": "100.00 3\n"})
-    found = host.busy(root, lambda s: machine(stat(20, "new", 900, 0, started=8) | {"proc/uptime": "101.00 3\n"}))
+    found = host.watch_processes(
+        root, lambda s: machine(stat(20, "new", 900, 0, started=8) | {"proc/uptime": "101.00 3\n"})
+    )
     assert found == ()
 
 
 def test_names_of_processes_cannot_steer_a_terminal(machine):
     root = machine(stat(20, "\x1b[2Jx", 0, 0) | {"proc/uptime": "100.00 3\n"})
-    (found,) = host.busy(root, lambda s: machine(stat(20, "\x1b[2Jx", 900, 0) | {"proc/uptime": "101.00 3\n"}))
+    (found,) = host.watch_processes(
+        root, lambda s: machine(stat(20, "\x1b[2Jx", 900, 0) | {"proc/uptime": "101.00 3\n"})
+    )
     assert found.name == "\\u001b[2Jx"
 
 
 def test_stolen_time_and_throttling_are_what_was_counted_between(machine):
     count = f"{CPU}/cpu0/thermal_throttle/core_throttle_count"
-    before = host.counters(machine({"proc/stat": "cpu  100 0 50 800 0 0 0 50 0 0\ncpu0 1\n", count: "7\n"}))
-    after = host.counters(machine({"proc/stat": "cpu  140 0 60 840 0 0 0 60 0 0\n", count: "9\n"}))
-    assert host.stolen(before, after) == 10 / 100
-    assert host.throttled(before, after) == 2
-    assert host.stolen(before, before) is None
+    before = host.read_counters(machine({"proc/stat": "cpu  100 0 50 800 0 0 0 50 0 0\ncpu0 1\n", count: "7\n"}))
+    after = host.read_counters(machine({"proc/stat": "cpu  140 0 60 840 0 0 0 60 0 0\n", count: "9\n"}))
+    assert host.stolen_share(before, after) == 10 / 100
+    assert host.count_throttles(before, after) == 2
+    assert host.stolen_share(before, before) is None

@@ -10,8 +10,8 @@ import pytest
 from runs_on_disk import HEADER, block, record, whole_round
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.measure.experiment.budget import Starting
-from archbench.measure.experiment.recorder import SILENT, Ledger, Listener
+from archbench.measure.experiment.budget import FirstStart
+from archbench.measure.experiment.recorder import SILENT, RunListener, RunRecorder
 from archbench.reporting.stored_run import notes
 from archbench.runs.records import Block, Record, as_json
 from archbench.runs.store import RunFolder
@@ -30,10 +30,10 @@ def finished(tmp_path: Path, blocks: list[Block], **plan: Any) -> dict[str, Reco
     """The records of a run of A and B whose experiment left these blocks."""
     planned = [as_json(record(each, status="not reached")) for each in "AB"]
     folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned, "plan": plan})
-    ledger = Ledger(folder, SILENT)
+    ledger = RunRecorder(folder, SILENT)
     for each in blocks:
-        ledger.block(each)
-    ledger.measured()
+        ledger.add_block(each)
+    ledger.close_measured()
     return {each.id: each for each in folder.records()}
 
 
@@ -45,11 +45,13 @@ def after_starving(tmp_path: Path, blocks: list[Block], **plan: Any) -> tuple[Ru
     """A run of A and B after a command that left these blocks, and what was heard of it. Starting both took 9 s."""
     planned = [as_json(record(each, status="not reached")) for each in "AB"]
     heard: list[str] = []
-    ledger = Ledger(RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned}), Listener(say=heard.append))
+    ledger = RunRecorder(
+        RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned}), RunListener(say=heard.append)
+    )
     for each in blocks:
-        ledger.block(each)
-    ledger.measured()
-    ledger.starved(Starting(2, 2, 9.0), MeasurePlan(**plan))
+        ledger.add_block(each)
+    ledger.close_measured()
+    ledger.note_starved(FirstStart(2, 2, 9.0), MeasurePlan(**plan))
     return RunFolder.open(ledger.folder.path), heard
 
 
@@ -73,8 +75,8 @@ def test_nothing_is_said_of_a_budget_that_was_enough_or_that_was_not_given(tmp_p
 
 def test_the_next_command_takes_back_what_was_said_of_the_budget(tmp_path: Path) -> None:
     folder, heard = after_starving(tmp_path, [], budget="8s")
-    ledger = Ledger(folder, SILENT)
-    ledger.begin()
+    ledger = RunRecorder(folder, SILENT)
+    ledger.clear_caption()
     assert heard[0] not in notes(ledger.folder)
     assert heard[0] not in notes(RunFolder.open(folder.path))
 
@@ -83,12 +85,12 @@ def test_a_doubled_block_is_refused_before_it_is_written(tmp_path: Path) -> None
     """By the ledger that wrote it and by that of the next command; what differs in its times alone is the same block."""
     planned = [as_json(record(each, status="not reached")) for each in "AB"]
     folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned})
-    writer = Ledger(folder, SILENT)
-    writer.block(warmed(1))
-    for ledger in (writer, Ledger(folder, SILENT)):
+    writer = RunRecorder(folder, SILENT)
+    writer.add_block(warmed(1))
+    for ledger in (writer, RunRecorder(folder, SILENT)):
         with pytest.raises(RuntimeError, match="warm-up block of A is stored already"):
-            ledger.block(replace(warmed(1), wall_ns=(7,)))
-        ledger.block(warmed(2 if ledger is writer else 3))
+            ledger.add_block(replace(warmed(1), wall_ns=(7,)))
+        ledger.add_block(warmed(2 if ledger is writer else 3))
     assert [each.generation for each in folder.blocks()] == [1, 2, 3]
 
 

@@ -11,8 +11,8 @@ from torch import nn
 from archbench.measure.worker.build import build
 from archbench.measure.worker.devices import CpuDevice
 from archbench.measure.worker.engines import Subject
-from archbench.measure.worker.memory import Memory, allocated, live_peak, live_training_peak
-from archbench.measure.worker.session import Counted, Session
+from archbench.measure.worker.memory import MemoryFigures, live_peak, live_training_peak, measure_memory
+from archbench.measure.worker.timed_network import NetworkCounts, TimedNetwork
 from archbench.models.variant import Workload
 from archbench.pricing.price import price
 
@@ -84,11 +84,11 @@ class Network(nn.Module):
 
 def session(device, **network):
     subject = Subject(Network(device, **network), torch.zeros(1, 3, 8, 8), device, Workload(1, 8, 8))
-    return Session(subject, Counted({"peak_bytes": 7}, {}, live_bytes=7))
+    return TimedNetwork(subject, NetworkCounts({"peak_bytes": 7}, {}, live_bytes=7))
 
 
 def test_the_first_calls_peak_and_the_steady_one_are_told_apart():
-    told = session(FakeDevice(name="cpu", capacity=1 << 30)).warm()
+    told = session(FakeDevice(name="cpu", capacity=1 << 30)).warm_up()
     assert (told["memory_bytes"], told["memory_kind"]) == (10 * MIB, "measured")
     assert told["memory"]["steady_bytes"] == 10 * MIB
     assert told["memory"]["cold_bytes"] == 100 * MIB
@@ -98,33 +98,33 @@ def test_the_first_calls_peak_and_the_steady_one_are_told_apart():
 def test_no_pass_over_memory_lies_among_the_timed_calls():
     device = FakeDevice(name="cpu", capacity=1 << 30)
     one = session(device)
-    one.warm()
+    one.warm_up()
     device.trips.clear()
-    one.block(call_ns=2_000_000_000)
+    one.time_block(call_ns=2_000_000_000)
     assert "reset_peak" not in device.trips
 
 
 def test_two_sets_of_outputs_are_never_alive():
     """The network gives out its 10 MiB; a warm-up that kept them while it calls again would hold 20."""
     one = session(FakeDevice(name="cpu", capacity=1 << 30), first=10 * MIB, work_ns=10_000_000)
-    assert one.warm()["memory"]["cold_bytes"] == 10 * MIB
+    assert one.warm_up()["memory"]["cold_bytes"] == 10 * MIB
 
 
 def test_what_the_driver_holds_beside_the_allocator_is_the_context():
     device = FakeDevice(capacity=1 << 30)
-    told = allocated(lambda: device.allocate(MIB), device, Driver(500 * MIB), cold={"allocated": 3, "retries": 2})
-    assert told == Memory(MIB, 3, MIB, MIB, 500 * MIB - MIB, retries=2)
+    told = measure_memory(lambda: device.allocate(MIB), device, Driver(500 * MIB), cold={"allocated": 3, "retries": 2})
+    assert told == MemoryFigures(MIB, 3, MIB, MIB, 500 * MIB - MIB, retries=2)
 
 
 def test_a_driver_that_does_not_tell_leaves_the_context_null():
     device = FakeDevice(capacity=1 << 30)
-    told = allocated(lambda: device.allocate(MIB), device, Driver(None), cold={"allocated": 3, "retries": 0})
-    assert replace(told, context_bytes=0) == Memory(MIB, 3, MIB, MIB, 0, retries=0)
+    told = measure_memory(lambda: device.allocate(MIB), device, Driver(None), cold={"allocated": 3, "retries": 0})
+    assert replace(told, context_bytes=0) == MemoryFigures(MIB, 3, MIB, MIB, 0, retries=0)
     assert told.context_bytes is None
 
 
 def test_where_no_allocator_tells_the_traced_bytes_stand_and_the_rest_is_null():
-    told = session(FakeDevice(name="cpu")).warm()
+    told = session(FakeDevice(name="cpu")).warm_up()
     assert (told["memory_bytes"], told["memory_kind"]) == (7, "traced")
     assert set(told["memory"].values()) == {None}
 
@@ -132,7 +132,7 @@ def test_where_no_allocator_tells_the_traced_bytes_stand_and_the_rest_is_null():
 def test_a_cpus_training_is_traced_through_its_step():
     variant = sized("R-18-FPN", 32, 32, {"measure.mode": "train", "measure.threads": 1})
     given = {"variant": variant.as_json(), "device": "cpu", "seed": 0, "plugins": []}
-    one = Session.start(given)
+    one = TimedNetwork.start(given)
     twin = build(variant, device="meta")
     assert one.counted.live_bytes == live_training_peak(twin, torch.empty(1, 3, 32, 32, device="meta"))
     assert one.counted.traced["peak_bytes"] == price(variant).peak_bytes < one.counted.live_bytes
@@ -148,7 +148,7 @@ def test_what_a_device_can_measure_beside_requests_is_said():
 def test_a_block_is_timed_as_its_quantity_wants_it(quantity, waits, fills):
     """Back-to-back calls are waited for together; without graphs the device's own work is one call behind a fill."""
     device = FakeDevice(name="cpu", launch_ns=1000)
-    told = session(device, work_ns=10_000_000).block(call_ns=10_000_000, quantity=quantity)
+    told = session(device, work_ns=10_000_000).time_block(call_ns=10_000_000, quantity=quantity)
     assert (device.trips.count("synchronize") == 2 * device.trips.count("launch")) == waits
     assert ("fill" in device.trips) == fills
     assert len(told["wall_ns"]) == len(told["device_ns"]) > told["dropped"]

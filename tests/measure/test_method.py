@@ -12,10 +12,10 @@ from runs_on_disk import block, whole_round
 from test_experiment import Sink, tasks
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.measure.experiment import disturbance as the_hygiene
+from archbench.measure.experiment import disturbance as the_disturbance
 from archbench.measure.experiment import experiment as the_experiment
-from archbench.measure.experiment import history as the_history
-from archbench.measure.experiment.setup import Setup
+from archbench.measure.experiment import state as the_state
+from archbench.measure.experiment.setup import ExperimentSetup
 from archbench.statistics import fit as the_fit
 from archbench.statistics import rounds as the_rounds
 from archbench.statistics import summary as the_stats
@@ -32,13 +32,13 @@ def experiment():
 
 
 @pytest.fixture
-def history():
-    return the_history
+def state():
+    return the_state
 
 
 @pytest.fixture
-def hygiene():
-    return the_hygiene
+def disturbance():
+    return the_disturbance
 
 
 @pytest.fixture
@@ -64,7 +64,9 @@ def verdicts():
 def ran(experiment, *, lab=None, count=4, budget=None, **plan):
     """The sink of an experiment on a scripted clock."""
     lab, sink = lab or Lab(), Sink()
-    setup = Setup(MeasurePlan(**plan), "cpu", 1 << 40, (), budget, clock=lab.clock, pause=lab.pause, worker=lab.worker)
+    setup = ExperimentSetup(
+        MeasurePlan(**plan), "cpu", 1 << 40, (), budget, clock=lab.clock, pause=lab.pause, worker=lab.worker
+    )
     experiment.measure(tasks(count), setup, sink)
     return sink
 
@@ -139,12 +141,12 @@ def test_a_run_ends_within_its_budget_and_not_before_its_intervals_are_narrow(ex
         assert lab.now <= 100.0
 
 
-def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(history):
+def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(state):
     """A and B agree with themselves to the digit and C does not: with residuals pooled all have one width, but by its cells
     a variant that failed once in three generations has a wider one."""
     lab = Lab(takes=lambda identifier, blocks: 0.1)
-    kept = history.History(
-        Setup(MeasurePlan(target=0.05), "cpu", 1, deadline=1.0, clock=lab.clock, worker=lab.worker),
+    kept = state.ExperimentState(
+        ExperimentSetup(MeasurePlan(target=0.05), "cpu", 1, deadline=1.0, clock=lab.clock, worker=lab.worker),
         Sink(),
         [
             each
@@ -153,25 +155,27 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(history):
         ],
         set(),
     )
-    kept._look([SimpleNamespace(key=A), SimpleNamespace(key=B)])
+    kept._find_due([SimpleNamespace(key=A), SimpleNamespace(key=B)])
     widths = [each.half_width for each in summarise(kept.blocks, None, looked=True).values()]
     assert max(widths) > 1.2 * min(widths)
-    assert kept.precision == max(widths)
+    assert kept.widest == max(widths)
 
 
-def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(hygiene):
-    judge = hygiene.Hygiene()
-    assert [bool(judge.reasons({"sm_mhz": mhz})) for mhz in (1000, 1000, 910, 850, 1500, 1000)] == [*(0, 0, 0, 1, 0, 0)]
-    assert [bool(judge.reasons({"lost": share})) for share in (0.05, 0.10, 0.15)] == [0, 0, 1]
-    assert judge.reasons({"throttle": 4.0})
-    assert judge.reasons({"foreign": 2.0})
-    assert not judge.reasons({"throttle": None, "foreign": None, "lost": None, "sm_mhz": None})
+def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(disturbance):
+    judge = disturbance.DisturbanceJudge()
+    assert [bool(judge.find_reasons({"sm_mhz": mhz})) for mhz in (1000, 1000, 910, 850, 1500, 1000)] == [
+        *(0, 0, 0, 1, 0, 0)
+    ]
+    assert [bool(judge.find_reasons({"lost": share})) for share in (0.05, 0.10, 0.15)] == [0, 0, 1]
+    assert judge.find_reasons({"throttle": 4.0})
+    assert judge.find_reasons({"foreign": 2.0})
+    assert not judge.find_reasons({"throttle": None, "foreign": None, "lost": None, "sm_mhz": None})
 
 
-def test_a_clock_that_stays_slow_stays_disturbed(hygiene):
+def test_a_clock_that_stays_slow_stays_disturbed(disturbance):
     """By the whole run's clocks: a median of the latest few would take throttling that lasts for usual."""
-    judge = hygiene.Hygiene()
-    told = [bool(judge.reasons({"sm_mhz": mhz})) for mhz in [1000] * 20 + [850] * 15]
+    judge = disturbance.DisturbanceJudge()
+    told = [bool(judge.find_reasons({"sm_mhz": mhz})) for mhz in [1000] * 20 + [850] * 15]
     assert told == [False] * 20 + [True] * 15
 
 

@@ -94,7 +94,7 @@ def measured(timing, point, quantity):
         for work in point.work:
             device.launch(work)
 
-    took = timing.block(forward, device, call_ns=point.request_ns, quantity=quantity)
+    took = timing.time_block(forward, device, call_ns=point.request_ns, quantity=quantity)
     times = took.device_ns if quantity == "device" else took.wall_ns
     return times[took.dropped :]
 

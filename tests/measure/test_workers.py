@@ -19,9 +19,16 @@ from cues import PROMPT_S, Cues
 from networks import sized
 
 from archbench.measure.supervisor import pipe, worker_process
-from archbench.measure.supervisor.worker_process import Crew, Job, Worker, WorkerFailed, _overdue, worker_environment
+from archbench.measure.supervisor.worker_process import (
+    Crew,
+    Job,
+    Worker,
+    WorkerFailed,
+    _describe_overdue,
+    worker_environment,
+)
 from archbench.measure.worker import worker as the_worker
-from archbench.measure.worker.worker import Pulse
+from archbench.measure.worker.worker import Heartbeat
 from archbench.models.variant import Module, Variant, Workload
 from archbench.pricing.price import price
 
@@ -160,10 +167,10 @@ def test_a_network_that_takes_more_than_it_may_is_out_of_memory_and_says_how_muc
 
 def answered(variant, *requests, device="cpu", plugins=()):
     """The last of a worker's answers to its start and to what it is asked then."""
-    handlers = the_worker._Handlers(lambda: None)
+    handlers = the_worker._WorkerState(lambda: None)
     job = Job(variant, device, 0, tuple(plugins))
     for request in ({"do": "start", **job.as_json()}, *requests):
-        reply = the_worker._answer(handlers, request)
+        reply = the_worker.answer_request(handlers, request)
     return reply
 
 
@@ -266,19 +273,19 @@ def test_a_worker_that_does_not_start_in_time_is_not_said_to_have_called():
     ],
 )
 def test_silence_is_judged_by_the_longest_before_it(silent, longest, said):
-    assert _overdue(300, silent, longest).startswith(said)
+    assert _describe_overdue(300, silent, longest).startswith(said)
 
 
 def test_signs_of_life_are_numbered_and_at_most_two_a_second():
     left, right = socket.socketpair()
     now = iter([0.0, 0.0, 0.0, 0.25, 0.49, 0.5, 0.5, 0.75, 7.0, 7.0])
-    pulse = Pulse(left, clock=lambda: next(now))
+    pulse = Heartbeat(left, clock=lambda: next(now))
     for _ in range(6):  # at 0, 0.25, 0.49, 0.5, 0.75 and 7 s
-        pulse.beat()
+        pulse.send_beat()
     left.close()
-    assert [pipe.receive(right, 1) for _ in range(3)] == [{"beat": 1}, {"beat": 2}, {"beat": 3}]
-    with pytest.raises(pipe.Closed):
-        pipe.receive(right, 1)
+    assert [pipe.receive_message(right, 1) for _ in range(3)] == [{"beat": 1}, {"beat": 2}, {"beat": 3}]
+    with pytest.raises(pipe.PipeClosed):
+        pipe.receive_message(right, 1)
     assert list(now) == []
 
 
@@ -337,9 +344,9 @@ def test_code_is_compiled_into_the_runs_own_folder(tmp_path, monkeypatch):
 def test_messages_survive_the_pipe_in_pieces():
     left, right = socket.socketpair()
     message = {"wall_ns": list(range(200_000)), "name": "ü"}
-    sender = threading.Thread(target=pipe.send, args=(left, message))
+    sender = threading.Thread(target=pipe.send_message, args=(left, message))
     sender.start()
-    assert pipe.receive(right, 10) == message
+    assert pipe.receive_message(right, 10) == message
     sender.join()
 
 
@@ -348,14 +355,14 @@ def test_what_is_no_message_closes_the_pipe(raw):
     left, right = socket.socketpair()
     left.sendall(raw)
     left.close()
-    with pytest.raises(pipe.Closed):
-        pipe.receive(right, 1)
+    with pytest.raises(pipe.PipeClosed):
+        pipe.receive_message(right, 1)
 
 
 def test_a_silent_pipe_is_late():
     left, right = socket.socketpair()
-    with pytest.raises(pipe.Late):
-        pipe.receive(right, 0.01)
+    with pytest.raises(pipe.PipeTimeout):
+        pipe.receive_message(right, 0.01)
     left.close()
 
 
@@ -363,7 +370,7 @@ def test_a_worker_dies_with_its_parent():
     code = (
         "import os; from commands import SCRIPTED_WORKER; from networks import sized\n"
         "from archbench.measure.supervisor import worker_process; worker_process.PROGRAM = SCRIPTED_WORKER\n"
-        "worker = supervisor.Worker(supervisor.Job(sized('R-18-FPN', 64, 64), 'cpu', 0), timeout=120.0)\n"
+        "worker = worker_process.Worker(worker_process.Job(sized('R-18-FPN', 64, 64), 'cpu', 0), timeout=120.0)\n"
         "worker.start(); print(worker._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     environment = os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(__file__))}

@@ -2,41 +2,41 @@
 
 import pytest
 
-from archbench.measure.experiment.budget import Starting, explain_starved
+from archbench.measure.experiment.budget import FirstStart, explain_starved
 
 
 @pytest.mark.parametrize(
     ("starting", "without", "budget_s", "sentence"),
     [
         (  # 26 x 3 generations x 1.5 = 117 s
-            Starting(5, 5, 26.0),
+            FirstStart(5, 5, 26.0),
             5,
             8.0,
             "starting 5 networks took 26s, the budget was 8s: no round was reached; "
             "give more: --set measure.budget=2m00s",
         ),
         (  # 10 / 4 x 5 x 3 x 1.5 = 56.25 s
-            Starting(5, 4, 10.0),
+            FirstStart(5, 4, 10.0),
             5,
             8.0,
             "starting 4 of 5 networks took 10s, the budget was 8s: no round was reached; "
             "give more: --set measure.budget=1m00s",
         ),
         (  # calls are slow: 6 x 3 x 1.5 = 27 s are less than was given
-            Starting(1, 1, 6.0),
+            FirstStart(1, 1, 6.0),
             1,
             90.0,
             "starting 1 network took 6s, the budget was 1m30s: no round was reached; "
             "give more: --set measure.budget=2m00s",
         ),
         (
-            Starting(4, 4, 40.0),
+            FirstStart(4, 4, 40.0),
             3,
             58.0,
             "starting 4 networks took 40s, the budget was 58s: 3 had no round; give more: --set measure.budget=3m00s",
         ),
         (  # 2 x 10 x 3 x 1.5 = 90 s
-            Starting(2, 0, 0.0),
+            FirstStart(2, 0, 0.0),
             2,
             1.0,
             "the budget of 1s was over before a network was started: no round was reached; "

@@ -13,7 +13,7 @@ STEP_S = 30.0  # people give half minutes
 
 
 @dataclass(frozen=True)
-class Starting:
+class FirstStart:
     """A command's first generation: networks that were to start, those that did, seconds until these were warm."""
 
     networks: int
@@ -21,14 +21,14 @@ class Starting:
     seconds: float
 
 
-def explain_starved(starting: Starting, without: int, *, generations: int, budget_s: float) -> str:
+def explain_starved(starting: FirstStart, without: int, *, generations: int, budget_s: float) -> str:
     """In a sentence. `without` is how many networks have no round, `generations` how many were wanted of each."""
     missed = "no round was reached" if without >= starting.networks else f"{without} had no round"
-    more = units.format_duration(_enough_s(starting, generations, budget_s))
-    return f"{_begun(starting, units.format_duration(budget_s))}: {missed}; give more: --set measure.budget={more}"
+    more = units.format_duration(_sufficient_seconds(starting, generations, budget_s))
+    return f"{_describe_start(starting, units.format_duration(budget_s))}: {missed}; give more: --set measure.budget={more}"
 
 
-def _begun(starting: Starting, budget: str) -> str:
+def _describe_start(starting: FirstStart, budget: str) -> str:
     if not starting.started:
         return f"the budget of {budget} was over before a network was started"
     some = starting.started < starting.networks
@@ -37,7 +37,7 @@ def _begun(starting: Starting, budget: str) -> str:
     return f"starting {count} {noun} took {units.format_duration(starting.seconds)}, the budget was {budget}"
 
 
-def _enough_s(starting: Starting, generations: int, budget_s: float) -> float:
+def _sufficient_seconds(starting: FirstStart, generations: int, budget_s: float) -> float:
     """Seconds that start all of them as often as is wanted, with rounds; more than was given."""
     each = starting.seconds / starting.started if starting.started else START_S
     wanted = max(each * starting.networks * generations * ROUNDS_SHARE, budget_s + 1)

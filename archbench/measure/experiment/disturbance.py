@@ -15,17 +15,17 @@ Telemetry = Mapping[str, float | None]
 
 
 @dataclass
-class Hygiene:
+class DisturbanceJudge:
     """Judges blocks of one run; it remembers the clocks it saw, since what is slow is told by the others."""
 
     clocks: list[float] = field(default_factory=list)
 
-    def reasons(self, telemetry: Telemetry) -> tuple[str, ...]:
+    def find_reasons(self, telemetry: Telemetry) -> tuple[str, ...]:
         """Why a block with this telemetry is disturbed; nothing where it is not, or where the device does not tell."""
         found = []
         if telemetry.get("throttle"):
             found.append("the clock was throttled")
-        if slow := self._slow_clock(telemetry.get("sm_mhz")):
+        if slow := self._describe_slow_clock(telemetry.get("sm_mhz")):
             found.append(slow)
         if telemetry.get("foreign"):
             found.append("another process was on the device")
@@ -34,7 +34,7 @@ class Hygiene:
             found.append(f"{units.format_percent(lost)} of its time was lost to others")
         return tuple(found)
 
-    def _slow_clock(self, mhz: float | None) -> str | None:
+    def _describe_slow_clock(self, mhz: float | None) -> str | None:
         if not mhz:
             return None
         self.clocks.append(mhz)

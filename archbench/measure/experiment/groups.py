@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from archbench import units
-from archbench.measure.experiment.setup import Setup, Sink
+from archbench.measure.experiment.setup import ExperimentSetup, ResultSink
 from archbench.measure.experiment.task import Task
 
 PROCESS_BYTES = (
@@ -14,45 +14,45 @@ PROCESS_BYTES = (
 ACTIVATION_SLACK = 1.5  # a device holds more than the live tensors: scratch, rounding, a caching allocator
 
 
-def affordable(tasks: Sequence[Task], setup: Setup, sink: Sink) -> Iterable[Task]:
+def drop_too_large(tasks: Sequence[Task], setup: ExperimentSetup, sink: ResultSink) -> Iterable[Task]:
     """The tasks that fit in memory by themselves; the others fail with the figures, and nothing is allocated."""
     for task in tasks:
-        if (needed := running_bytes(task)) > setup.memory_bytes:
+        if (needed := process_bytes(task)) > setup.memory_bytes:
             had = units.format_mib(setup.memory_bytes)
-            sink.failed(task, f"needs about {units.format_mib(needed)} MiB and {had} MiB is to be had")
+            sink.fail_variant(task, f"needs about {units.format_mib(needed)} MiB and {had} MiB is to be had")
         else:
             yield task
 
 
-def running_bytes(task: Task) -> int:
+def process_bytes(task: Task) -> int:
     features = task.peak_bytes - task.weight_bytes
     return PROCESS_BYTES + task.weight_bytes + int(ACTIVATION_SLACK * features)
 
 
-def with_company(owing: Sequence[Task], tasks: Sequence[Task]) -> list[Task]:
+def add_company(owing: Sequence[Task], tasks: Sequence[Task]) -> list[Task]:
     """Those who owe a generation, the reference they are compared with and their partners, in the order of `tasks`."""
     pairs = {task.pair for task in owing} - {""}
     wanted = {task.key for task in owing}
     return [task for task in tasks if task.key in wanted or task.variant.reference or task.pair in pairs]
 
 
-def groups(tasks: Sequence[Task], memory_bytes: int, *, caching: bool = False) -> list[list[Task]]:
+def make_groups(tasks: Sequence[Task], memory_bytes: int, *, caching: bool = False) -> list[list[Task]]:
     """Tasks in groups that fit in memory, the reference in each once: all of a group wait, one runs.
 
     Those who wait hold their weights; on a `caching` device all they ever took, since its allocator gives nothing back. A
     pair stays together; a unit that does not fit beside the reference is a group without it, compared with nobody else.
     Wherever the reference stands in the list, its own unit is placed first; each group is in the order of the list.
     """
-    units = _units(tasks)
+    units = _inseparable(tasks)
     shared = [task for task in tasks if task.variant.reference][:1]
     own = [unit for unit in units if shared and shared[0] in unit]
     found, alone = [*own] or [[]], []
     for unit in units:
         if unit in own:
             continue
-        if not _fit([*shared, *unit], memory_bytes, caching=caching):
+        if not _fits_together([*shared, *unit], memory_bytes, caching=caching):
             alone.append(unit)
-        elif _fit([*found[-1], *unit], memory_bytes, caching=caching):
+        elif _fits_together([*found[-1], *unit], memory_bytes, caching=caching):
             found[-1] = [*found[-1], *unit]
         else:
             found.append([*shared, *unit])
@@ -60,7 +60,7 @@ def groups(tasks: Sequence[Task], memory_bytes: int, *, caching: bool = False) -
     return [sorted(group, key=lambda task: place[task.key]) for group in (*found, *alone) if group]
 
 
-def _units(tasks: Sequence[Task]) -> list[list[Task]]:
+def _inseparable(tasks: Sequence[Task]) -> list[list[Task]]:
     """Pairs, and single tasks, in their order."""
     found: dict[object, list[Task]] = {}
     for task in tasks:
@@ -68,9 +68,9 @@ def _units(tasks: Sequence[Task]) -> list[list[Task]]:
     return list(found.values())
 
 
-def _fit(group: Sequence[Task], memory_bytes: int, *, caching: bool) -> bool:
+def _fits_together(group: Sequence[Task], memory_bytes: int, *, caching: bool) -> bool:
     if caching:
-        return sum(map(running_bytes, group)) <= memory_bytes
+        return sum(map(process_bytes, group)) <= memory_bytes
     waiting = sum(PROCESS_BYTES + member.weight_bytes for member in group)
-    running = max(running_bytes(member) - PROCESS_BYTES - member.weight_bytes for member in group)
+    running = max(process_bytes(member) - PROCESS_BYTES - member.weight_bytes for member in group)
     return waiting + running <= memory_bytes

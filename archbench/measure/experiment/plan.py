@@ -12,7 +12,7 @@ from archbench.space.constraints import KeptVariants, PricedVariant
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedVariant:
     """One (variant, replica). In a comparison `side` says whose it is, and `pair` names what it is compared with."""
 
     item: PricedVariant
@@ -24,7 +24,7 @@ class Planned:
     def key(self) -> Key:
         return self.item.variant.id, self.replica
 
-    def record(self) -> Record:
+    def open_record(self) -> Record:
         """As it stands before anything is measured."""
         variant, cost = self.item.variant, self.item.cost
         return Record(
@@ -59,26 +59,29 @@ def planned_bytes(item: PricedVariant) -> tuple[int, int]:
     return 3 * weights, 3 * weights + 2 * item.cost.acts * workload.feature_bytes
 
 
-def plan_all(kept: KeptVariants, replicas: int, against: KeptVariants | None = None) -> tuple[Planned, ...]:
+def plan_variants(kept: KeptVariants, replicas: int, against: KeptVariants | None = None) -> tuple[PlannedVariant, ...]:
     """Everything to measure, the spec's own variants first.
 
     Those of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one; a pair
     is called as its new network is. A network that is in both is measured for both. Raises SpecError where nothing can be paired.
     """
-    own = [Planned(item, replica) for item in kept.priced for replica in range(replicas)]
+    own = [PlannedVariant(item, replica) for item in kept.priced for replica in range(replicas)]
     if against is None:
         return tuple(own)
-    called = {base: new for new, base in _pairs(kept.priced, against.priced)}
+    called = {base: new for new, base in _find_pairs(kept.priced, against.priced)}
     if not called:
         raise SpecError(
-            f"--against: no variant of the two specs has the same name ({_some(kept.priced)}; {_some(against.priced)}); "
+            f"--against: no variant of the two specs has the same name "
+            f"({_first_names(kept.priced)}; {_first_names(against.priced)}); "
             "let both vary along the same axes, or have one variant each"
         )
     shared = {item.variant.id for item in kept.priced}
     paired = {name: name for name in called.values()}
-    new = [replace(each, side="new", pair=_pair(paired.get(each.item.variant.name), each.replica)) for each in own]
+    new = [replace(each, side="new", pair=_name_pair(paired.get(each.item.variant.name), each.replica)) for each in own]
     base = [
-        Planned(_as_base(item), replica + replicas * (item.variant.id in shared), "base", _pair(name, replica))
+        PlannedVariant(
+            _mark_as_base(item), replica + replicas * (item.variant.id in shared), "base", _name_pair(name, replica)
+        )
         for item in against.priced
         for name in [called.get(item.variant.name)]
         for replica in range(replicas)
@@ -86,7 +89,7 @@ def plan_all(kept: KeptVariants, replicas: int, against: KeptVariants | None = N
     return (*new, *base)
 
 
-def _pairs(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Iterator[tuple[str, str]]:
+def _find_pairs(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Iterator[tuple[str, str]]:
     """The names of new variants, each with its base's."""
     if len(new) == len(base) == 1:
         yield new[0].variant.name, base[0].variant.name
@@ -95,14 +98,14 @@ def _pairs(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Itera
     yield from ((item.variant.name, item.variant.name) for item in new if item.variant.name in known)
 
 
-def _pair(name: str | None, replica: int) -> str:
+def _name_pair(name: str | None, replica: int) -> str:
     return "" if name is None else name + (f" (replica {replica})" if replica else "")
 
 
-def _as_base(item: PricedVariant) -> PricedVariant:
+def _mark_as_base(item: PricedVariant) -> PricedVariant:
     variant = item.variant
     return replace(item, variant=replace(variant, name=f"{variant.name} (base)", reference=False))
 
 
-def _some(items: Sequence[PricedVariant]) -> str:
+def _first_names(items: Sequence[PricedVariant]) -> str:
     return ", ".join(item.variant.name for item in items[:3]) + (" ..." if len(items) > 3 else "")

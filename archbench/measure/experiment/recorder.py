@@ -13,9 +13,9 @@ from archbench.comparison.gate import Limit
 from archbench.comparison.paired import limits_text
 from archbench.design.spec.schema import MeasurePlan
 from archbench.design.spec.spec import Spec, budget_seconds
-from archbench.measure.experiment.budget import Starting, explain_starved
-from archbench.measure.experiment.groups import with_company
-from archbench.measure.experiment.plan import Planned
+from archbench.measure.experiment.budget import FirstStart, explain_starved
+from archbench.measure.experiment.groups import add_company
+from archbench.measure.experiment.plan import PlannedVariant
 from archbench.measure.experiment.task import Task
 from archbench.measure.machine import environment
 from archbench.measure.supervisor.plugins import code_digests
@@ -35,7 +35,7 @@ BOUNDS = ("budget", "timeout", "device")
 
 
 @dataclass(frozen=True)
-class Listener:
+class RunListener:
     """What a caller hears while a run goes on: each step, a sentence, and each record once it is on disk."""
 
     step: Callable[[Step], None] = lambda step: None
@@ -43,13 +43,13 @@ class Listener:
     done: Callable[[Record], None] = lambda record: None
 
 
-SILENT = Listener()
+SILENT = RunListener()
 
 
-def header(
+def make_manifest(
     spec: Spec,
     funnel: Funnel,
-    planned: Sequence[Planned],
+    planned: Sequence[PlannedVariant],
     device: str,
     *,
     against: Spec | None = None,
@@ -59,20 +59,20 @@ def header(
     plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
     captured = {
         "name": spec.name if against is None else f"{spec.name} against {against.name}",
-        "spec": _unbounded(spec),
-        "against": None if against is None else _unbounded(against),
+        "spec": _spec_without_bounds(spec),
+        "against": None if against is None else _spec_without_bounds(against),
         "plan": plan,
         "budget_s": budget_seconds(spec.measure),
-        "environment": environment.capture(device),
+        "environment": environment.capture_environment(device),
         "space": funnel.as_json(),
         "scores": spec_scores(spec),
-        "planned": [as_json(each.record()) for each in planned],
+        "planned": [as_json(each.open_record()) for each in planned],
         **({"code": code_digests(plugins)} if plugins else {}),
     }
     return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
 
 
-def _unbounded(spec: Spec) -> dict[str, Any]:
+def _spec_without_bounds(spec: Spec) -> dict[str, Any]:
     """A spec without what only bounds its run."""
     whole = spec.as_json()
     return whole | {"measure": {k: v for k, v in whole.get("measure", {}).items() if k not in BOUNDS}}
@@ -81,26 +81,26 @@ def _unbounded(spec: Spec) -> dict[str, Any]:
 def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFolder:
     """The newest run of that name where it is the same experiment and nobody is at it, else a new one."""
     found = None if new else newest(results, wanted["name"])
-    if found is not None and not found.busy() and _essence(found.header) == _essence(wanted):
+    if found is not None and not found.busy() and _essential_parts(found.header) == _essential_parts(wanted):
         return found
     return RunFolder.create(results, wanted["name"], wanted)
 
 
-def judged_by(folder: RunFolder, limits: Sequence[Limit]) -> RunFolder:
+def keep_limits(folder: RunFolder, limits: Sequence[Limit]) -> RunFolder:
     """The run with these limits kept: they judge what is stored, so others make no other run and measure nothing again."""
     fail_on = limits_text(limits)
     return folder if folder.header.get("fail_on") == fail_on else folder.amend(fail_on=fail_on)
 
 
-def _essence(header: Mapping[str, Any]) -> list[Any]:
+def _essential_parts(header: Mapping[str, Any]) -> list[Any]:
     captured = header.get("environment", {})
     return [fingerprint(captured) if key == "environment" else header.get(key) for key in SAME]
 
 
-class Ledger:
+class RunRecorder:
     """Appends blocks and records to a locked folder; a record is announced only once it is on disk."""
 
-    def __init__(self, folder: RunFolder, listener: Listener) -> None:
+    def __init__(self, folder: RunFolder, listener: RunListener) -> None:
         self.folder, self.listener = folder, listener
         self._open: dict[Key, Record] = {record.key: record for record in folder.planned()}
         self._failed = failed_keys(folder.records())
@@ -108,33 +108,33 @@ class Ledger:
             self._open.pop(record.key, None)
         self._places = {block.place for block in folder.blocks()}
 
-    def unfinished(self, planned: Iterable[Planned]) -> list[Task]:
+    def find_unfinished(self, planned: Iterable[PlannedVariant]) -> list[Task]:
         """Every (variant, replica) without a record, and whom they are compared with if that did not fail."""
         tasks = [each.task() for each in planned if each.key not in self._failed]
         open_tasks = [task for task in tasks if task.key in self._open]
-        return with_company(open_tasks, tasks) if open_tasks else []
+        return add_company(open_tasks, tasks) if open_tasks else []
 
-    def block(self, block: Block) -> None:
+    def add_block(self, block: Block) -> None:
         """Store a block. Raises RuntimeError where its place is taken: nobody could read the run any more."""
         if block.place in self._places:
             raise RuntimeError(f"a {block.phase} block of {block.id} is stored already: {block.place}")
         self.folder.append_block(block)
         self._places.add(block.place)
 
-    def failed(self, task: Task, reason: str) -> None:
+    def fail_variant(self, task: Task, reason: str) -> None:
         """Close its record with the reason. One that was measured before, and is here for company, stays as it was."""
         if task.key in self._open:
-            self._close(replace(self._open[task.key], status="failed", reason=reason))
+            self._close_record(replace(self._open[task.key], status="failed", reason=reason))
 
-    def progress(self, step: Step) -> None:
+    def report_progress(self, step: Step) -> None:
         self.listener.step(step)
 
-    def priced(self) -> None:
+    def close_priced(self) -> None:
         """Close every open record as priced: nothing is to be measured."""
         for record in list(self._open.values()):
-            self._close(replace(record, status="priced"))
+            self._close_record(replace(record, status="priced"))
 
-    def measured(self) -> None:
+    def close_measured(self) -> None:
         """Close the record of everything that has counted samples; what the budget did not reach stays open."""
         blocks = self.folder.blocks()
         failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder)
@@ -142,9 +142,9 @@ class Ledger:
         for key, record in list(self._open.items()):
             if key in summaries:
                 starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
-                self._close(with_facts(record, starts))
+                self._close_record(measured_record(record, starts))
 
-    def starved(self, starting: Starting, plan: MeasurePlan) -> None:
+    def note_starved(self, starting: FirstStart, plan: MeasurePlan) -> None:
         """Where the budget left some without a round, say what starting took, and keep it for the table's caption."""
         budget = budget_seconds(plan)
         if self._open and budget is not None:
@@ -152,18 +152,18 @@ class Ledger:
             self.folder = self.folder.amend(starved=said)
             self.listener.say(said)
 
-    def begin(self) -> None:
+    def clear_caption(self) -> None:
         """Take back what an earlier command's caption said of its budget."""
         if self.folder.header.get("starved") is not None:
             self.folder = self.folder.amend(starved=None)
 
-    def _close(self, record: Record) -> None:
+    def _close_record(self, record: Record) -> None:
         self.folder.append_record(record)
         del self._open[record.key]
         self.listener.done(record)
 
 
-def with_facts(record: Record, starts: Sequence[Mapping[str, Any]]) -> Record:
+def measured_record(record: Record, starts: Sequence[Mapping[str, Any]]) -> Record:
     """The record of a measured variant, with what its processes found while starting, first to last.
 
     The first alone was cold: what it compiled may have been kept for the others. Of energy it is the median of those that

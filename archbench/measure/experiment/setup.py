@@ -14,18 +14,18 @@ from archbench.runs.progress import Step
 from archbench.runs.records import Block
 
 
-class Sink(Protocol):
+class ResultSink(Protocol):
     """Where results go, each on disk before the call returns."""
 
-    def block(self, block: Block) -> None: ...
+    def add_block(self, block: Block) -> None: ...
 
-    def failed(self, task: Task, reason: str) -> None: ...
+    def fail_variant(self, task: Task, reason: str) -> None: ...
 
-    def progress(self, step: Step) -> None: ...
+    def report_progress(self, step: Step) -> None: ...
 
 
 @dataclass(frozen=True)
-class Setup:
+class ExperimentSetup:
     """What all workers of a run share, and until when (on `clock`) it may go on; null: until it is done."""
 
     plan: MeasurePlan
@@ -40,11 +40,11 @@ class Setup:
     worker: Callable[..., Worker] = Worker
 
     @property
-    def looks(self) -> bool:
+    def stops_when_narrow(self) -> bool:
         """Whether the run goes on past the wanted generations until its intervals are narrow."""
         return self.deadline is not None and self.widened
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds the run may still take."""
         if self.stop():
             return 0.0

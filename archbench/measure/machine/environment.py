@@ -31,7 +31,7 @@ FLAGS = (
 )
 
 
-def capture(device: str) -> dict[str, Any]:
+def capture_environment(device: str) -> dict[str, Any]:
     """The environment of a run on `device`. What cannot be found out is null."""
     driver = read_driver()
     card = _pick_card(device, driver)
@@ -46,9 +46,9 @@ def capture(device: str) -> dict[str, Any]:
         "gpus": [_identify(each) for each in (driver and driver.cards) or ()],
         "gpu": _identify(card) if card and card.name else None,
         "driver": driver and driver.version,
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": {package: package_version(package) for package in PACKAGES},
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
-        "commit": _commit(),
+        "commit": _find_commit(),
         "device": device,
     }
 
@@ -88,7 +88,7 @@ def available_bytes(device: str, root: Path = Path("/")) -> int:
 
 def _check_present(asked: str, shown: Sequence[Card], known: Sequence[Card]) -> None:
     """Raise CannotMeasure for a GPU that its driver does not know, that CUDA_VISIBLE_DEVICES hides, or that is lost."""
-    index = _number(asked)
+    index = _parse_index(asked)
     if index < len(shown) and not shown[index].lost:
         return
     if index < len(shown):
@@ -101,14 +101,14 @@ def _check_present(asked: str, shown: Sequence[Card], known: Sequence[Card]) -> 
     raise CannotMeasure(f"measure.device: {asked} {what} take {', '.join([*others, 'cpu, or none to price only'])}")
 
 
-def _number(device: str) -> int:
+def _parse_index(device: str) -> int:
     return int(device.partition(":")[2] or 0)
 
 
 def _pick_card(device: str, driver: DriverReport | None) -> Card | None:
     """The GPU that torch calls `device`; null on the CPU, and where nobody says."""
     shown = _list_shown(driver) if device.startswith("cuda") else None
-    return None if shown is None else next(iter(shown[_number(device) :]), None)
+    return None if shown is None else next(iter(shown[_parse_index(device) :]), None)
 
 
 def _identify(card: Card) -> dict[str, Any]:
@@ -161,20 +161,20 @@ def _cpu_model() -> str | None:
     return platform.processor() or None
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
 
 
-def _commit() -> str | None:
+def _find_commit() -> str | None:
     """The commit of the folder the command runs in, `+` where files differ from it; null outside a repository."""
-    head = _git("rev-parse", "HEAD")
-    return None if head is None else head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    head = _ask_git("rev-parse", "HEAD")
+    return None if head is None else head + ("+" if _ask_git("status", "--porcelain", "--untracked-files=no") else "")
 
 
-def _git(*arguments: str) -> str | None:
+def _ask_git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -182,7 +182,7 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def devices() -> list[dict[str, Any]]:
+def list_devices() -> list[dict[str, Any]]:
     """The devices a run can name here: the CPU, and the GPUs that NVML knows, CUDA_VISIBLE_DEVICES shows and are not lost."""
     driver = read_driver()
     version = driver and driver.version

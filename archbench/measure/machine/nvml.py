@@ -68,7 +68,7 @@ class Guard:
 
 def read_driver() -> DriverReport | None:
     """The driver and all its GPUs; null where no driver answers."""
-    with _session() as alive:
+    with _open_nvml() as alive:
         if not alive:
             return None
         guard = Guard()
@@ -79,13 +79,13 @@ def read_driver() -> DriverReport | None:
 
 def read_card(uuid: str) -> Card:
     """The GPU or slice of that UUID, as NVML or CUDA spells it; all of it null where the driver does not know it."""
-    with _session() as alive:
+    with _open_nvml() as alive:
         guard = Guard()
         return _describe_card(_find_handle(uuid, guard, pynvml) if alive else None, guard)
 
 
 @contextmanager
-def _session() -> Iterator[bool]:
+def _open_nvml() -> Iterator[bool]:
     """Whether NVML answers; it is shut down again."""
     guard = Guard()
     alive = guard.ask(lambda: pynvml.nvmlInit() or True) is not None
@@ -125,19 +125,19 @@ class Nvml:
     def __init__(self, uuid: str | None, library: Any = pynvml, is_kin: Callable[[int], bool] | None = None) -> None:
         self._library, self._is_kin = library, is_kin or same_experiment
         self._asked = Guard(library).ask
-        self._handle = None if uuid is None else self._asked(lambda: self._open(uuid))
+        self._handle = None if uuid is None else self._asked(lambda: self._open_handle(uuid))
 
     def telemetry(self) -> dict[str, float | None]:
         """Clocks in MHz, degrees Celsius, watts, the reasons that slow it as a bit mask, other compute processes on it."""
-        ask, of = self._library, self._board
+        ask, of = self._library, self._board_handle
         return {
             "sm_mhz": self._asked(lambda: ask.nvmlDeviceGetClockInfo(of(), ask.NVML_CLOCK_SM)),
             "max_sm_mhz": self._asked(lambda: ask.nvmlDeviceGetMaxClockInfo(of(), ask.NVML_CLOCK_SM)),
             "memory_mhz": self._asked(lambda: ask.nvmlDeviceGetClockInfo(of(), ask.NVML_CLOCK_MEM)),
             "celsius": self._asked(lambda: ask.nvmlDeviceGetTemperature(of(), ask.NVML_TEMPERATURE_GPU)),
-            "watts": self._asked(lambda: ask.nvmlDeviceGetPowerUsage(self._whole()) / MW_PER_W),
+            "watts": self._asked(lambda: ask.nvmlDeviceGetPowerUsage(self._require_whole()) / MW_PER_W),
             "throttle": self._asked(lambda: self._clock_reasons() & sum(SLOWING)),
-            "foreign": self._foreign(),
+            "foreign": self._count_foreign(),
         }
 
     def identity(self) -> dict[str, str | float | bool | None]:
@@ -145,65 +145,69 @@ class Nvml:
         ask = self._library
         return {
             "driver": self._asked(lambda: str(ask.nvmlSystemGetDriverVersion())),
-            "power_limit_watts": self._asked(lambda: ask.nvmlDeviceGetEnforcedPowerLimit(self._whole()) / MW_PER_W),
+            "power_limit_watts": self._asked(
+                lambda: ask.nvmlDeviceGetEnforcedPowerLimit(self._require_whole()) / MW_PER_W
+            ),
             "mig": None if self._handle is None else self._is_slice,
         }
 
     def energy_mj(self) -> int | None:
         """Millijoules since the driver was loaded; null of a MIG slice, whose share of the board's nobody knows."""
-        found: int | None = self._asked(lambda: int(self._library.nvmlDeviceGetTotalEnergyConsumption(self._whole())))
+        found: int | None = self._asked(
+            lambda: int(self._library.nvmlDeviceGetTotalEnergyConsumption(self._require_whole()))
+        )
         return found
 
     def process_bytes(self, pid: int) -> int | None:
         """Device memory the process holds, its context included. Listed twice it is one process: the larger, not the sum."""
-        held = [entry.usedGpuMemory for entry in self._processes() or () if entry.pid == pid]
+        held = [entry.usedGpuMemory for entry in self._list_processes() or () if entry.pid == pid]
         return max((size for size in held if size is not None), default=None)
 
-    def _foreign(self) -> int | None:
+    def _count_foreign(self) -> int | None:
         """Processes that are not of this experiment; null where the driver numbers them otherwise than we do.
 
         In a container NVML may list the host's process ids: then even this process is not among them.
         """
-        pids = {entry.pid for entry in self._processes() or ()}
+        pids = {entry.pid for entry in self._list_processes() or ()}
         return len([pid for pid in pids if not self._is_kin(pid)]) if os.getpid() in pids else None
 
-    def _processes(self) -> list[Any] | None:
+    def _list_processes(self) -> list[Any] | None:
         found: list[Any] | None = self._asked(
-            lambda: self._library.nvmlDeviceGetComputeRunningProcesses(self._required())
+            lambda: self._library.nvmlDeviceGetComputeRunningProcesses(self._require_handle())
         )
         return found
 
     def _clock_reasons(self) -> int:
         """By its name since driver 535; before, the same mask had another."""
         try:
-            return int(self._library.nvmlDeviceGetCurrentClocksEventReasons(self._board()))
+            return int(self._library.nvmlDeviceGetCurrentClocksEventReasons(self._board_handle()))
         except self._library.NVMLError_FunctionNotFound:
-            return int(self._library.nvmlDeviceGetCurrentClocksThrottleReasons(self._board()))
+            return int(self._library.nvmlDeviceGetCurrentClocksThrottleReasons(self._board_handle()))
 
-    def _open(self, uuid: str) -> Any:
+    def _open_handle(self, uuid: str) -> Any:
         """The handle of that UUID, for as long as the process lives. Raises the library's error where no driver answers."""
         self._library.nvmlInit()
         return _find_handle(uuid, Guard(self._library), self._library)
 
     @cached_property
     def _is_slice(self) -> bool:
-        return bool(self._asked(lambda: self._library.nvmlDeviceIsMigDeviceHandle(self._required())))
+        return bool(self._asked(lambda: self._library.nvmlDeviceIsMigDeviceHandle(self._require_handle())))
 
-    def _required(self) -> Any:
+    def _require_handle(self) -> Any:
         if self._handle is None:
             raise self._library.NVMLError(self._library.NVML_ERROR_NOT_FOUND)
         return self._handle
 
-    def _board(self) -> Any:
+    def _board_handle(self) -> Any:
         """The GPU a slice is cut from: only it has clocks and a temperature."""
-        handle = self._required()
+        handle = self._require_handle()
         return self._library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle) if self._is_slice else handle
 
-    def _whole(self) -> Any:
+    def _require_whole(self) -> Any:
         """The GPU, where all of it is ours: power and energy are metered for the board."""
         if self._is_slice:
             raise self._library.NVMLError(self._library.NVML_ERROR_NOT_SUPPORTED)
-        return self._required()
+        return self._require_handle()
 
 
 def same_experiment(pid: int) -> bool:

@@ -20,12 +20,12 @@ class LostTime:
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self.proc = proc
-        self._threads, self._ticks = self._look()
+        self._threads, self._ticks = self._read_counters()
 
     def since_last(self) -> dict[str, float | None]:
         """The shares since this was last asked, or since it was made."""
         before, ticks_before = self._threads, self._ticks
-        self._threads, self._ticks = self._look()
+        self._threads, self._ticks = self._read_counters()
         ran, waited = (
             sum(now[column] - before.get(thread, (0, 0))[column] for thread, now in self._threads.items())
             for column in (0, 1)
@@ -36,10 +36,10 @@ class LostTime:
             "steal": _share(ticks[STEAL], sum(ticks)) if len(ticks) > STEAL else None,
         }
 
-    def _look(self) -> tuple[Waited, list[int]]:
-        return self._schedstats(), self._machine()
+    def _read_counters(self) -> tuple[Waited, list[int]]:
+        return self._read_threads(), self._read_ticks()
 
-    def _schedstats(self) -> Waited:
+    def _read_threads(self) -> Waited:
         """Of every thread that is there; a thread that ends while it is looked at is left out."""
         found: Waited = {}
         for path in self.proc.glob("self/task/*/schedstat"):
@@ -50,7 +50,7 @@ class LostTime:
             found[path.parent.name] = int(ran), int(waited)
         return found
 
-    def _machine(self) -> list[int]:
+    def _read_ticks(self) -> list[int]:
         try:
             first = (self.proc / "stat").read_text().partition("\n")[0]
         except OSError:

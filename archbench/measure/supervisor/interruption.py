@@ -15,7 +15,7 @@ class Interrupted(KeyboardInterrupt):
     """The run was asked to end and did; everything finished is on disk."""
 
 
-class Stop:
+class StopRequest:
     """Whether the run is asked to end; calling it answers.
 
     As a context manager it listens to INT, TERM and HUP, and leaves them as they were; only in the main thread. A second
@@ -32,14 +32,14 @@ class Stop:
     def __call__(self) -> bool:
         return self._requested
 
-    def ends(self, end_workers: Callable[[], None]) -> None:
+    def on_second_signal(self, end_workers: Callable[[], None]) -> None:
         """What a second signal does before it raises, so that nobody goes on waiting for a worker's answer."""
         self._end_workers = end_workers
 
-    def __enter__(self) -> Stop:
+    def __enter__(self) -> StopRequest:
         for number in (signal.SIGINT, *MACHINES_SAY, signal.SIGALRM):
             if signal.getsignal(number) != signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._hear)
+                self._before[number] = signal.signal(number, self._hear_signal)
         return self
 
     def __exit__(
@@ -49,7 +49,7 @@ class Stop:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _hear_signal(self, number: int, frame: FrameType | None) -> None:
         if self._ended:
             return  # what is left to do is to write the table
         if self._requested:

@@ -12,50 +12,50 @@ LENGTH = struct.Struct(">I")
 MOST_BYTES = 16 << 20
 
 
-class Closed(Exception):
+class PipeClosed(Exception):
     """The other end is gone."""
 
 
-class Late(Exception):
+class PipeTimeout(Exception):
     """No whole message came in time."""
 
 
-def send(end: socket.socket, message: dict[str, Any]) -> None:
+def send_message(end: socket.socket, message: dict[str, Any]) -> None:
     """Write one message whole. Raises Closed."""
     body = json.dumps(message, allow_nan=False).encode()
     assert len(body) <= MOST_BYTES
     try:
         end.sendall(LENGTH.pack(len(body)) + body)
     except OSError as error:
-        raise Closed from error
+        raise PipeClosed from error
 
 
-def receive(end: socket.socket, seconds: float | None = None) -> dict[str, Any]:
+def receive_message(end: socket.socket, seconds: float | None = None) -> dict[str, Any]:
     """The next message. Raises Late after `seconds`, Closed at the end or at something that is no message."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    (length,) = LENGTH.unpack(_exactly(end, LENGTH.size, deadline))
+    (length,) = LENGTH.unpack(_receive_exactly(end, LENGTH.size, deadline))
     if length > MOST_BYTES:
-        raise Closed
+        raise PipeClosed
     try:
-        message = json.loads(_exactly(end, length, deadline))
+        message = json.loads(_receive_exactly(end, length, deadline))
     except ValueError as error:
-        raise Closed from error
+        raise PipeClosed from error
     if not isinstance(message, dict):
-        raise Closed
+        raise PipeClosed
     return message
 
 
-def _exactly(end: socket.socket, size: int, deadline: float | None) -> bytes:
+def _receive_exactly(end: socket.socket, size: int, deadline: float | None) -> bytes:
     data = b""
     while len(data) < size:
         end.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
         try:
             piece = end.recv(size - len(data))
         except TimeoutError as error:
-            raise Late from error
+            raise PipeTimeout from error
         except OSError as error:
-            raise Closed from error
+            raise PipeClosed from error
         if not piece:
-            raise Closed
+            raise PipeClosed
         data += piece
     return data

@@ -86,25 +86,29 @@ class Worker:
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request and its reply. Raises WorkerFailed with the reason, after which the worker is gone."""
         try:
-            pipe.send(self._end, request)
-            reply = self._reply(starting=request["do"] == "start")
-        except pipe.Closed:
-            raise WorkerFailed(self._epitaph()) from None
+            pipe.send_message(self._end, request)
+            reply = self._await_reply(starting=request["do"] == "start")
+        except pipe.PipeClosed:
+            raise WorkerFailed(self._describe_death()) from None
         if not reply.pop("ok"):
             self.close()
             raise WorkerFailed(reply["reason"])
         return reply
 
-    def _reply(self, *, starting: bool) -> dict[str, Any]:
+    def _await_reply(self, *, starting: bool) -> dict[str, Any]:
         """The message that is no sign of life. Raises WorkerFailed at the time limit: a hang, or only slow."""
         began = heard = time.monotonic()
         longest = 1.0  # s between two signs of life: they come once a second, or once a call where that takes longer
         while True:
             try:
-                message = pipe.receive(self._end, began + self.timeout - time.monotonic())
-            except pipe.Late:
+                message = pipe.receive_message(self._end, began + self.timeout - time.monotonic())
+            except pipe.PipeTimeout:
                 silent = time.monotonic() - heard
-                reason = _not_started(self.timeout) if starting else _overdue(self.timeout, silent, longest)
+                reason = (
+                    _describe_not_started(self.timeout)
+                    if starting
+                    else _describe_overdue(self.timeout, silent, longest)
+                )
                 self.close()
                 raise WorkerFailed(reason) from None
             if "beat" not in message:
@@ -112,13 +116,13 @@ class Worker:
             longest, heard = max(longest, time.monotonic() - heard), time.monotonic()
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it has not been seen to end."""
         return self._process.returncode is None
 
     def kill(self) -> None:
         """End the process at once; `close` still has to tidy up."""
-        if self.running:
+        if self.is_running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -133,7 +137,7 @@ class Worker:
                 self._process.wait(TERM_SECONDS)
         self._stderr.close()
 
-    def _epitaph(self) -> str:
+    def _describe_death(self) -> str:
         """How the process died, with the last line it wrote."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(TERM_SECONDS)
@@ -151,12 +155,12 @@ class Worker:
         return f"its process ended with code {code}{said}"
 
 
-def _not_started(limit: float) -> str:
+def _describe_not_started(limit: float) -> str:
     """What is said at the time limit of a worker that has made no timed call yet, and gives no signs of life meanwhile."""
     return f"not started in {limit:g} s: import, build, compile and checks take longer, or hang; raise measure.timeout"
 
 
-def _overdue(limit: float, silent: float, longest: float) -> str:
+def _describe_overdue(limit: float, silent: float, longest: float) -> str:
     """What is said at the time limit of a worker that was `silent` s then, and had never been for over `longest` s before."""
     if silent <= min(BEATS_MISSED * longest, limit / 2):
         return f"not done in {limit:g} s though it was still calling; raise measure.timeout"
@@ -186,7 +190,7 @@ class Crew:
 
     def hire(self, job: Job, *, timeout: float) -> Worker:
         worker = Worker(job, timeout=timeout, cache=self._cache)
-        self._workers = [*(each for each in self._workers if each.running), worker]
+        self._workers = [*(each for each in self._workers if each.is_running), worker]
         return worker
 
     def kill(self) -> None:

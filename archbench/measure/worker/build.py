@@ -38,7 +38,7 @@ def compile_graph(graph: Graph) -> fx.GraphModule:
     root, code = nn.Module(), fx.Graph()
     values = {name: code.placeholder(name) for name, _ in graph.inputs}
     for node in graph.nodes:
-        values[node.name] = _emit(node, graph, root, code, values)
+        values[node.name] = _emit_node(node, graph, root, code, values)
     code.output({key: values[name] for key, name in graph.outputs})
     return fx.GraphModule(root, code, "Network")
 
@@ -48,10 +48,10 @@ def submodule_name(node: Node) -> str:
     return node.name.replace(".", "__")
 
 
-def _emit(node: Node, graph: Graph, root: nn.Module, code: fx.Graph, values: dict[str, fx.Node]) -> fx.Node:
+def _emit_node(node: Node, graph: Graph, root: nn.Module, code: fx.Graph, values: dict[str, fx.Node]) -> fx.Node:
     call = node.op.torch(*graph.input_shapes(node), in_place=node.name in graph.in_place)
     inputs = tuple(values[name] for name in node.inputs)
-    target = _find(call.target)
+    target = _find_callable(call.target)
     if call.function:
         if call.target.startswith("torch.Tensor."):
             return code.call_method(target.__name__, (*inputs, *call.args), dict(call.kwargs))
@@ -61,7 +61,7 @@ def _emit(node: Node, graph: Graph, root: nn.Module, code: fx.Graph, values: dic
     return code.call_module(submodule_name(node), inputs)
 
 
-def _find(target: str) -> Any:
+def _find_callable(target: str) -> Any:
     """The torch callable of that dotted name."""
     prefix = next(prefix for prefix in NAMESPACES if target.startswith(prefix))
     return reduce(getattr, target.removeprefix(prefix).split("."), NAMESPACES[prefix])

@@ -89,14 +89,14 @@ def trace(module: nn.Module, image: torch.Tensor, *, fvcore: bool = True) -> Tra
 
 def fvcore_counts(module: nn.Module, image: torch.Tensor) -> tuple[int, int, dict[str, int]]:
     """fvcore's totals and the ops it has no handle for, with their calls."""
-    with _quiet("fvcore.nn.jit_analysis"), torch.no_grad():
+    with _quiet_logger("fvcore.nn.jit_analysis"), torch.no_grad():
         flops = FlopCountAnalysis(module, image).tracer_warnings("none")
         acts = ActivationCountAnalysis(module, image).tracer_warnings("none")
         return int(flops.total()), int(acts.total()), {f"fvcore {op}": n for op, n in flops.unsupported_ops().items()}
 
 
 @contextmanager
-def _quiet(logger: str) -> Iterator[None]:
+def _quiet_logger(logger: str) -> Iterator[None]:
     """fvcore logs what it skipped; it is in the result here."""
     log = logging.getLogger(logger)
     level = log.level

@@ -50,7 +50,7 @@ class Device(Protocol):
     def elapsed_ns(self, start: Any, end: Any) -> int:
         """Device time between two recorded marks; only after `synchronize`."""
 
-    def reached(self, mark: Any) -> bool:
+    def has_reached(self, mark: Any) -> bool:
         """Whether the device has come to the recorded mark, without waiting for it."""
 
     def fill_queue(self, ns: int) -> None:
@@ -120,7 +120,7 @@ class CpuDevice:
     def elapsed_ns(self, start: list[int], end: list[int]) -> int:
         return end[0] - start[0]
 
-    def reached(self, mark: list[int]) -> bool:
+    def has_reached(self, mark: list[int]) -> bool:
         return bool(mark)
 
     def fill_queue(self, ns: int) -> None:
@@ -159,7 +159,7 @@ class CpuDevice:
             "threads": torch.get_num_threads(),
             "mkldnn": torch.backends.mkldnn.is_available(),
             "capability": torch.backends.cpu.get_cpu_capability(),
-            "flags": _flags(self.workload) | {"fp32": torch.get_float32_matmul_precision()},
+            "flags": _torch_flags(self.workload) | {"fp32": torch.get_float32_matmul_precision()},
         }
 
     def telemetry(self) -> dict[str, float | None]:
@@ -199,7 +199,7 @@ class CudaDevice:
     def elapsed_ns(self, start: torch.cuda.Event, end: torch.cuda.Event) -> int:
         return round(start.elapsed_time(end) * 1e6)
 
-    def reached(self, mark: torch.cuda.Event) -> bool:
+    def has_reached(self, mark: torch.cuda.Event) -> bool:
         return bool(mark.query())
 
     def fill_queue(self, ns: int) -> None:
@@ -216,10 +216,10 @@ class CudaDevice:
     def capture(self, forward: Forward) -> Forward:
         """Once for each `forward`: its graph keeps memory of its own for as long as this device object lives."""
         if forward not in self._replays:
-            self._replays[forward] = self._capture(forward)
+            self._replays[forward] = self._capture_graph(forward)
         return self._replays[forward]
 
-    def _capture(self, forward: Forward) -> Forward:
+    def _capture_graph(self, forward: Forward) -> Forward:
         """Warmed up on a side stream, so that nothing is allocated, tuned or loaded for the first time while capturing."""
         current, side = torch.cuda.current_stream(self.index), torch.cuda.Stream(self.index)
         side.wait_stream(current)
@@ -278,7 +278,7 @@ class CudaDevice:
             "cudnn": torch.backends.cudnn.version(),
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
             "tf32": torch.backends.cudnn.allow_tf32,
-            "flags": _flags(self.workload) | {"fp32": "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"},
+            "flags": _torch_flags(self.workload) | {"fp32": "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"},
             **self.driver.identity(),
         }
 
@@ -286,7 +286,7 @@ class CudaDevice:
         return self.driver.telemetry()
 
 
-def _flags(workload: Workload) -> dict[str, Any]:
+def _torch_flags(workload: Workload) -> dict[str, Any]:
     """How torch is set for the workload, as it says itself where it can."""
     dtype = AMP.get(workload.precision)
     return {

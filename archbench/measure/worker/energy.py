@@ -23,7 +23,7 @@ class Meter(Protocol):
     def energy_mj(self) -> int | None: ...
 
 
-def energy(
+def measure_energy(
     forward: Callable[[], object],
     device: Device,
     meter: Meter,
@@ -39,15 +39,17 @@ def energy(
     wait(SETTLE_NS / NS_PER_S)
     began, before = device.now_ns(), meter.energy_mj()
     wait(IDLE_NS / NS_PER_S)
-    idle = _rise(before, meter.energy_mj()) / (device.now_ns() - began)
+    idle = _count_rise(before, meter.energy_mj()) / (device.now_ns() - began)
     began, before = device.now_ns(), meter.energy_mj()
-    calls = _call_for(forward, device, max(1, BURST_NS // call_ns), beat)
+    calls = _call_through_window(forward, device, max(1, BURST_NS // call_ns), beat)
     after, took = meter.energy_mj(), device.now_ns() - began
-    net = _rise(before, after) - idle * took
+    net = _count_rise(before, after) - idle * took
     return {"energy_mj": net / calls if net > 0 else None, "energy_s": took / NS_PER_S}
 
 
-def _call_for(forward: Callable[[], object], device: Device, burst: int, beat: Callable[[], None] | None) -> int:
+def _call_through_window(
+    forward: Callable[[], object], device: Device, burst: int, beat: Callable[[], None] | None
+) -> int:
     """Bursts of calls until the window is over, the device done with them all; how many calls."""
     began, calls = device.now_ns(), 0
     while device.now_ns() - began < WINDOW_NS:
@@ -60,6 +62,6 @@ def _call_for(forward: Callable[[], object], device: Device, burst: int, beat: C
     return calls
 
 
-def _rise(before: int | None, after: int | None) -> float:
+def _count_rise(before: int | None, after: int | None) -> float:
     """Of a counter that stopped answering nothing can be said: not a number, which no energy is."""
     return float("nan") if before is None or after is None else after - before

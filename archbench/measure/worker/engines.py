@@ -36,7 +36,7 @@ class Subject:
     device: Device
     workload: Workload
 
-    def calls(self, run: Run) -> Forward:
+    def make_call(self, run: Run) -> Forward:
         """What is timed, `run` being the forward pass: that pass alone, or a step of training around it."""
         device, workload, image = self.device, self.workload, self.image
         if workload.mode == "train":
@@ -50,7 +50,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedCall:
     """An engine's call, what the engine is, and the milliseconds until its first result; null where nothing is compiled."""
 
     forward: Forward
@@ -69,7 +69,7 @@ class Engine:
     facts: Callable[[], dict[str, Any]] = dict
 
 
-def prepare(subject: Subject, after_first: Callable[[], None] = lambda: None) -> Prepared:
+def prepare_call(subject: Subject, after_first: Callable[[], None] = lambda: None) -> PreparedCall:
     """The subject's call by its workload's engine, seen to agree with eager. `after_first` runs when it has run once.
 
     What compiling costs ends with the first result: a lazy compiler works during its first call. Raises CannotMeasure
@@ -83,48 +83,48 @@ def prepare(subject: Subject, after_first: Callable[[], None] = lambda: None) ->
     began = subject.device.now_ns()
     forward = engine.forward(subject)
     if not engine.compiles:
-        return Prepared(forward, {"name": name, **_versions(engine)})
+        return PreparedCall(forward, {"name": name, **_find_versions(engine)})
     first = forward()
     subject.device.synchronize()
     compile_ms = (subject.device.now_ns() - began) / NS_PER_MS
     after_first()
-    expected = eager(subject)()
+    expected = run_eager(subject)()
     check_finite(expected)
     check_agreement(first, expected, engine=name, precision=workload.precision)
-    return Prepared(forward, {"name": name, **_versions(engine), **engine.facts()}, compile_ms)
+    return PreparedCall(forward, {"name": name, **_find_versions(engine), **engine.facts()}, compile_ms)
 
 
-def _versions(engine: Engine) -> dict[str, str]:
+def _find_versions(engine: Engine) -> dict[str, str]:
     return {package: version(package) for package in engine.packages}
 
 
-def eager(subject: Subject) -> Forward:
+def run_eager(subject: Subject) -> Forward:
     """The network as PyTorch runs it, op by op."""
-    return subject.calls(subject.network)
+    return subject.make_call(subject.network)
 
 
-def compiled(subject: Subject) -> Forward:
+def compile_network(subject: Subject) -> Forward:
     """`torch.compile` with inductor, for this one input size."""
-    return subject.calls(torch.compile(subject.network, dynamic=False))
+    return subject.make_call(torch.compile(subject.network, dynamic=False))
 
 
-def cuda_graph(subject: Subject) -> Forward:
+def replay_cuda_graph(subject: Subject) -> Forward:
     """The eager pass captured once and replayed: one launch a call."""
-    replay = subject.device.capture(eager(subject))
+    replay = subject.device.capture(run_eager(subject))
     if replay is None:
         raise CannotMeasure("measure.engine: cuda_graph needs a CUDA device; take eager or compile on the cpu")
     return replay
 
 
-def onnxruntime(subject: Subject) -> Forward:
+def run_onnxruntime(subject: Subject) -> Forward:
     """The network exported to ONNX and run by ONNX Runtime's CPU provider with all its optimisations."""
     _check_onnx(subject)
-    runtime = _imported("onnxruntime")
-    _imported("onnxscript")  # the exporter's own: without it torch's error names neither package nor way out
+    runtime = _import_package("onnxruntime")
+    _import_package("onnxscript")  # the exporter's own: without it torch's error names neither package nor way out
     session = _onnx_session(runtime, subject)
     (taken,) = session.get_inputs()
     feed = {taken.name: subject.image.numpy()}
-    return subject.calls(lambda _: [torch.from_numpy(array) for array in session.run(None, feed)])
+    return subject.make_call(lambda _: [torch.from_numpy(array) for array in session.run(None, feed)])
 
 
 def _check_onnx(subject: Subject) -> None:
@@ -141,7 +141,7 @@ def _check_onnx(subject: Subject) -> None:
             )
 
 
-def _imported(package: str) -> Any:
+def _import_package(package: str) -> Any:
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
@@ -162,15 +162,15 @@ def _onnx_session(runtime: Any, subject: Subject) -> Any:
         return runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
-def _cache() -> dict[str, Any]:
+def _read_cache_state() -> dict[str, Any]:
     """Whether inductor compiled or found it compiled: of one run, the first generation's process is the one that compiles."""
     counters = import_module("torch._dynamo.utils").counters  # a second's import, made by who compiles alone
     return {"cache": "cold" if counters["inductor"]["fxgraph_cache_miss"] else "warm"}
 
 
 ENGINES: dict[str, Engine] = {
-    "eager": Engine(eager, compiles=False),
-    "compile": Engine(compiled, facts=_cache),
-    "cuda_graph": Engine(cuda_graph, trains=False),
-    "onnxruntime": Engine(onnxruntime, ("torch", "onnxruntime", "onnxscript"), trains=False),
+    "eager": Engine(run_eager, compiles=False),
+    "compile": Engine(compile_network, facts=_read_cache_state),
+    "cuda_graph": Engine(replay_cuda_graph, trains=False),
+    "onnxruntime": Engine(run_onnxruntime, ("torch", "onnxruntime", "onnxscript"), trains=False),
 }

@@ -32,7 +32,7 @@ class LiveStorages(TorchDispatchMode):
         self.live = self.peak = 0
         self._seen: dict[int, weakref.ref[Any]] = {}
 
-    def watch(self, tensor: torch.Tensor) -> None:
+    def watch_tensor(self, tensor: torch.Tensor) -> None:
         """Count the tensor's storage until it is freed."""
         storage = tensor.untyped_storage()
         key = id(storage)
@@ -41,9 +41,9 @@ class LiveStorages(TorchDispatchMode):
         size = storage.nbytes()
         self.live += size
         self.peak = max(self.peak, self.live)
-        self._seen[key] = weakref.ref(storage, lambda _: self._freed(key, size))
+        self._seen[key] = weakref.ref(storage, lambda _: self._forget_storage(key, size))
 
-    def _freed(self, key: int, size: int) -> None:
+    def _forget_storage(self, key: int, size: int) -> None:
         del self._seen[key]
         self.live -= size
 
@@ -52,7 +52,7 @@ class LiveStorages(TorchDispatchMode):
         made = _without_statistics(func, args, out)
         for leaf in tree_iter(made):
             if isinstance(leaf, torch.Tensor):
-                self.watch(leaf)
+                self.watch_tensor(leaf)
         return out
 
 
@@ -67,7 +67,7 @@ def live_peak(module: nn.Module, image: torch.Tensor) -> int:
     """Weights, buffers, the image and the most features alive at once, in bytes, of one forward pass in inference."""
     with LiveStorages() as storages, torch.no_grad():  # no_grad, not inference_mode, which hides the ops inside an op
         for tensor in [*module.parameters(), *module.buffers(), image]:
-            storages.watch(tensor)
+            storages.watch_tensor(tensor)
         output = module(image)
         del output
     return storages.peak
@@ -81,7 +81,7 @@ def live_training_peak(module: nn.Module, image: torch.Tensor) -> int:
     mode = module.training
     with LiveStorages() as storages:
         for tensor in [*module.parameters(), *module.buffers(), image]:
-            storages.watch(tensor)
+            storages.watch_tensor(tensor)
         step = training_step(module, module, image, nullcontext)
         step()
         storages.peak = storages.live
@@ -92,7 +92,7 @@ def live_training_peak(module: nn.Module, image: torch.Tensor) -> int:
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryFigures:
     """What one variant takes on its device; null where neither allocator nor driver says.
 
     steady      the allocator's peak over one call once warm       reserved   what it held of the device for that
@@ -109,7 +109,9 @@ class Memory:
     retries: int | None = None
 
 
-def allocated(forward: Callable[[], object], device: Device, nvml: Nvml, *, cold: Mapping[str, int | None]) -> Memory:
+def measure_memory(
+    forward: Callable[[], object], device: Device, nvml: Nvml, *, cold: Mapping[str, int | None]
+) -> MemoryFigures:
     """The allocator's figures over one call, the device idle before and after; `cold`: those of the first calls.
 
     Nothing is timed meanwhile.
@@ -121,16 +123,16 @@ def allocated(forward: Callable[[], object], device: Device, nvml: Nvml, *, cold
     del result
     seen, process = device.memory(), nvml.process_bytes(os.getpid())
     reserved = seen["reserved"]
-    return Memory(
+    return MemoryFigures(
         steady_bytes=seen["allocated"],
         cold_bytes=cold["allocated"],
         reserved_bytes=reserved,
         requested_bytes=seen["requested"],
         context_bytes=None if process is None or reserved is None else process - reserved,
-        retries=_sum(cold["retries"], seen["retries"]),
+        retries=_sum_known(cold["retries"], seen["retries"]),
     )
 
 
-def _sum(*counts: int | None) -> int | None:
+def _sum_known(*counts: int | None) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 
-class FrozenNorm(nn.Module):
+class FrozenBatchNorm2d(nn.Module):
     """Batch normalisation whose statistics and affine are buffers: one kernel, nothing learned.
 
     `eps` 0 is maskrcnn-benchmark's, 1e-5 torchvision's. Within 1e-6 of torchvision's mul-and-add form.

@@ -39,14 +39,14 @@ def check_agreement(outputs: object, eager: object, *, engine: str, precision: s
     for (name, wanted), leaf in zip(expected, given, strict=True):
         if leaf.shape != wanted.shape:
             raise Unusable(f"{engine}'s output{name} has shape {tuple(leaf.shape)}, eager's {tuple(wanted.shape)}")
-        if not (apart := distance(leaf, wanted)) <= TOLERANCE[precision]:  # a NaN is no agreement either
+        if not (apart := output_distance(leaf, wanted)) <= TOLERANCE[precision]:  # a NaN is no agreement either
             raise Unusable(
                 f"{engine}'s output{name} is not eager's: {apart:.1e} of its largest magnitude apart, where rounding in "
                 f"{precision} explains {TOLERANCE[precision]:.1e}; take measure.engine: eager"
             )
 
 
-def distance(given: torch.Tensor, wanted: torch.Tensor) -> float:
+def output_distance(given: torch.Tensor, wanted: torch.Tensor) -> float:
     """The largest difference as a share of the largest magnitude wanted; all zeros are met by zeros alone."""
     if not wanted.numel():
         return 0.0

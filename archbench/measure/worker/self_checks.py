@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from archbench.measure.worker.devices import Device, Forward
-from archbench.measure.worker.timing import back_to_back
+from archbench.measure.worker.timing import time_back_to_back
 
 READS = 10_000  # of the clock: some milliseconds
 CALLS = (1, 2, 4, 8)
@@ -17,16 +17,16 @@ REPEATS = 9  # each of CALLS, forwards and backwards in turn, so that a drift me
 KNOWN_BYTES = 64 << 20  # a whole number of every allocator's pages
 
 
-def observe(forward: Forward, device: Device) -> dict[str, Any]:
+def read_self_checks(forward: Forward, device: Device) -> dict[str, Any]:
     """All readings of a warmed-up network, as JSON. A few seconds."""
     return {
-        "clock": clock(device),
-        "stretches": stretches(forward, device),
-        "allocator": allocator(device, lambda size: torch.empty(size, dtype=torch.uint8, device=device.name)),
+        "clock": read_clock(device),
+        "stretches": time_stretches(forward, device),
+        "allocator": read_allocator(device, lambda size: torch.empty(size, dtype=torch.uint8, device=device.name)),
     }
 
 
-def clock(device: Device) -> dict[str, Any]:
+def read_clock(device: Device) -> dict[str, Any]:
     """Readings in a row: the smallest step forward (null: it stood still), how often it went back, the cost of one."""
     times = [device.now_ns() for _ in range(READS)]
     steps = [after - before for before, after in pairwise(times)]
@@ -37,17 +37,17 @@ def clock(device: Device) -> dict[str, Any]:
     }
 
 
-def stretches(forward: Forward, device: Device) -> list[dict[str, int]]:
+def time_stretches(forward: Forward, device: Device) -> list[dict[str, int]]:
     """1, 2, 4 and 8 calls back to back, several times over: host time and the device's own between two marks."""
     found = []
     for repeat in range(REPEATS):
         for calls in CALLS if repeat % 2 else CALLS[::-1]:
-            wall_ns, marked_ns = back_to_back(forward, device, calls)
+            wall_ns, marked_ns = time_back_to_back(forward, device, calls)
             found.append({"calls": calls, "wall_ns": wall_ns, "marked_ns": marked_ns})
     return found
 
 
-def allocator(device: Device, allocate: Callable[[int], object]) -> dict[str, int] | None:
+def read_allocator(device: Device, allocate: Callable[[int], object]) -> dict[str, int] | None:
     """What a tensor of a known size adds to the device's peak; null where there is no counter."""
     device.reset_peak()
     before = device.peak_bytes()

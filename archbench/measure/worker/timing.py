@@ -69,7 +69,7 @@ class Stretch:
     dry: bool  # the device reached the first mark before all was asked for
 
 
-class Pulse:
+class BeatTimer:
     """Gives a sign of life at most once a second by the device's clock. Called between timed stretches, never inside."""
 
     def __init__(self, beat: Beat | None, device: Device) -> None:
@@ -82,21 +82,21 @@ class Pulse:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TimedCall:
     """What a block is made of: the call, the device, how long a call takes as seen so far, and how it is asked for."""
 
     forward: Forward
     device: Device
     call_ns: int
-    pulse: Pulse
+    pulse: BeatTimer
     cold_cache: bool = False
 
     @property
-    def slow(self) -> bool:
+    def is_slow(self) -> bool:
         return self.call_ns >= SLOW_NS
 
 
-def block(
+def time_block(
     forward: Forward,
     device: Device,
     *,
@@ -110,7 +110,7 @@ def block(
     Raises CannotMeasure where the quantity cannot be had of this network on this device.
     """
     assert not (cold_cache and quantity == "step"), "a step's calls warm the cache for one another"
-    return BLOCKS[quantity](Turn(forward, device, call_ns, Pulse(beat, device), cold_cache))
+    return BLOCKS[quantity](TimedCall(forward, device, call_ns, BeatTimer(beat, device), cold_cache))
 
 
 def warm_up(forward: Forward, device: Device, *, beat: Beat | None = None) -> tuple[Calls, bool]:
@@ -119,13 +119,13 @@ def warm_up(forward: Forward, device: Device, *, beat: Beat | None = None) -> tu
     A slow network's first call is enough on a CPU. A GPU's first call also loads kernels and searches for the fastest, so
     the second says whether the network is slow.
     """
-    pulse = Pulse(beat, device)
-    kept = calls(forward, device, at_least=2 if device.asynchronous else 1, for_ns=0, pulse=pulse)
+    pulse = BeatTimer(beat, device)
+    kept = time_calls(forward, device, at_least=2 if device.asynchronous else 1, for_ns=0, pulse=pulse)
     if kept.wall_ns[-1] >= SLOW_NS:
         return kept, True
     medians: list[float] = []
     while sum(kept.wall_ns) < WARM_UP_NS:
-        more = calls(forward, device, at_least=BLOCK_CALLS, for_ns=BLOCK_NS, pulse=pulse)
+        more = time_calls(forward, device, at_least=BLOCK_CALLS, for_ns=BLOCK_NS, pulse=pulse)
         kept = Calls(kept.wall_ns + more.wall_ns, kept.device_ns + more.device_ns)
         medians = [*medians, median(more.wall_ns)][-STEADY_BLOCKS:]
         if len(medians) == STEADY_BLOCKS and max(medians) <= (1 + STEADY_WITHIN) * min(medians):
@@ -133,7 +133,7 @@ def warm_up(forward: Forward, device: Device, *, beat: Beat | None = None) -> tu
     return kept, False
 
 
-def request(forward: Forward, device: Device, *, cold_cache: bool = False) -> tuple[int, int]:
+def time_request(forward: Forward, device: Device, *, cold_cache: bool = False) -> tuple[int, int]:
     """(host ns, device ns) of one call. The result is let go before the next call, outside the timed region."""
     start, end = device.new_mark(), device.new_mark()
     if cold_cache:
@@ -149,7 +149,7 @@ def request(forward: Forward, device: Device, *, cold_cache: bool = False) -> tu
     return wall, device.elapsed_ns(start, end)
 
 
-def calls(
+def time_calls(
     forward: Forward,
     device: Device,
     *,
@@ -163,7 +163,7 @@ def calls(
     walls: list[int] = []
     devices: list[int] = []
     while len(walls) - dropped < at_least or sum(walls[dropped:]) < for_ns:
-        wall, on_device = request(forward, device, cold_cache=cold_cache)
+        wall, on_device = time_request(forward, device, cold_cache=cold_cache)
         walls.append(wall)
         devices.append(on_device)
         if pulse is not None:
@@ -171,15 +171,15 @@ def calls(
     return Calls(tuple(walls), tuple(devices), dropped)
 
 
-def step(forward: Forward, device: Device, count: int) -> tuple[int, int]:
+def time_step(forward: Forward, device: Device, count: int) -> tuple[int, int]:
     """(ns, device ns) of one call among `count` back to back."""
     filled = device.asynchronous  # where a call returns done there is no queue to fill
-    wall, between = back_to_back(forward, device, count, filled=filled)
+    wall, between = time_back_to_back(forward, device, count, filled=filled)
     period = between if filled else wall  # the host's clock began while the first call still ran
     return round(period / count), round(between / count)
 
 
-def back_to_back(forward: Forward, device: Device, count: int, *, filled: bool = False) -> tuple[int, int]:
+def time_back_to_back(forward: Forward, device: Device, count: int, *, filled: bool = False) -> tuple[int, int]:
     """(host ns, ns between the marks) of `count` calls, each result let go at once, from an idle device to an idle one.
 
     `filled`: behind one call more, so that the queue is not empty at the first mark.
@@ -198,7 +198,7 @@ def back_to_back(forward: Forward, device: Device, count: int, *, filled: bool =
     return wall, device.elapsed_ns(start, end)
 
 
-def queued(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
+def time_queued(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
     """`count` calls between two marks, behind `fill_ns` of other work."""
     start, end = device.new_mark(), device.new_mark()
     device.synchronize()
@@ -211,16 +211,16 @@ def queued(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cach
         call()
     device.record(end)
     asked = device.now_ns() - began
-    dry = device.reached(start)
+    dry = device.has_reached(start)
     device.synchronize()
     wall = device.now_ns() - began
     return Stretch(count, round(wall / count), round(device.elapsed_ns(start, end) / count), asked, dry)
 
 
-def without_gaps(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
+def time_without_gaps(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
     """A stretch that was asked for whole before the device began it; of fewer calls, behind more, where it was not."""
     for _ in range(FILL_TRIES):
-        taken = queued(call, device, count, fill_ns, cold_cache=cold_cache)
+        taken = time_queued(call, device, count, fill_ns, cold_cache=cold_cache)
         if not taken.dry:
             return taken
         count, fill_ns = max(1, count // 2), FILL_MARGIN * taken.asked_ns
@@ -230,10 +230,10 @@ def without_gaps(call: Forward, device: Device, count: int, fill_ns: int, *, col
     )
 
 
-def _request_block(turn: Turn) -> Calls:
+def _time_request_block(turn: TimedCall) -> Calls:
     """One call where it is slow, else a hand-over call and then 50 ms of at least 5."""
-    at_least, for_ns, dropped = (1, 0, 0) if turn.slow else (BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)
-    return calls(
+    at_least, for_ns, dropped = (1, 0, 0) if turn.is_slow else (BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)
+    return time_calls(
         turn.forward,
         turn.device,
         at_least=at_least,
@@ -244,39 +244,39 @@ def _request_block(turn: Turn) -> Calls:
     )
 
 
-def _step_block(turn: Turn) -> Calls:
+def _time_step_block(turn: TimedCall) -> Calls:
     """A hand-over step of one call, which also says how long they are now, then three stretches of 50 ms and 5 calls."""
-    if turn.slow:
-        return _request_block(turn)
-    entries = [step(turn.forward, turn.device, 1)]
-    count = _calls_in(BLOCK_NS, min(turn.call_ns, entries[0][0]))
+    if turn.is_slow:
+        return _time_request_block(turn)
+    entries = [time_step(turn.forward, turn.device, 1)]
+    count = _count_calls(BLOCK_NS, min(turn.call_ns, entries[0][0]))
     while len(entries) < HAND_OVER_CALLS + STRETCHES:
         turn.pulse()
-        entries.append(step(turn.forward, turn.device, count))
+        entries.append(time_step(turn.forward, turn.device, count))
     walls, devices = zip(*entries, strict=True)
     return Calls(walls, devices, HAND_OVER_CALLS)
 
 
-def _device_block(turn: Turn) -> Calls:
+def _time_device_block(turn: TimedCall) -> Calls:
     """A hand-over call behind no fill, which says how long the asking takes, then stretches without gaps."""
     if not turn.device.asynchronous:
-        return _request_block(turn)
-    if turn.slow:
-        return _as_calls([without_gaps(turn.forward, turn.device, 1, turn.call_ns // SLOW_FILL)], 0)
-    replay = _captured(turn.forward, turn.device)
+        return _time_request_block(turn)
+    if turn.is_slow:
+        return _join_stretches([time_without_gaps(turn.forward, turn.device, 1, turn.call_ns // SLOW_FILL)], 0)
+    replay = _capture_call(turn.forward, turn.device)
     call = turn.forward if replay is None else replay
-    first = queued(call, turn.device, 1, 0)
+    first = time_queued(call, turn.device, 1, 0)
     most = 1 if replay is None or turn.cold_cache else MOST_REPLAYS
-    count = min(most, _calls_in(BLOCK_NS, first.device_ns))
+    count = min(most, _count_calls(BLOCK_NS, first.device_ns))
     taken, fill = [first], FILL_MARGIN * count * first.asked_ns
-    while not _enough(taken[HAND_OVER_CALLS:]):
+    while not _is_enough(taken[HAND_OVER_CALLS:]):
         turn.pulse()
-        taken.append(without_gaps(call, turn.device, count, fill, cold_cache=turn.cold_cache))
+        taken.append(time_without_gaps(call, turn.device, count, fill, cold_cache=turn.cold_cache))
         count, fill = taken[-1].count, FILL_MARGIN * taken[-1].asked_ns
-    return _as_calls(taken, HAND_OVER_CALLS)
+    return _join_stretches(taken, HAND_OVER_CALLS)
 
 
-def _captured(forward: Forward, device: Device) -> Forward | None:
+def _capture_call(forward: Forward, device: Device) -> Forward | None:
     """The replay of a graph of the call; null where there are no graphs or the call cannot be captured."""
     try:
         return device.capture(forward)
@@ -284,24 +284,24 @@ def _captured(forward: Forward, device: Device) -> Forward | None:
         return None
 
 
-def _calls_in(ns: int, call_ns: int) -> int:
+def _count_calls(ns: int, call_ns: int) -> int:
     """How many calls last so long, and at least five."""
     return max(BLOCK_CALLS, -(-ns // max(1, call_ns)))
 
 
-def _enough(taken: Iterable[Stretch]) -> bool:
+def _is_enough(taken: Iterable[Stretch]) -> bool:
     """Three stretches, five calls and 50 ms of the host's time."""
     counts = [stretch.count for stretch in taken]
     lasted = sum(stretch.count * stretch.wall_ns for stretch in taken)
     return len(counts) >= STRETCHES and sum(counts) >= BLOCK_CALLS and lasted >= BLOCK_NS
 
 
-def _as_calls(taken: Iterable[Stretch], dropped: int) -> Calls:
+def _join_stretches(taken: Iterable[Stretch], dropped: int) -> Calls:
     return Calls(tuple(s.wall_ns for s in taken), tuple(s.device_ns for s in taken), dropped)
 
 
-BLOCKS: dict[Quantity, Callable[[Turn], Calls]] = {
-    "request": _request_block,
-    "step": _step_block,
-    "device": _device_block,
+BLOCKS: dict[Quantity, Callable[[TimedCall], Calls]] = {
+    "request": _time_request_block,
+    "step": _time_step_block,
+    "device": _time_device_block,
 }

@@ -47,21 +47,21 @@ def trace_layers(network: fx.GraphModule, image: torch.Tensor) -> tuple[TracedLa
     return tuple(tracer.layers)
 
 
-def disagreements(priced: tuple[Layer, ...], traced: tuple[TracedLayer, ...], batch: int) -> list[str]:
+def find_disagreements(priced: tuple[Layer, ...], traced: tuple[TracedLayer, ...], batch: int) -> list[str]:
     """Law 1, layer by layer: a sentence for every layer whose shape, parameters or MACs were priced otherwise."""
     if len(priced) != len(traced):
         return [f"{len(priced)} layers were priced and {len(traced)} ran"]
     return [
-        f"{price.name}: priced {_facts(price, batch)}, traced {(trace.shape, trace.params, trace.macs)}"
+        f"{price.name}: priced {_layer_facts(price, batch)}, traced {(trace.shape, trace.params, trace.macs)}"
         for price, trace in zip(priced, traced, strict=True)
-        if _facts(price, batch) != (_padded(trace.shape), trace.params, trace.macs)
+        if _layer_facts(price, batch) != (_pad_shape(trace.shape), trace.params, trace.macs)
     ]
 
 
-def _facts(layer: Layer, batch: int) -> tuple[tuple[int, ...], int, int]:
+def _layer_facts(layer: Layer, batch: int) -> tuple[tuple[int, ...], int, int]:
     return (batch, *layer.shape), layer.params, layer.macs
 
 
-def _padded(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _pad_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A vector per image has one pixel."""
     return (*shape, 1, 1) if len(shape) == 2 else shape

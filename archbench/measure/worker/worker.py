@@ -22,21 +22,21 @@ from archbench import units
 from archbench.measure.supervisor import pipe
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-ASKED = ("warm", "block", "energy")  # of a session: its methods, each with what the request says beside `do`
+ASKED = {"warm": "warm_up", "block": "time_block", "energy": "measure_energy"}  # request -> method of the network
 BEAT_SECONDS = 0.5  # at least, between signs of life; who times gives one a second
 STARVED = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc")  # torch, the kernel, C++
 
 
-def main() -> None:
+def serve() -> None:
     """Serve until the supervisor closes its end."""
     _die_with_parent()
     end = socket.socket(fileno=int(sys.argv[1]))
     sys.stdout = sys.stderr  # what user code prints is not for the supervisor's caller
-    handlers = _Handlers(Pulse(end).beat)
-    with contextlib.suppress(pipe.Closed):
+    handlers = _WorkerState(Heartbeat(end).send_beat)
+    with contextlib.suppress(pipe.PipeClosed):
         while True:
-            request = pipe.receive(end)
-            pipe.send(end, _answer(handlers, request))
+            request = pipe.receive_message(end)
+            pipe.send_message(end, answer_request(handlers, request))
 
 
 def _die_with_parent() -> None:
@@ -48,7 +48,7 @@ def _die_with_parent() -> None:
         sys.exit(1)
 
 
-class Pulse:
+class Heartbeat:
     """Signs of life: numbered messages, sent by who calls between calls, and no more of them than one can hear.
 
     No thread sends them: it would take part in what is timed, and would go on living beside a call that hangs.
@@ -58,21 +58,21 @@ class Pulse:
         self._end, self._clock = end, clock
         self._count, self._due = 0, clock()
 
-    def beat(self) -> None:
+    def send_beat(self) -> None:
         if self._clock() >= self._due:
             self._count, self._due = self._count + 1, self._clock() + BEAT_SECONDS
-            pipe.send(self._end, {"beat": self._count})
+            pipe.send_message(self._end, {"beat": self._count})
 
 
-def _answer(handlers: _Handlers, request: dict[str, Any]) -> dict[str, Any]:
+def answer_request(handlers: _WorkerState, request: dict[str, Any]) -> dict[str, Any]:
     """The handler's reply, or the failure as a sentence: whatever a network does wrong costs its own row alone."""
     try:
-        return {"ok": True, **handlers.handle(request)}
+        return {"ok": True, **handlers.answer(request)}
     except Exception as error:  # noqa: BLE001  (the border between a network's faults and the run)
-        return {"ok": False, "reason": _reason(error, handlers.memory_bytes)}
+        return {"ok": False, "reason": _describe_failure(error, handlers.memory_bytes)}
 
 
-def _reason(error: Exception, memory_bytes: int | None) -> str:
+def _describe_failure(error: Exception, memory_bytes: int | None) -> str:
     name = type(error).__name__
     text = " ".join(str(error).split("\n")[0].split())
     if name == "OutOfMemoryError" or isinstance(error, MemoryError) or any(words in text for words in STARVED):
@@ -94,41 +94,40 @@ def limit_memory(memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
-class _Handlers:
+class _WorkerState:
     """What the process holds between requests."""
 
     def __init__(self, beat: Callable[[], None], clock: Callable[[], int] = time.perf_counter_ns) -> None:
-        self.session: Any = None
+        self.network: Any = None
         self.beat, self.clock = beat, clock
         self.memory_bytes: int | None = None
 
-    def handle(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         given = {name: value for name, value in request.items() if name != "do"}
         if request["do"] == "start":
-            return self._start(given)
+            return self._start_network(given)
         if request["do"] == "self-check":
-            from archbench.measure.worker.self_checks import observe  # torch is in by now
+            from archbench.measure.worker.self_checks import read_self_checks  # torch is in by now
 
-            return dict(observe(self.session.forward, self.session.device))
-        assert request["do"] in ASKED
-        return dict(getattr(self.session, request["do"])(**given, beat=self.beat))
+            return dict(read_self_checks(self.network.forward, self.network.device))
+        return dict(getattr(self.network, ASKED[request["do"]])(**given, beat=self.beat))
 
-    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _start_network(self, request: dict[str, Any]) -> dict[str, Any]:
         """Import, then build. Of the imports torch and what builds count for `cold_ms`; what proves and counts does not."""
         began = self.clock()
         import_module("archbench.measure.worker.build")  # here torch comes in
         import_ms = (self.clock() - began) / units.NS_PER_MS
-        from archbench.measure.worker.session import Session
+        from archbench.measure.worker.timed_network import TimedNetwork
 
         self.beat()
         if (memory_bytes := request["memory_bytes"]) is not None:
             self.memory_bytes = int(memory_bytes)
             limit_memory(self.memory_bytes)
-        self.session = Session.start(request, self.clock)
-        facts: dict[str, Any] = self.session.facts
+        self.network = TimedNetwork.start(request, self.clock)
+        facts: dict[str, Any] = self.network.facts
         facts["cold_ms"] = {"import": import_ms, **facts["cold_ms"]}
         return facts
 
 
 if __name__ == "__main__":
-    main()
+    serve()

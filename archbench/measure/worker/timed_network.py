@@ -29,11 +29,11 @@ from archbench.measure.worker import timing
 from archbench.measure.worker.build import build
 from archbench.measure.worker.count import trace
 from archbench.measure.worker.devices import Device, open_device
-from archbench.measure.worker.energy import energy
-from archbench.measure.worker.engines import Subject, prepare
-from archbench.measure.worker.memory import Memory, allocated, live_peak, live_training_peak
+from archbench.measure.worker.energy import measure_energy
+from archbench.measure.worker.engines import Subject, prepare_call
+from archbench.measure.worker.memory import MemoryFigures, live_peak, live_training_peak, measure_memory
 from archbench.measure.worker.outputs import Unusable, check_finite
-from archbench.measure.worker.trace import disagreements, trace_layers
+from archbench.measure.worker.trace import find_disagreements, trace_layers
 from archbench.measure.worker.user_code import load_factory
 from archbench.models.variant import Module, Variant, Workload, variant_from_json
 from archbench.pricing.price import layers
@@ -44,7 +44,7 @@ TRAINED = "train: counts and priced bytes are of inference"
 
 
 @dataclass(frozen=True)
-class Counted:
+class NetworkCounts:
     """What was counted on a network, and the tensor bytes alive at once in the workload's mode."""
 
     traced: dict[str, int]
@@ -52,16 +52,16 @@ class Counted:
     live_bytes: int
 
 
-class Session:
+class TimedNetwork:
     """Holds a network's call and its device. `counted` is null until it is counted, once warm at the latest."""
 
-    def __init__(self, subject: Subject, counted: Counted | None = None) -> None:
+    def __init__(self, subject: Subject, counted: NetworkCounts | None = None) -> None:
         self.subject, self.device, self.counted = subject, subject.device, counted
         identity = self.device.identity()
         self.nvml = Nvml(identity.get("uuid"))
         self._cold: Mapping[str, int | None] | None = None  # what the allocator said of the first calls
         self.device.reset_peak()
-        prepared = prepare(subject, self._first_calls_made)
+        prepared = prepare_call(subject, self._note_first_calls)
         self.forward = prepared.forward
         self.facts: dict[str, Any] = {
             "device": identity,
@@ -73,23 +73,23 @@ class Session:
         }
 
     @classmethod
-    def start(cls, request: Mapping[str, Any], clock: Callable[[], int] = time.perf_counter_ns) -> Session:
+    def start(cls, request: Mapping[str, Any], clock: Callable[[], int] = time.perf_counter_ns) -> TimedNetwork:
         """Build what the request describes. Raises where the device is missing or the price and the network disagree."""
         variant = variant_from_json(request["variant"])
         began = clock()
         device = open_device(request["device"])
         device.configure(variant.workload)
         torch.manual_seed(request["seed"])
-        network = _placed(_network(variant, request), variant.workload, device)
+        network = _place_network(_build_network(variant, request), variant.workload, device)
         device.synchronize()
         build_ms = (clock() - began) / NS_PER_MS
-        session = cls(Subject(network, _input(variant.workload, device), device, variant.workload))
-        session.facts["cold_ms"] = {"build": build_ms, **session.facts["cold_ms"]}
+        timed = cls(Subject(network, _make_input(variant.workload, device), device, variant.workload))
+        timed.facts["cold_ms"] = {"build": build_ms, **timed.facts["cold_ms"]}
         if not isinstance(variant.architecture, Module):
-            session.counted = _proved(variant, device)
-        return session
+            timed.counted = _prove_counts(variant, device)
+        return timed
 
-    def warm(self, beat: Beat = None) -> dict[str, Any]:
+    def warm_up(self, beat: Beat = None) -> dict[str, Any]:
         """Call until steady, look at what came out, then the memory of one more call, where the device can say.
 
         A hand-written network is counted last of all: counting calls it, and its first call is to be the first here.
@@ -103,15 +103,15 @@ class Session:
         calls, steady = timing.warm_up(forward_and_keep, self.device, beat=beat)
         check_finite(outputs)
         outputs.clear()
-        self._first_calls_made()
-        memory = self._memory()
+        self._note_first_calls()
+        memory = self._measure_memory()
         if self.counted is None:
             if beat is not None:
                 beat()
-            self.counted = _counted(self.subject)
-        return asdict(calls) | {"steady": steady, **_told(memory, self.counted)}
+            self.counted = _count_network(self.subject)
+        return asdict(calls) | {"steady": steady, **_describe_counts(memory, self.counted)}
 
-    def block(
+    def time_block(
         self, call_ns: int, quantity: Quantity = "request", *, optional: bool = False, beat: Beat = None
     ) -> dict[str, Any]:
         """One turn: calls timed as that quantity wants them, with what the device tells of just these calls.
@@ -120,31 +120,31 @@ class Session:
         """
         self.device.telemetry()  # shares of time are told since the last reading: a turn's begin with the turn
         try:
-            calls = timing.block(self.forward, self.device, call_ns=call_ns, quantity=quantity, beat=beat)
+            calls = timing.time_block(self.forward, self.device, call_ns=call_ns, quantity=quantity, beat=beat)
         except CannotMeasure as error:
             if not optional:
                 raise
             return {"refused": str(error)}
         return asdict(calls) | {"telemetry": self.device.telemetry()}
 
-    def energy(self, call_ns: int, beat: Beat = None) -> dict[str, float | None]:
+    def measure_energy(self, call_ns: int, beat: Beat = None) -> dict[str, float | None]:
         """Millijoules of a call, null where there is no counter."""
-        return energy(self.forward, self.device, self.nvml, call_ns=call_ns, beat=beat)
+        return measure_energy(self.forward, self.device, self.nvml, call_ns=call_ns, beat=beat)
 
-    def _first_calls_made(self) -> None:
+    def _note_first_calls(self) -> None:
         """Note the peak of the first calls, once: cuDNN's search is behind, nothing else has run."""
         if self._cold is None:
             self._cold = self.device.memory()
 
-    def _memory(self) -> Memory:
+    def _measure_memory(self) -> MemoryFigures:
         """A pass of its own over one call; all null where there is no allocator to ask."""
         if self.device.peak_bytes() is None:
-            return Memory()
+            return MemoryFigures()
         assert self._cold is not None
-        return allocated(self.forward, self.device, self.nvml, cold=self._cold)
+        return measure_memory(self.forward, self.device, self.nvml, cold=self._cold)
 
 
-def _told(memory: Memory, counted: Counted) -> dict[str, Any]:
+def _describe_counts(memory: MemoryFigures, counted: NetworkCounts) -> dict[str, Any]:
     """Counts and memory for the record: where no allocator told, the live bytes traced stand."""
     measured = memory.steady_bytes is not None
     return {
@@ -156,52 +156,52 @@ def _told(memory: Memory, counted: Counted) -> dict[str, Any]:
     }
 
 
-def _network(variant: Variant, request: Mapping[str, Any]) -> nn.Module:
+def _build_network(variant: Variant, request: Mapping[str, Any]) -> nn.Module:
     """The network in evaluation mode on the host: built, or the user's own."""
     if not isinstance(variant.architecture, Module):
         return build(variant, seed=request["seed"])
     network = load_factory(variant.architecture.factory, request["plugins"])().eval()
     if any(is_lazy(parameter) for parameter in network.parameters()):
         with torch.no_grad():
-            network(_image(variant.workload))
+            network(_make_image(variant.workload))
     return network
 
 
-def _placed(network: nn.Module, workload: Workload, device: Device) -> nn.Module:
-    return network.to(device.name).to(memory_format=_layout(workload))
+def _place_network(network: nn.Module, workload: Workload, device: Device) -> nn.Module:
+    return network.to(device.name).to(memory_format=_memory_layout(workload))
 
 
-def _image(workload: Workload) -> torch.Tensor:
+def _make_image(workload: Workload) -> torch.Tensor:
     return torch.randn(workload.batch, 3, workload.height, workload.width)
 
 
-def _input(workload: Workload, device: Device) -> torch.Tensor:
-    return _image(workload).to(device.name).contiguous(memory_format=_layout(workload))
+def _make_input(workload: Workload, device: Device) -> torch.Tensor:
+    return _make_image(workload).to(device.name).contiguous(memory_format=_memory_layout(workload))
 
 
-def _layout(workload: Workload) -> torch.memory_format:
+def _memory_layout(workload: Workload) -> torch.memory_format:
     return torch.channels_last if workload.memory_format == "channels_last" else torch.contiguous_format
 
 
-def _proved(variant: Variant, device: Device) -> Counted:
+def _prove_counts(variant: Variant, device: Device) -> NetworkCounts:
     """The counts of the variant's meta twin, in inference whatever the mode. Raises Unusable where law 1 does not hold."""
     workload = variant.workload
     twin = build(variant, device="meta")
     image = torch.empty(workload.batch, 3, workload.height, workload.width, device="meta")
     traced = trace_layers(twin, image)
-    if wrong := disagreements(layers(variant), traced, workload.batch):
+    if wrong := find_disagreements(layers(variant), traced, workload.batch):
         raise Unusable(f"{len(wrong)} layers are not what was priced; {wrong[0]}")
     counts = {"macs": sum(layer.macs for layer in traced), "peak_bytes": live_peak(twin, image)}
-    return Counted(counts, {}, _live_bytes(Subject(twin, image, device, workload), counts["peak_bytes"]))
+    return NetworkCounts(counts, {}, _live_bytes(Subject(twin, image, device, workload), counts["peak_bytes"]))
 
 
-def _counted(subject: Subject) -> Counted:
+def _count_network(subject: Subject) -> NetworkCounts:
     """The counts of a network as it stands on its device, left in the mode it was in."""
     mode = subject.network.training
     counted = trace(subject.network, subject.image)
     live_bytes = _live_bytes(subject, counted.peak_bytes)
     subject.network.train(mode)
-    return Counted(counted.as_json(), counted.uncounted, live_bytes)
+    return NetworkCounts(counted.as_json(), counted.uncounted, live_bytes)
 
 
 def _live_bytes(subject: Subject, in_inference: int) -> int:
