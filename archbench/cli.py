@@ -197,7 +197,7 @@ def price_command(
     """
     from archbench.design.lookup import load
     from archbench.reporting.formats import formats
-    from archbench.space.funnel import is_many
+    from archbench.space.constraints import is_many
     from archbench.tables.prices import price_each
 
     read, form = load(spec, sets), "json" if as_json else form

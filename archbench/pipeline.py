@@ -34,8 +34,7 @@ from archbench.reporting.stored_run import Run, failed_keys
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
 from archbench.space.by_spec import open_spec
-from archbench.space.constraints import KeptVariants, keep_variants, price_all
-from archbench.space.funnel import Funnel, funnel_of, is_many
+from archbench.space.constraints import Funnel, KeptVariants, funnel_of, is_many, keep_variants, price_all
 from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it

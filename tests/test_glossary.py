@@ -17,7 +17,7 @@ from archbench.metrics import METRICS, SCALED, Kind
 from archbench.models.detector import FAMILIES
 from archbench.models.variant import Workload
 from archbench.runs.records import Block, Phase, Record, Side, Status
-from archbench.space.funnel import Funnel
+from archbench.space.constraints import Funnel
 from archbench.statistics.summary import Summary
 from archbench.statistics.verdicts import Verdict, Word
 

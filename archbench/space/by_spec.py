@@ -10,8 +10,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import expand
 from archbench.models.variant import Variant
 from archbench.pricing.price import Cost, price
-from archbench.space.constraints import PricedVariant, keep_variants, price_all
-from archbench.space.funnel import is_many
+from archbench.space.constraints import PricedVariant, is_many, keep_variants, price_all
 from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
 from archbench.space.samplers import sample_lists
 

@@ -1,18 +1,83 @@
-"""Constraints: expressions over exact metrics and the spec's own paths, checked on prices before anything is built."""
+"""Which variants are kept: exact prices held against a spec's constraints before anything is built, and counted step by step.
+
+A few variants are priced one by one and held against the constraints as plain values; the points of a space chunk by chunk, as
+columns. Both count what is refused by the first constraint that is not met.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from archbench.design.expressions.parse import Expression
-from archbench.design.spec.variables import knob_paths
+from archbench.design.spec.spec import Spec
+from archbench.design.spec.variables import knob_paths, nameable
+from archbench.design.variants import Space, size
 from archbench.errors import SpecError
 from archbench.metrics import SCALED
 from archbench.models.variant import Module, Variant
 from archbench.pricing.price import Cost, price
+from archbench.space.columns import evaluate_mask
+from archbench.space.points import UNSET, Array, CodedColumn, Mask, Points, Rows, number_values
+
+if TYPE_CHECKING:
+    from archbench.space.grid import DesignSpace
+
+MANY = 4096  # variants; up to here each is priced by itself
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """The counts of each step from a spec's axes to the few that are measured. Where no front was asked for its fields are null.
+
+    raw              spanned by the axes and includes, or drawn
+    excluded         by `exclude`
+    duplicates       the same network as another
+    collapsed_draws  of those drawn, the ones on a point drawn before
+    elsewhere        not looked at, by the command's `--where`
+    refused          for each constraint, those it was the first to refuse
+    kept             within the constraints
+    spared           1 where the reference is refused: it stays whatever it costs
+    unjudged         of those kept, hand-written and so without a price that a constraint could judge
+    front            of these on the Pareto front, which is over what `aims` says
+    chosen           of these taken to be measured, or shown
+    unscored         of those kept the ones without a score, which cannot be on a front over it; null: it is over none
+    strangers        names and ids with a score that no variant has; null: nobody looked
+    """
+
+    raw: int
+    excluded: int
+    duplicates: int
+    refused: Mapping[str, int]
+    kept: int
+    spared: int = 0
+    unjudged: int = 0
+    collapsed_draws: int = 0
+    elsewhere: int = 0
+    front: int | None = None
+    chosen: int | None = None
+    aims: str | None = None
+    unscored: int | None = None
+    strangers: Sequence[str] | None = None
+
+    @property
+    def variants(self) -> int:
+        """All that may be measured."""
+        return self.kept + self.spared
+
+    def as_json(self) -> dict[str, Any]:
+        """Every count; what was not asked for is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def is_many(spec: Spec) -> bool:
+    """Whether a spec is priced by columns and a few of its front stand for it: a large one, a drawn one, one that selects."""
+    return size(spec) > MANY or spec.sample is not None or spec.select is not None
 
 
 @dataclass(frozen=True)
@@ -25,7 +90,7 @@ class PricedVariant:
 
 @dataclass(frozen=True)
 class KeptVariants:
-    """What the constraints leave. `refused` counts, for each constraint's text, the variants it refused first."""
+    """The variants that constraints leave. `refused` counts, for each constraint's text, those it was the first to refuse."""
 
     priced: tuple[PricedVariant, ...]
     refused: Mapping[str, int] = field(default_factory=dict)
@@ -64,10 +129,128 @@ def first_broken(values: Mapping[str, Any], constraints: Sequence[Expression]) -
 
 
 def nameable_values(item: PricedVariant) -> dict[str, Any]:
-    """What a constraint may name: metrics, their scaled forms, axes and every path (`neck.channels`); null: it has no such."""
+    """Every name a constraint may use, of one variant: metrics, their scaled forms, axes and paths; null: it has no such."""
     assert item.cost is not None
     exact = item.cost.as_json()
     scaled = {name: exact[metric] / divisor for name, (metric, divisor) in SCALED.items()}
     parts = item.variant.architecture.as_json() | {"input": item.variant.as_json()["workload"]}
     paths = {f"{section}.{key}": value for section, part in parts.items() for key, value in part.items()}
     return {**dict.fromkeys(knob_paths()), **item.variant.axes, **paths, **scaled, **exact}
+
+
+def funnel_of(space: Space, kept: KeptVariants) -> Funnel:
+    """The steps of a spec whose variants are all there."""
+    within = len(space.variants) - sum(kept.refused.values())
+    return Funnel(
+        raw=space.raw,
+        excluded=space.excluded,
+        duplicates=space.duplicates,
+        collapsed_draws=space.collapsed,
+        refused=dict(kept.refused),
+        kept=within,
+        spared=len(kept.priced) - within,
+        unjudged=sum(item.cost is None for item in kept.priced) if kept.refused else 0,
+    )
+
+
+class NamedColumns(Mapping[str, Array]):
+    """Every name a constraint may use, of all points of a chunk, made when it is asked for.
+
+    Every array broadcasts to the points' shape. A path is null where a point's parts have no such knob.
+    """
+
+    def __init__(self, space: DesignSpace, points: Points, costs: Mapping[str, Array]) -> None:
+        self.space, self.points, self.costs = space, points, costs
+
+    def __getitem__(self, name: str) -> Array:
+        if name in self.costs:
+            return self.costs[name]
+        if name in SCALED:
+            metric, divisor = SCALED[name]
+            return np.asarray(self.costs[metric] / divisor)
+        if name in knob_paths():
+            return self.space.fields(self.points, [name])[name]
+        if any(name in axis.paths for axis in self.space.spec.axes):  # of `measure`, or a path without a key
+            return self.column(name).array()
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from nameable(self.space.spec.axes)
+
+    def __len__(self) -> int:
+        return len(nameable(self.space.spec.axes))
+
+    def column(self, path: str) -> CodedColumn:
+        """A path as every point has it: as it sets it, or else as the base and the part's defaults do."""
+        own = next((column for column in self.points.columns if column.path == path), None)
+        if own is not None and own.codes.min(initial=0) != UNSET:
+            return own
+        if path in ("base", "module"):
+            return self._whole_column(path, own or CodedColumn(path, (), np.full((), UNSET, np.int32)))
+        values, codes = number_values(self.space.fields(self.points, [path])[path].astype(object))
+        return CodedColumn(path, tuple(values), codes)
+
+    def _whole_column(self, path: str, own: CodedColumn) -> CodedColumn:
+        """A path without a key: where it is unset it is the spec's own."""
+        spec = self.space.spec
+        value = spec.base if path == "base" else spec.overrides.get("module")
+        return CodedColumn(path, (*own.values, value), np.where(own.codes == UNSET, len(own.values), own.codes))
+
+
+@dataclass(frozen=True)
+class PricedChunk:
+    """Some points with their prices. Arrays have the points' shape; rows are places in their C order.
+
+    there    the rows that are looked at: neither excluded, nor a duplicate, nor elsewhere
+    refused  for each of them the constraint that was the first to refuse it, -1 where none did
+    """
+
+    columns: NamedColumns
+    there: Mask
+    refused: Array
+
+    @cached_property
+    def rows(self) -> Rows:
+        return np.flatnonzero(self.there)
+
+    @cached_property
+    def kept(self) -> Mask:
+        """The rows that no constraint refuses."""
+        return self.there & (self.refused < 0)
+
+    def at(self, rows: Rows, values: Array) -> Array:
+        """An array that broadcasts to the points, at some rows."""
+        broad = np.broadcast_to(values, self.there.shape).reshape(-1)
+        return broad if len(rows) == len(broad) else broad[rows]
+
+
+class ConstraintJudge:
+    """Holds chunks against the constraints, and adds up how many rows each was the first to refuse.
+
+    `elsewhere` counts the rows that `where`, where there is one, does not look at.
+    """
+
+    def __init__(self, constraints: Sequence[Expression], where: Expression | None = None) -> None:
+        self.constraints, self.where = constraints, where
+        self.refused: Counter[str] = Counter({constraint.text: 0 for constraint in constraints})
+        self.elsewhere = self.kept = 0
+
+    def judge(self, columns: NamedColumns) -> PricedChunk:
+        """The chunk with the rows that are looked at, each refused by a constraint or by none."""
+        there = columns.points.wanted
+        if self.where is not None:
+            inside = there & evaluate_mask(self.where, columns, there)
+            self.elsewhere += int(there.sum()) - int(inside.sum())
+            there = inside
+        chunk = PricedChunk(columns, there, self._refusals(columns, there))
+        self.kept += int(chunk.kept.sum())
+        return chunk
+
+    def _refusals(self, columns: NamedColumns, there: Mask) -> Array:
+        refused, left = np.full(there.shape, -1, dtype=np.int16), there
+        for place, constraint in enumerate(self.constraints):
+            met = left & evaluate_mask(constraint, columns, left)
+            refused[left & ~met] = place
+            self.refused[constraint.text] += int(left.sum()) - int(met.sum())
+            left = met
+        return refused

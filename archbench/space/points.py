@@ -151,6 +151,11 @@ class Points:
     def size(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def wanted(self) -> Mask:
+        """Which points are wanted, in their shape."""
+        return np.ones(self.shape, bool) if self.kept is None else np.broadcast_to(self.kept, self.shape)
+
     def assignment(self, row: int) -> Mapping[str, Any]:
         """The dotted paths that one row sets, with their values."""
         at = np.unravel_index(row, self.shape)

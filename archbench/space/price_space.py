@@ -18,18 +18,26 @@ from archbench.design.variants import expand, make, named, paths
 from archbench.errors import SpecError
 from archbench.models.variant import Variant
 from archbench.space.columns import evaluate_columns
-from archbench.space.constraints import PricedVariant, first_broken, keep_variants, nameable_values, price_all
+from archbench.space.constraints import (
+    ConstraintJudge,
+    Funnel,
+    NamedColumns,
+    PricedChunk,
+    PricedVariant,
+    first_broken,
+    funnel_of,
+    keep_variants,
+    nameable_values,
+    price_all,
+)
 from archbench.space.costs import price_points
-from archbench.space.funnel import Funnel, funnel_of
 from archbench.space.grid import DesignSpace
-from archbench.space.judging import ConstraintJudge, PricedChunk
 from archbench.space.points import box_values
 from archbench.space.reference import ReferenceFinder
 from archbench.space.samplers import sample_lists
 from archbench.space.scores import Scored
 from archbench.space.selection import LIMIT, Aim, aims_of, describe_aims, find_front_of_columns, is_scored, thin_front
 from archbench.space.top_k import Keys, PickedRows, RowPicker, choose_lowest
-from archbench.space.variables import NamedColumns
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ def _priced(
     for points, scores in zip(span.chunks(), scored or repeat(None), strict=False):
         costs = price_points(points, partial(make, span.spec))
         known = costs if scores is None else {**costs, "score": scores}
-        yield judge(NamedColumns(span, points, known))
+        yield judge.judge(NamedColumns(span, points, known))
         said(done := done + points.size)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from archbench.space.constraints import PricedChunk
 from archbench.space.grid import DesignSpace
-from archbench.space.judging import PricedChunk
 from archbench.space.points import CodedColumn, Mask, Points
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archbench.design.variants import make, named
 from archbench.errors import SpecError
-from archbench.space.funnel import MANY
+from archbench.space.constraints import MANY
 from archbench.space.grid import DesignSpace
 from archbench.space.points import Points
 

@@ -8,8 +8,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import expand
 from archbench.runs.records import Record
 from archbench.runs.scores import spec_scores
-from archbench.space.constraints import PricedVariant, keep_variants, price_all
-from archbench.space.funnel import funnel_of
+from archbench.space.constraints import PricedVariant, funnel_of, keep_variants, price_all
 from archbench.statistics.times import Times
 from archbench.tables.captions import funnel_lines
 from archbench.tables.table import Front, Table, build

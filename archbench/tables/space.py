@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archbench.design.spec.spec import Spec
 from archbench.runs.scores import spec_scores, told
-from archbench.space.funnel import Funnel
+from archbench.space.constraints import Funnel
 from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery
 from archbench.tables.captions import funnel_lines
 from archbench.tables.prices import priced_table, record

@@ -13,8 +13,7 @@ from small_space import one_by_one, written
 
 from archbench.design.variants import expand
 from archbench.errors import SpecError
-from archbench.space.constraints import keep_variants
-from archbench.space.funnel import Funnel, funnel_of
+from archbench.space.constraints import Funnel, funnel_of, keep_variants
 from archbench.space.price_space import count_funnel, price_space
 from archbench.space.samplers import sample_lists
 

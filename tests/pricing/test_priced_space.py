@@ -17,8 +17,7 @@ from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.space.constraints import PricedVariant, keep_variants, nameable_values
-from archbench.space.funnel import Funnel, funnel_of, is_many
+from archbench.space.constraints import Funnel, PricedVariant, funnel_of, is_many, keep_variants, nameable_values
 from archbench.space.price_space import PricedSpace, SpaceQuery, count_funnel, make_shown_variants, price_space
 from archbench.space.samplers import sample_lists
 from archbench.space.selection import find_front

@@ -15,11 +15,9 @@ from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.reporting.formats import space_parquet
 from archbench.reporting.formats.space_parquet import ParquetFile, write_space
-from archbench.space.constraints import PricedVariant, first_broken, nameable_values
-from archbench.space.judging import PricedChunk
+from archbench.space.constraints import NamedColumns, PricedChunk, PricedVariant, first_broken, nameable_values
 from archbench.space.points import CodedColumn, Points
 from archbench.space.price_space import SpaceQuery
-from archbench.space.variables import NamedColumns
 
 SPEC = (
     SMALL

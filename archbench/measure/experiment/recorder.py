@@ -26,7 +26,7 @@ from archbench.runs.progress import Step
 from archbench.runs.records import Block, Key, Record, as_json
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
-from archbench.space.funnel import Funnel
+from archbench.space.constraints import Funnel
 from archbench.statistics.summary import summarise
 
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.

@@ -25,7 +25,7 @@ from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.reporting.formats import sql
 from archbench.runs.writable import check_writable
-from archbench.space.judging import PricedChunk
+from archbench.space.constraints import PricedChunk
 from archbench.space.points import ValueNumbering
 from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery, make_shown_variants, price_space
 from archbench.text import visible
