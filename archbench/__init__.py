@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the static twin of `_HOMES`: what a type checker sees
     from archbench.measure.worker.count import trace as trace
     from archbench.pipeline import run as run
     from archbench.pricing.price import layers as layers
-    from archbench.reporting.stored_run import read_run as read_run
+    from archbench.reporting.run import read_run as read_run
     from archbench.space.by_spec import price_any
     from archbench.space.by_spec import variants as variants
 
@@ -30,7 +30,7 @@ _HOMES = {
     "layers": "pricing.price.layers",
     "preset": "design.variants.preset",
     "price": "space.by_spec.price_any",
-    "read_run": "reporting.stored_run.read_run",
+    "read_run": "reporting.run.read_run",
     "read_spec": "design.spec.spec.read_spec",
     "run": "pipeline.run",
     "trace": "measure.worker.count.trace",

@@ -118,7 +118,6 @@ def run_command(
     (without it: slower by 3 %), 4 where one cannot be told or only the base has it; other limits judge what is measured.
     The spec's budgets are a gate likewise. --format csv is the table alone: verdicts and budgets are in markdown and JSON.
     """
-    from archbench.comparison.outcome import outcome
     from archbench.design.lookup import specs
     from archbench.measure.experiment.recorder import RunListener
     from archbench.measure.supervisor.interruption import StopRequest
@@ -137,8 +136,8 @@ def run_command(
             asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
         )
     with exits.tolerate_closed_pipe():
-        tell_run(finished, form, junit=junit, on_github=github)
-    return exits.code_of(outcome(finished))
+        tell_run(finished.judged, form, junit=junit, on_github=github)
+    return exits.code_of(finished.judged.outcome)
 
 
 def _parse_gate_limits(
@@ -364,25 +363,29 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
     the table alone, verdicts and budgets are in markdown and JSON. The exit code is what the run's was: 1 where a variant
     failed, 3 or 4 as its gate or its budgets say.
     """
-    from archbench.comparison.outcome import worst
-    from archbench.reporting.print import review_of, show_runs, table_of
-    from archbench.reporting.stored_run import read_runs
+    from archbench.comparison.of_run import judge_run, worst_outcome
+    from archbench.reporting.page.several_runs import review_together
+    from archbench.reporting.print import show_runs, table_of
+    from archbench.reporting.report import review_run, write_report
+    from archbench.runs.run import read_stored_runs
 
-    stored = read_runs(runs, results)
-    for each in stored:
-        each.write()
+    judged = [judge_run(stored) for stored in read_stored_runs(runs, results)]
+    reviews = [review_run(run) for run in judged]
+    for run, review in zip(judged, reviews, strict=True):
+        write_report(run, review)
+    page = reviews[0] if len(reviews) == 1 else review_together(judged)
     if figures is not None:
         from archbench.reporting.page.figures import draw
 
-        drawn = draw(review_of(stored).charts, Path(figures))
+        drawn = draw(page.charts, Path(figures))
         click.echo(f"{len(drawn)} files in {figures}", err=True)
     if form == "parquet" and not as_json:
         from archbench.reporting.formats import parquet  # DuckDB, which nothing else waits for
 
-        parquet.show(table_of(stored))
+        parquet.show(table_of(judged))
     else:
-        show_runs(stored, "json" if as_json else form)
-    return exits.code_of(worst(stored))
+        show_runs(judged, "json" if as_json else form, page)
+    return exits.code_of(worst_outcome(judged))
 
 
 @archbench.group("export")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archbench.comparison.gate import Limit
+from archbench.comparison.of_run import judge_run
 from archbench.design.spec.spec import Spec, budget_seconds
 from archbench.design.variants import Space, expand
 from archbench.errors import SpecError
@@ -30,7 +31,9 @@ from archbench.measure.supervisor.plugins import plugin_modules
 from archbench.measure.supervisor.processes import own_command, own_environment
 from archbench.measure.supervisor.worker_process import Crew
 from archbench.models.variant import Module
-from archbench.reporting.stored_run import Run, failed_keys
+from archbench.reporting.report import rewrite
+from archbench.reporting.run import Run
+from archbench.runs.run import failed_keys, read_folder
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
 from archbench.space.by_spec import open_spec
@@ -87,14 +90,14 @@ def run(
             _write_files(recorder.folder)
     if stop():
         raise Interrupted
-    return Run(recorder.folder)
+    return Run(judge_run(read_folder(recorder.folder)))
 
 
 def _write_files(folder: RunFolder) -> None:
     """The derived files, by a process of their own: drawing charts takes a second of CPU, and this one only supervises."""
     silent = subprocess.DEVNULL
     done = subprocess.run(
-        own_command("archbench.reporting.rewrite", str(folder.path)),
+        own_command("archbench.reporting.report", str(folder.path)),
         stdin=silent,
         stdout=silent,
         stderr=silent,
@@ -103,7 +106,7 @@ def _write_files(folder: RunFolder) -> None:
         check=False,
     )
     if done.returncode:
-        Run(folder).write()  # where it cannot be done, the reason is told from here
+        rewrite(folder)  # where it cannot be done, the reason is told from here
 
 
 def _choose_variants(spec: Spec, plugins: Sequence[str], listener: RunListener) -> tuple[Funnel, KeptVariants]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from runs_on_disk import whole_round
 
+from archbench.comparison.of_run import judge_run
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
-from archbench.reporting.stored_run import Run
+from archbench.reporting.run import Run
 from archbench.runs.records import Block, Record, as_json
+from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES, RunFolder
 from archbench.space.constraints import keep_variants, price_all
 from archbench.tables.prices import record
@@ -89,7 +91,7 @@ def stored(
             replace(each, status=status, reason=reason, memory_bytes=memory, memory_kind=kind)  # type: ignore[arg-type]
         )
     append_blocks(folder, milliseconds)
-    return Run(folder)
+    return Run(judge_run(read_folder(folder)))
 
 
 def begun(results: Path, of: Spec, records: list[Record], *, name: str | None = None, **given: Any) -> RunFolder:
@@ -182,4 +184,4 @@ def unmeasured(results: Path, folder: Path) -> Run:
     run = begun(results, spec, records, environment=ENVIRONMENT | {"device": "none"})
     for each in records:
         run.append_record(each)
-    return Run(run)
+    return Run(judge_run(read_folder(run)))

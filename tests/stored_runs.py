@@ -9,8 +9,10 @@ from typing import Any
 
 from runs_on_disk import record, warm_up, whole_round
 
-from archbench.reporting.stored_run import Run
+from archbench.comparison.of_run import judge_run
+from archbench.reporting.run import Run
 from archbench.runs.records import Block, Record, as_json
+from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 
 ENVIRONMENT = {
@@ -63,7 +65,7 @@ def stored(
             run.append_record(each)
     for block in rounds(times) if blocks is None else blocks:
         run.append_block(block)
-    return Run(run)
+    return Run(judge_run(read_folder(run)))
 
 
 def rounds(times: Mapping[str, Sequence[float]]) -> list[Block]:

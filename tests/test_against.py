@@ -15,7 +15,7 @@ from archbench import exits
 from archbench.cli import exit_code_of
 from archbench.comparison.cases import of_judgement
 from archbench.comparison.gate import LATENCY, Finding, Judged, parse_limits
-from archbench.comparison.outcome import outcome
+from archbench.comparison.of_run import judge_run
 from archbench.comparison.verdict_table import Judgement
 from archbench.design.lookup import GATE_GENERATIONS
 from archbench.design.spec.spec import preset_spec, read_spec
@@ -26,7 +26,8 @@ from archbench.measure.experiment.plan import plan_variants
 from archbench.measure.supervisor import worker_process
 from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.pipeline import run as run_spec
-from archbench.reporting.stored_run import Run, read_run
+from archbench.reporting.run import Run, read_run
+from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 from archbench.space.constraints import keep_variants, price_all
 from archbench.statistics.verdicts import Contrast, judge
@@ -131,7 +132,7 @@ def compared(tmp_path, ratio, *, generations=3, new=None, base=None, alone="new"
         ms = {"B": 10.0, "N": 10.0 * ratio * (1 + g % 2 * 0.001), "C": 5.0}
         for block in whole_round("NBCCBN", ms, generation=g):
             folder.append_block(block)
-    return Run(folder)
+    return Run(judge_run(read_folder(folder)))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, 
     run = compared(tmp_path, ratio)
     assert {name: verdict.word for name, verdict in run.verdicts.items()} == {"x": word}
     assert run.verdicts["x"].latency.paired
-    assert exits.code_of(outcome(run)) == code
+    assert exits.code_of(run.judged.outcome) == code
 
 
 @pytest.mark.parametrize(
@@ -164,16 +165,16 @@ def test_a_comparison_ends_with_its_verdict_and_the_gates_code(tmp_path, ratio, 
 def test_limits_judge_counts_to_the_digit_and_times_pair_by_pair(tmp_path, fail_on, code):
     """5 % slower, with one parameter more."""
     run = compared(tmp_path, 1.05, new={"exact": COUNTS | {"params": COUNTS["params"] + 1}}, fail_on=fail_on)
-    assert exits.code_of(outcome(run)) == code
+    assert exits.code_of(run.judged.outcome) == code
     assert all(finding.verdict.paired for finding in run.verdicts["x"].findings if finding.verdict)
-    assert f"limits: {fail_on}; " in run.verdict_view.caption[1]
+    assert f"limits: {fail_on}; " in run.judged.verdict_table.caption[1]
 
 
 def test_a_latency_that_no_limit_names_is_told_and_decides_nothing(tmp_path):
     run = compared(tmp_path, 1.1, fail_on="params > 0")
-    row = run.verdict_view.rows[0]
+    row = run.judged.verdict_table.rows[0]
     assert (row["verdict"], row["ratio"], row["paired"]) == ("equivalent", pytest.approx(1.1, rel=0.001), True)
-    assert exits.code_of(outcome(run)) == 0
+    assert exits.code_of(run.judged.outcome) == 0
 
 
 @pytest.mark.parametrize("fail_on", ["latency > 3%", "", "params", 3, ["params > 0"], "params > 0\x1b[31m"])
@@ -183,12 +184,12 @@ def test_a_stored_limit_is_data_not_to_be_trusted(tmp_path, fail_on):
 
 
 def test_what_cannot_be_told_is_not_passed(tmp_path):
-    assert exits.code_of(outcome(compared(tmp_path, 1.0, generations=1))) == 4
+    assert exits.code_of(compared(tmp_path, 1.0, generations=1).judged.outcome) == 4
 
 
 def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, capsys):
     run = compared(tmp_path, 1.1)
-    assert exit_code_of(["report", str(run.folder.path), "--json"]) == 3
+    assert exit_code_of(["report", str(run.path), "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
     assert [(row["name"], row["verdict"], row["paired"]) for row in told["verdicts"]] == [
         ("x", "regressed", True),
@@ -196,24 +197,27 @@ def test_the_files_and_the_json_of_a_comparison_have_its_verdicts(tmp_path, caps
     ]
     assert told["verdicts"][0]["ratio"] == pytest.approx(1.1, rel=0.001)
     assert [row["name"] for row in told["variants"]] == ["N", "B", "C"]
-    report = (run.folder.path / "report.md").read_text()
+    report = (run.path / "report.md").read_text()
     assert "1 regressed" in report
     assert "only in the new spec: C" in report
 
 
 def test_a_network_that_only_the_base_has_cannot_be_told_and_a_new_one_has_nothing_to_be_held_against(tmp_path, capsys):
     """Who drops the variant that got slower does not get past the gate: as in `compare`, that is 4."""
-    assert exits.code_of(outcome(compared(tmp_path, 1.0, alone="new"))) == 0
+    assert exits.code_of(compared(tmp_path, 1.0, alone="new").judged.outcome) == 0
     run = compared(tmp_path, 1.0, alone="base")
-    assert exits.code_of(outcome(run)) == 4
-    assert exits.code_of(outcome(compared(tmp_path, 1.1, alone="base"))) == 3
-    assert [(row["name"], row["verdict"]) for row in run.verdict_view.rows] == [("C", "removed"), ("x", "equivalent")]
-    assert "only in the base, so it cannot be told: C" in run.verdict_view.caption
-    cases = [(case.name, case.word, case.said) for case in of_judgement(run.judgement).cases]
+    assert exits.code_of(run.judged.outcome) == 4
+    assert exits.code_of(compared(tmp_path, 1.1, alone="base").judged.outcome) == 3
+    assert [(row["name"], row["verdict"]) for row in run.judged.verdict_table.rows] == [
+        ("C", "removed"),
+        ("x", "equivalent"),
+    ]
+    assert "only in the base, so it cannot be told: C" in run.judged.verdict_table.caption
+    cases = [(case.name, case.word, case.said) for case in of_judgement(run.judged.judgement).cases]
     assert cases[0] == ("C", "removed", ("only in the base, so it cannot be told",))
     died = compared(tmp_path, 1.0, alone="new", third={"status": "failed", "reason": "died"})
-    assert exits.code_of(outcome(died)) == 1
-    assert [(case.name, case.ends, case.said) for case in of_judgement(died.judgement).cases] == [
+    assert exits.code_of(died.judged.outcome) == 1
+    assert [(case.name, case.ends, case.said) for case in of_judgement(died.judged.judgement).cases] == [
         ("C", "untold", ("died",)),
         ("x", "passes", ()),
     ]
@@ -221,13 +225,13 @@ def test_a_network_that_only_the_base_has_cannot_be_told_and_a_new_one_has_nothi
 
 def test_a_run_of_one_spec_has_no_verdicts(tmp_path):
     run = stored(tmp_path, {"A": STEADY, "B": STEADY})
-    assert (run.judgement, run.verdicts, run.verdict_view) == (None, {}, None)
+    assert (run.judged.judgement, run.verdicts, run.judged.verdict_table) == (None, {}, None)
 
 
 def test_a_failed_side_leaves_its_pair_untold(tmp_path):
     run = compared(tmp_path, 1.0, base={"status": "failed", "reason": "died"})
     assert (run.verdicts["x"].word, run.verdicts["x"].latency.why) == ("inconclusive", "base failed: died")
-    assert "inconclusive: x: base failed: died" in run.verdict_view.caption
+    assert "inconclusive: x: base failed: died" in run.judged.verdict_table.caption
 
 
 def test_the_verdicts_caption_counts_them_and_names_the_limits():
@@ -258,14 +262,14 @@ def test_a_large_network_against_a_smaller_one_is_measured_once_and_judged_by_ea
     told = json.loads(capsys.readouterr().out)
     assert told["verdicts"][0]["ratio"] == pytest.approx(2532 / 932, rel=0.01)
     run = read_run(told["run"])
-    assert run.folder.header["name"] == "new against base"
-    before = (run.folder.path / "samples.jsonl").read_bytes()
+    assert run.stored.manifest["name"] == "new against base"
+    before = (run.path / "samples.jsonl").read_bytes()
     for limit, codes in (("latency_ms > 0.01ms", {3, 4}), ("latency_ms > 99999%", {0})):
         assert exit_code_of([*command, "--fail-on", limit]) in codes
         assert json.loads(capsys.readouterr().out)["run"] == told["run"]
         assert exit_code_of(["report", told["run"], "--json"]) in codes
         capsys.readouterr()
-    assert (run.folder.path / "samples.jsonl").read_bytes() == before
+    assert (run.path / "samples.jsonl").read_bytes() == before
 
 
 def test_a_gate_asks_for_eight_generations_unless_the_spec_says(tmp_path, monkeypatch, capsys):
@@ -275,7 +279,7 @@ def test_a_gate_asks_for_eight_generations_unless_the_spec_says(tmp_path, monkey
         command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--json", *sets]
         assert exit_code_of(command) == 4  # nothing measured: nothing told
         told = json.loads(capsys.readouterr().out)
-        assert read_run(told["run"]).folder.header["plan"]["generations"] == wanted
+        assert read_run(told["run"]).stored.manifest["plan"]["generations"] == wanted
 
 
 @pytest.fixture
@@ -325,7 +329,7 @@ def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_pa
             run_spec(two[0], tmp_path / "results", against=two[1], limits=parse_limits("params > 0"), stop=stop)
     run = read_run("@latest", tmp_path / "results")
     assert [record.status for record in run.records] == ["not reached"] * 5
-    assert exits.code_of(outcome(run)) == 3
+    assert exits.code_of(run.judged.outcome) == 3
 
 
 def test_the_verdicts_of_a_run_are_told_to_junit_and_to_github_with_the_worse_network_named(
@@ -351,9 +355,9 @@ def test_a_format_for_programs_is_one_document_with_all_that_it_can_hold(tmp_pat
     """Markdown is the very report.md, its tables apart; csv is the very table.csv, and what it lacks is told beside it."""
     run = compared(tmp_path, 1.1, spec={"budgets": {"macs": 50}})
     for form, name in (("markdown", "report.md"), ("csv", "table.csv")):
-        assert exit_code_of(["report", str(run.folder.path), "--format", form]) == 3
+        assert exit_code_of(["report", str(run.path), "--format", form]) == 3
         printed = capsys.readouterr()
-        assert printed.out == (run.folder.path / name).read_text()
+        assert printed.out == (run.path / name).read_text()
     assert printed.err.splitlines() == [
         "new against base: 1 regressed, 1 added; csv has one table, --format json all",
         "budgets (MACs G 0.000): all are within; csv has one table, --format json all",

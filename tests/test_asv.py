@@ -235,7 +235,7 @@ def exported(tmp_path, repository, *arguments):
         }
         times = {"A": STEADY, "B": slower(2 * factor)}
         runs.append(stored(tmp_path / "results", times, records=records, environment=environment))
-    assert exit_code_of(["export", "asv", *(str(run.folder.path) for run in runs), *arguments]) == 0
+    assert exit_code_of(["export", "asv", *(str(run.path) for run in runs), *arguments]) == 0
     return runs
 
 
@@ -250,7 +250,7 @@ def test_an_exported_row_has_seconds_its_interval_and_no_samples(repository, tmp
     assert row["result"] == [pytest.approx(0.01), pytest.approx(0.02), None]
     assert row["params"] == [["32", "64", "96"]]
     low, high = row["stats_ci_99_a"], row["stats_ci_99_b"]
-    width = run.view.rows[0]["half_width"]
+    width = run.judged.table.rows[0]["half_width"]
     assert high[0] / row["result"][0] - 1 > width, "99 % is wider than 95 %"
     assert high[0] / 0.01 == pytest.approx(0.01 / low[0])
     for name in COLUMNS[5:11]:
@@ -269,9 +269,9 @@ def test_the_processors_time_of_a_cpu_has_the_interval_it_has_in_the_table(repos
     """A CPU's plan asks for requests alone; its device time is of their blocks, and so is its interval."""
     times = {"A": STEADY, "B": STEADY[::-1]}
     run = stored(tmp_path / "results", times, environment={"commit": repository[0]})
-    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 0
+    assert exit_code_of(["export", "asv", str(run.path)]) == 0
     row = dict(zip(COLUMNS, rows(repository[0])["results"]["sweep.device_ms"], strict=False))
-    width = run.view.rows[0]["device_half_width"]
+    width = run.judged.table.rows[0]["device_half_width"]
     assert width > 1e-4
     assert row["stats_ci_99_b"][0] / row["result"][0] - 1 > width
     assert row["result"][0] / row["stats_ci_99_a"][0] - 1 > width
@@ -326,14 +326,14 @@ def test_only_what_is_better_smaller_is_exported(repository, tmp_path):
 @pytest.mark.parametrize(("commit", "why"), [(None, "outside a git repository"), ("f" * 40, "not to be read from git")])
 def test_a_run_of_no_commit_here_is_exit_2(repository, tmp_path, capsys, commit, why):
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": commit})
-    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 2
+    assert exit_code_of(["export", "asv", str(run.path)]) == 2
     assert why in capsys.readouterr().err
     assert not Path(".asv").exists()
 
 
 def test_a_tree_with_uncommitted_changes_is_another_series(repository, tmp_path):
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0] + "+"})
-    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 0
+    assert exit_code_of(["export", "asv", str(run.path)]) == 0
     assert rows(repository[0])["params"]["tree"] == "modified"
 
 
@@ -341,7 +341,7 @@ def test_a_damaged_file_of_the_tree_is_named_and_left(repository, tmp_path, caps
     Path(".asv/results").mkdir(parents=True)
     Path(".asv/results/benchmarks.json").write_text("{torn")
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0]})
-    assert exit_code_of(["export", "asv", str(run.folder.path)]) == 2
+    assert exit_code_of(["export", "asv", str(run.path)]) == 2
     assert "benchmarks.json: not a file of asv's" in capsys.readouterr().err
     assert Path(".asv/results/benchmarks.json").read_text() == "{torn"
 
@@ -350,7 +350,7 @@ def test_a_tree_that_cannot_be_is_a_folder_that_cannot_be_used(repository, tmp_p
     run = stored(tmp_path / "results", {"A": STEADY}, environment={"commit": repository[0]})
     (tmp_path / "file").write_text("mine")
     for output in ("file", "file/below"):
-        assert exit_code_of(["export", "asv", str(run.folder.path), "--output", output]) == 4
+        assert exit_code_of(["export", "asv", str(run.path), "--output", output]) == 4
         assert "cannot be written" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
 

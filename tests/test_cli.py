@@ -14,7 +14,7 @@ from fakes import FakeNvml
 import archbench
 from archbench import exits
 from archbench.cli import exit_code_of
-from archbench.comparison.outcome import Outcome
+from archbench.comparison.of_run import Outcome
 from archbench.design.lookup import load
 from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.metrics import EXACT

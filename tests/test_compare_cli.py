@@ -37,12 +37,12 @@ def said(capsys, *arguments, code=0):
 
 
 def paths(*runs):
-    return [run.folder.path for run in runs]
+    return [run.path for run in runs]
 
 
 def test_a_run_with_itself_is_equivalent_and_exit_0(folder, capsys):
     run = stored(folder / "results", {"A": STEADY, "B": slower(2)})
-    for text in (run.folder.path, "@latest", "sweep/@latest", run.folder.path.name, run.folder.path / "run.json"):
+    for text in (run.path, "@latest", "sweep/@latest", run.path.name, run.path / "run.json"):
         assert "new against base: 2 equivalent" in said(capsys, text, "@latest").out
 
 
@@ -147,12 +147,12 @@ def test_json_has_verdicts_beside_the_new_runs_rows(folder, capsys):
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "latex"])
 def test_every_format_prints_the_verdicts(folder, capsys, form):
-    run = stored(folder, {"A": STEADY}).folder.path
+    run = stored(folder, {"A": STEADY}).path
     assert "equivalent" in said(capsys, run, run, "--format", form).out
 
 
 def test_github_prints_no_csv_whose_lines_begin_with_names(folder, capsys):
-    run = stored(folder, {"A": STEADY}).folder.path
+    run = stored(folder, {"A": STEADY}).path
     assert "prints markdown or JSON" in said(capsys, run, run, "--github", "--format", "csv", code=2).err
 
 
@@ -237,7 +237,7 @@ def test_a_summary_is_never_more_bytes_than_github_takes(folder, monkeypatch):
 
 
 def test_a_summary_or_junit_file_that_cannot_be_written_is_exit_4(folder, capsys, monkeypatch):
-    run = stored(folder, {"A": STEADY}).folder.path
+    run = stored(folder, {"A": STEADY}).path
     assert "j.xml: cannot be written" in said(capsys, run, run, "--junit", "nowhere/j.xml", code=4).err
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "nowhere" / "s.md"))
     assert "GITHUB_STEP_SUMMARY: cannot be written" in said(capsys, run, run, "--github", code=4).err
@@ -306,7 +306,7 @@ def test_reading_a_revision_touches_nothing_here(repository, capsys):
 
 
 def test_an_uncommitted_run_is_not_in_a_revision(repository, capsys):
-    mine = stored(repository / "results", {"A": STEADY}).folder.path.name
+    mine = stored(repository / "results", {"A": STEADY}).path.name
     assert "there is no such run" in said(capsys, f"git:HEAD:{mine}", "@latest", code=2).err
 
 
@@ -363,7 +363,7 @@ def test_a_committed_link_out_of_the_folder_is_not_followed(repository, capsys):
 
 
 def test_compare_needs_no_torch(folder):
-    path = stored(folder, {"A": STEADY}).folder.path
+    path = stored(folder, {"A": STEADY}).path
     code = "import sys; from archbench.cli import exit_code_of; exit_code_of(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, "compare", path, path], check=False, capture_output=True)
     assert done.returncode == 0, done.stderr
@@ -371,7 +371,7 @@ def test_compare_needs_no_torch(folder):
 
 def test_python_compares_too(folder):
     base, new = stored(folder, {"A": STEADY}), stored(folder, {"A": slower(1.05)})
-    assert archbench.compare(base.folder.path, new).verdicts["A"].word == "regressed"
+    assert archbench.compare(base.path, new).verdicts["A"].word == "regressed"
 
 
 def test_show_takes_two_presets_or_two_names_of_a_spec(folder, capsys):

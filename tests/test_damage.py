@@ -12,7 +12,7 @@ import pytest
 from made_runs import ENVIRONMENT, priced, stored, write_spec
 
 from archbench.cli import exit_code_of
-from archbench.reporting.stored_run import Run
+from archbench.reporting.run import Run
 
 SPEC = """
 archbench: 1
@@ -81,17 +81,17 @@ def test_a_field_that_is_gone_or_of_another_kind_is_no_bug_of_ours(
 ) -> None:
     """Whatever is not refused is a field that nothing is computed of, and the run is reported and compared."""
     good, run = made(tmp_path / "good"), made(tmp_path)
-    path = run.folder.path / name
+    path = run.path / name
     first, *rest = path.read_text().splitlines(keepends=True)
     document = json.loads(first)
     for place in places(document):
         path.write_text(json.dumps(changed(document, place, CHANGES[change])) + "\n" + "".join(rest))
         codes = [
-            exit_code_of(["report", str(run.folder.path), "--format", "markdown"]),
-            exit_code_of(["compare", str(run.folder.path), str(good.folder.path)]),
+            exit_code_of(["report", str(run.path), "--format", "markdown"]),
+            exit_code_of(["compare", str(run.path), str(good.path)]),
         ]
         said = capsys.readouterr().err
         assert set(codes) <= {0, 1, 2, 3, 4}, (place, codes, said)
         if codes[0] == 2:
-            assert str(run.folder.path) in said, (place, said)
+            assert str(run.path) in said, (place, said)
             assert name in said, (place, said)

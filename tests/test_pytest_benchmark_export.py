@@ -33,11 +33,11 @@ def test_statistics_are_pytest_benchmarks_own(count: int) -> None:
 
 def test_a_round_is_a_counted_call_and_the_median_the_tables(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(2)})
-    found = exported(run)["benchmarks"]
+    found = exported(run.stored)["benchmarks"]
     assert [each["name"] for each in found] == ["A", "B"]
-    assert found[0]["stats"]["rounds"] == run.view.rows[0]["calls"] == 16
+    assert found[0]["stats"]["rounds"] == run.judged.table.rows[0]["calls"] == 16
     assert [each["stats"]["median"] for each in found] == [
-        pytest.approx(row["latency_ms"] / 1000) for row in run.view.rows
+        pytest.approx(row["latency_ms"] / 1000) for row in run.judged.table.rows
     ]
 
 
@@ -46,9 +46,9 @@ def test_a_failed_variant_is_left_out_and_a_run_of_prices_is_refused(
 ) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records)
-    assert [each["name"] for each in exported(run)["benchmarks"]] == ["A"]
+    assert [each["name"] for each in exported(run.stored)["benchmarks"]] == ["A"]
     priced = stored(tmp_path, {}, records=[record("A", status="priced")], environment={"device": "none"})
-    assert exit_code_of(["export", "pytest-benchmark", str(priced.folder.path)]) == 2
+    assert exit_code_of(["export", "pytest-benchmark", str(priced.path)]) == 2
     assert "nothing was measured" in capsys.readouterr().err
 
 
@@ -57,7 +57,7 @@ def test_pytest_benchmark_compares_two_exports(tmp_path: Path, monkeypatch: pyte
     for name, factor in (("base", 1.0), ("new", 1.2)):
         records = [record("A", axes={"neck.channels": 64}), record("B", axes={"neck.channels": 128})]
         run = stored(tmp_path, {"A": STEADY, "B": slower(factor)}, records=records)
-        assert exit_code_of(["export", "pytest-benchmark", str(run.folder.path), "--output", f"{name}.json"]) == 0
+        assert exit_code_of(["export", "pytest-benchmark", str(run.path), "--output", f"{name}.json"]) == 0
     command = [sys.executable, "-m", "pytest_benchmark", "compare", "base.json", "new.json", "--csv=out.csv"]
     done = subprocess.run(
         [*command, "--group-by=param:neck.channels", "--columns=median"], check=False, capture_output=True, text=True
@@ -72,7 +72,7 @@ def test_pytest_benchmark_compares_two_exports(tmp_path: Path, monkeypatch: pyte
 def test_the_file_is_json_without_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = stored(tmp_path, {"A": STEADY}, environment={"commit": "a" * 40 + "+"})
-    assert exit_code_of(["export", "pytest-benchmark", str(run.folder.path)]) == 0
+    assert exit_code_of(["export", "pytest-benchmark", str(run.path)]) == 0
     found = json.loads(Path("benchmark.json").read_text())
     assert found["commit_info"] | {"time": 0} == {"id": "a" * 40, "time": 0, "dirty": True, "project": "archbench"}
     assert found["machine_info"]["node"] == "lab"

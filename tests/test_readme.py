@@ -22,7 +22,7 @@ from archbench.design.spec.spec import read_spec
 from archbench.design.variants import expand, preset
 from archbench.metrics import METRICS
 from archbench.pricing.price import price
-from archbench.reporting.stored_run import read_run
+from archbench.reporting.run import read_run
 
 pytestmark = pytest.mark.process
 
@@ -116,8 +116,8 @@ def test_the_run_shown_is_of_the_spec_as_it_is():
     assert {record.id for record in run.records} == {
         v.id for v in expand(read_spec(ROOT / "specs" / "fpn_sweep.yaml")).variants
     }
-    assert run.complete
-    assert all(row["half_width"] is not None for row in run.view.rows)
+    assert run.stored.complete
+    assert all(row["half_width"] is not None for row in run.judged.table.rows)
 
 
 def test_the_run_shown_runs_as_far_as_measuring(folder):

@@ -19,7 +19,10 @@ from made_runs import ENVIRONMENT, compared, evil, priced, stored, write_spec
 from pages import Page
 
 from archbench.cli import exit_code_of
-from archbench.reporting.stored_run import Run
+from archbench.reporting.report import rewrite
+from archbench.reporting.run import Run
+from archbench.runs.run import read_folder
+from archbench.tables.run_table import tabulate
 
 SPEC = (
     "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128, 256]}\n"
@@ -48,12 +51,12 @@ def derived(folder: Path) -> dict[str, bytes]:
 def test_another_process_in_another_place_writes_the_same_bytes_from_three_files_and_no_torch(
     run: Run, tmp_path: Path
 ) -> None:
-    assert exit_code_of(["report", str(run.folder.path)]) == 0
-    first = derived(run.folder.path)
-    copy = tmp_path / "elsewhere" / run.folder.path.name
+    assert exit_code_of(["report", str(run.path)]) == 0
+    first = derived(run.path)
+    copy = tmp_path / "elsewhere" / run.path.name
     copy.mkdir(parents=True)
     for name in SOURCES:
-        shutil.copyfile(run.folder.path / name, copy / name)
+        shutil.copyfile(run.path / name, copy / name)
     code = (
         "import sys; from archbench.cli import exit_code_of; code = exit_code_of(['report', sys.argv[1]]); "
         "sys.exit(code or ('imported torch' if 'torch' in sys.modules else 0))"
@@ -66,14 +69,14 @@ def test_another_process_in_another_place_writes_the_same_bytes_from_three_files
 
 def test_html_on_stdout_is_the_page(run: Run, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert exit_code_of(["report", "sweep/@latest", "--format", "html"]) == 0
-    assert capfdbinary.readouterr().out == (run.folder.path / "report.html").read_bytes()
+    assert capfdbinary.readouterr().out == (run.path / "report.html").read_bytes()
 
 
 def test_parquet_on_stdout_is_a_file(run: Run, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert exit_code_of(["report", "@latest", "--format", "parquet"]) == 0
     (tmp_path / "table.parquet").write_bytes(capfdbinary.readouterr().out)
     read = duckdb.sql(f"SELECT name, macs, latency_ms FROM '{tmp_path}/table.parquet'").fetchall()
-    assert read == [(row["name"], row["macs"], row["latency_ms"]) for row in run.view.rows]
+    assert read == [(row["name"], row["macs"], row["latency_ms"]) for row in run.judged.table.rows]
 
 
 def test_parquet_on_a_terminal_is_refused_with_the_way_out(run: Run) -> None:
@@ -96,19 +99,19 @@ def test_several_runs_are_one_table_with_a_column_a_device(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = made(tmp_path, environment=ENVIRONMENT | {"device": "cpu", "gpu": None})
-    runs = [str(each.folder.path) for each in (run, other)]
+    runs = [str(each.path) for each in (run, other)]
     assert exit_code_of(["report", *runs, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["runs"] == runs
     assert len(told["variants"]) == 3
-    for row, one, two in zip(told["variants"], run.view.rows, other.view.rows, strict=True):
+    for row, one, two in zip(told["variants"], run.judged.table.rows, other.judged.table.rows, strict=True):
         assert row["latency_ms@H100 80GB"] == one["latency_ms"]
         assert row["latency_ms@EPYC 9654"] == two["latency_ms"]
 
 
 def test_a_run_that_is_named_twice_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    for again in (str(run.folder.path), "sweep/@latest"):
-        assert exit_code_of(["report", str(run.folder.path), again]) == 2
+    for again in (str(run.path), "sweep/@latest"):
+        assert exit_code_of(["report", str(run.path), again]) == 2
         assert "are the same run" in capsys.readouterr().err
 
 
@@ -116,15 +119,15 @@ def test_of_several_runs_the_worst_code_is_the_exit_code(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = made(tmp_path, failing=1)
-    assert exit_code_of(["report", str(run.folder.path), str(failed.folder.path)]) == 1
-    assert exit_code_of(["report", str(run.folder.path), "nothing"]) == 2
+    assert exit_code_of(["report", str(run.path), str(failed.path)]) == 1
+    assert exit_code_of(["report", str(run.path), "nothing"]) == 2
     assert "nothing: there is no such run" in capsys.readouterr().err
 
 
 def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
     made = compared(tmp_path / "results", tmp_path)
-    made.write()
-    page = Page((made.folder.path / "report.html").read_text())
+    rewrite(made.stored.folder)
+    page = Page((made.path / "report.html").read_text())
     names = [each.name for each in made.records[:3]]
     assert [verdict.word for verdict in made.verdicts.values()] == ["regressed"] * 3
     assert [row[:2] for row in page.tables["New against base"][1:]] == [[name, "regressed"] for name in names]
@@ -137,12 +140,12 @@ def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
 def test_a_damaged_run_is_listed_as_that_among_the_others(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    damaged = made(tmp_path).folder.path
+    damaged = made(tmp_path).path
     (damaged / name).write_text("<<<<<<< HEAD\n")
     assert exit_code_of(["list", "runs", "--json"]) == 2
     told = capsys.readouterr()
     good, bad = json.loads(told.out)["runs"]
-    assert (good["run"], len(good["records"]), good["damage"]) == (str(run.folder.path.relative_to(tmp_path)), 3, None)
+    assert (good["run"], len(good["records"]), good["damage"]) == (str(run.path.relative_to(tmp_path)), 3, None)
     assert (bad["run"], bad["records"]) == (str(damaged.relative_to(tmp_path)), None)
     assert f"{bad['run']}/{name}" in bad["damage"]
     assert "1 of 2 runs is damaged" in told.err
@@ -153,9 +156,9 @@ def test_a_damaged_run_is_listed_as_that_among_the_others(
 def test_the_newest_run_that_does_not_open_is_never_reported_as_an_older_one(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    damaged = made(tmp_path).folder.path
+    damaged = made(tmp_path).path
     (damaged / "run.json").write_text((damaged / "run.json").read_text().replace('"schema":1', '"schema":2'))
-    for command in (["report", "@latest"], ["compare", str(run.folder.path), "sweep/@latest"]):
+    for command in (["report", "@latest"], ["compare", str(run.path), "sweep/@latest"]):
         assert exit_code_of(command) == 2
         told = capsys.readouterr()
         assert told.out == ""
@@ -163,25 +166,25 @@ def test_the_newest_run_that_does_not_open_is_never_reported_as_an_older_one(
 
 
 def test_a_run_whose_samples_are_gone_says_whose_and_exits_with_4(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    samples = run.folder.path / "samples.jsonl"
+    samples = run.path / "samples.jsonl"
     names = ", ".join(each.name for each in run.records)
     line = f"3 measured without a sample to be found: samples.jsonl was lost or cut ({names})"
-    assert line not in run.view.caption
+    assert line not in run.judged.table.caption
     one_turn = samples.read_text().splitlines(keepends=True)[0]  # a round that is not whole tells of nobody
     for text in (one_turn, None):
         samples.write_text(text) if text else samples.unlink()
-        assert exit_code_of(["report", str(run.folder.path), "--json"]) == 4
+        assert exit_code_of(["report", str(run.path), "--json"]) == 4
         told = json.loads(capsys.readouterr().out)
         assert line in told["caption"]
-        assert line in Run(run.folder).view.distrust
+        assert line in tabulate(read_folder(run.stored.folder)).table.distrust
 
 
 def test_a_record_that_was_never_planned_is_damage_and_no_row_that_vanishes(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    records = run.folder.path / "records.jsonl"
+    records = run.path / "records.jsonl"
     records.write_text(records.read_text().replace(run.records[0].id, "f" * 16))
-    for command in (["report", str(run.folder.path)], ["compare", str(run.folder.path), str(run.folder.path)]):
+    for command in (["report", str(run.path)], ["compare", str(run.path), str(run.path)]):
         assert exit_code_of(command) == 2
         assert re.search(rf"{records}: damaged: .*{'f' * 16}.* planned", capsys.readouterr().err)
 
@@ -205,12 +208,12 @@ def wicked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Every text of it evil: names, axes, warnings, reasons, code, the spec and the machine; and it has budgets."""
     monkeypatch.chdir(tmp_path)
     made = evil(tmp_path / "results", EVIL)
-    made.write()
+    rewrite(made.stored.folder)
     return made
 
 
 def test_nothing_of_an_evil_run_formats_or_links_in_the_markdown_report(wicked: Run) -> None:
-    text = (wicked.folder.path / "report.md").read_text()
+    text = (wicked.path / "report.md").read_text()
     assert not re.search(r"(?<!\\)[<>`\[\]&#]", text.replace("## ", "", 1).replace("<!-- -->", ""))
     assert not re.search("[\u202e\x1b]", text)
     lines = text.splitlines()
@@ -222,7 +225,7 @@ def test_nothing_of_an_evil_run_formats_or_links_in_the_markdown_report(wicked: 
 
 
 def test_nothing_of_an_evil_run_is_a_formula_in_the_csv(wicked: Run) -> None:
-    text = (wicked.folder.path / "table.csv").read_text()
+    text = (wicked.path / "table.csv").read_text()
     assert not re.search("[\u202e\x1b\r]", text)
     assert len(text.splitlines()) == len(EVIL) + 1
     for cells in csv.reader(io.StringIO(text)):
@@ -230,7 +233,7 @@ def test_nothing_of_an_evil_run_is_a_formula_in_the_csv(wicked: Run) -> None:
 
 
 def test_nothing_of_an_evil_run_commands_latex(wicked: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    exit_code_of(["report", str(wicked.folder.path), "--format", "latex"])
+    exit_code_of(["report", str(wicked.path), "--format", "latex"])
     text = capsys.readouterr().out
     assert not re.search("[\u202e\x1b]", text)
     for line in text.splitlines():
@@ -248,7 +251,7 @@ OURS = {
 
 def test_nothing_of_an_evil_run_is_an_element_of_its_page(wicked: Run) -> None:
     """Beside what a page without any such text has: one script of ours, one of data, no link, no image."""
-    text = (wicked.folder.path / "report.html").read_text()
+    text = (wicked.path / "report.html").read_text()
     assert not re.search("[\u202e\x1b]", text)
     assert len(re.findall("<script", text)) == len(re.findall("</script", text)) == 2
     assert not re.search(r"<(a|img|iframe|object|form action|link|base)\b", text)

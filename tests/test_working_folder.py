@@ -55,7 +55,7 @@ COMMANDS = {
     "schema": [["schema"]],
 }
 CODES = {"doctor": {0, 4}}  # of what does not end with 0 alone where nothing hostile is about: a busy machine may fail
-STARTED = ["measure/worker/worker.py", "reporting/rewrite.py"]  # by `run`, in this order
+STARTED = ["measure/worker/worker.py", "reporting/report.py"]  # by `run`, in this order
 MODULE = "archbench: 1\nname: mine\nmodule: my_nets.nets:make\ninput: {height: 64, width: 64}\n"
 MEASURED = "measure: {device: cpu, threads: 1, generations: 1}\n"
 NETS = """

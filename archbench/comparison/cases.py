@@ -13,8 +13,8 @@ from typing import Literal
 
 from archbench.comparison.budgets import WITHIN, WRITTEN, Excess, standing
 from archbench.comparison.gate import Judged
+from archbench.comparison.of_run import JudgedRun
 from archbench.comparison.verdict_table import NOTHING_IN_BOTH, ONLY_BASE, Judgement
-from archbench.reporting.stored_run import Run
 from archbench.runs.records import UNFINISHED, Record
 from archbench.tables.table import Row, Table
 
@@ -57,10 +57,10 @@ class Suite:
         return self.view.caption[0]
 
 
-def suites_of(run: Run) -> tuple[Suite, ...]:
+def suites_of(run: JudgedRun) -> tuple[Suite, ...]:
     """What a run is held to: its base, its budgets, both or neither."""
     judged = (of_judgement(run.judgement),) if run.judgement else ()
-    return (*judged, *((_of_budgets(run, run.budget_view),) if run.budget_view else ()))
+    return (*judged, *((_of_budgets(run, run.budget_table),) if run.budget_table else ()))
 
 
 def of_judgement(judgement: Judgement) -> Suite:
@@ -85,9 +85,9 @@ def _added(record: Record, judgement: Judgement) -> Case:
     return Case(record.name, "added", (judgement.only_new,))
 
 
-def _of_budgets(run: Run, view: Table) -> Suite:
+def _of_budgets(run: JudgedRun, view: Table) -> Suite:
     cases = sorted((_held(row, own) for row, own in run.held), key=lambda case: WORST_FIRST.index(case.ends))
-    return Suite(f"{run.folder.header['name']} budgets", "archbench run", tuple(cases), view)
+    return Suite(f"{run.stored.name} budgets", "archbench run", tuple(cases), view)
 
 
 def _held(row: Row, own: Sequence[Excess]) -> Case:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from archbench.comparison.gate import LATENCY, Limit, parse_limits
 from archbench.comparison.pairs import Pair, Timing, judge_all, judge_timed
 from archbench.comparison.verdict_table import Judgement
-from archbench.design.spec.schema import Quantity
 from archbench.errors import ResultsError, SpecError
-from archbench.runs.records import Block, Key, Record
+from archbench.runs.records import Key, Record
 from archbench.statistics.verdicts import behind, contrast
-from archbench.tables.table import Row
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What one experiment left of base and new together: its records, its blocks, and its table's rows in their order."""
-
-    name: str
-    records: tuple[Record, ...]
-    blocks: tuple[Block, ...]
-    rows: tuple[Row, ...]
-    latency: Quantity  # what `latency_ms` is
-    synchronous: bool
-
-    @property
-    def measured(self) -> bool:
-        return any(record.status == "measured" for record in self.records)
+from archbench.tables.run_table import RunTable
 
 
 def stored_limits(header: Mapping[str, Any]) -> tuple[Limit, ...]:
@@ -48,24 +31,26 @@ def limits_text(limits: Iterable[Limit]) -> str | None:
     return ", ".join(limit.text for limit in limits) or None
 
 
-def judge_pairs(taken: Taken, limits: Sequence[Limit] = ()) -> Judgement:
+def judge_pairs(run: RunTable, limits: Sequence[Limit] = ()) -> Judgement:
     """Each pair under each limit; without any, latency may rise by the margin of `verdicts.py` and counts are no matter.
 
     What has no partner was measured alone: new ones are named, and what only the base has cannot be told, as in two stored
     runs. The latency of a pair is told where no limit names it too.
     """
     asked = tuple(limits) or (LATENCY,)
-    pairs = pairs_of(taken.records)
+    records = run.stored.records
+    pairs = pairs_of(records)
 
     def timings(metric: str, pairs: Sequence[Pair]) -> list[Timing]:
-        return _timings(taken, metric, pairs)
+        return _timings(run, metric, pairs)
 
     judged = judge_all(pairs, asked, timings, every=False)
-    if taken.measured and all(limit.metric != "latency_ms" for limit in asked):
+    measured = any(record.status == "measured" for record in records)
+    if measured and all(limit.metric != "latency_ms" for limit in asked):
         told = judge_timed(LATENCY, pairs, timings("latency_ms", pairs))
         judged = tuple(replace(each, beside=own.verdict) for each, own in zip(judged, told, strict=True))
-    added, removed = (_alone(taken.records, side) for side in ("new", "base"))
-    return Judgement(taken.name, asked, judged, added, removed, paired=True)
+    added, removed = (_alone(records, side) for side in ("new", "base"))
+    return Judgement(run.stored.name, asked, judged, added, removed, paired=True)
 
 
 def pairs_of(records: Iterable[Record]) -> tuple[Pair, ...]:
@@ -78,10 +63,12 @@ def pairs_of(records: Iterable[Record]) -> tuple[Pair, ...]:
     return tuple(Pair(new.id, name, (base,), (new,)) for name, base, new in both)
 
 
-def _timings(taken: Taken, metric: str, pairs: Sequence[Pair]) -> list[Timing]:
-    failed = frozenset(record.key for record in taken.records if record.status == "failed")
-    blocks = behind(metric, taken.blocks, failed=failed, latency=taken.latency, synchronous=taken.synchronous)
-    times: dict[Key, float | None] = {(row["id"], row["replica"]): row.get(metric) for row in taken.rows}
+def _timings(run: RunTable, metric: str, pairs: Sequence[Pair]) -> list[Timing]:
+    stored = run.stored
+    blocks = behind(
+        metric, stored.blocks, failed=stored.failed_keys, latency=stored.quantity, synchronous=stored.synchronous
+    )
+    times: dict[Key, float | None] = {(row["id"], row["replica"]): row.get(metric) for row in run.table.rows}
     keys = [(pair.base[0].key, pair.new[0].key) for pair in pairs]
     return [Timing(contrast(blocks, base, new), times.get(base), times.get(new)) for base, new in keys]
 

@@ -6,27 +6,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from archbench.comparison.gate import EVERY_COUNT, LATENCY, Judged, Limit
 from archbench.comparison.pairs import Pair, Timing, judge_all
 from archbench.comparison.verdict_table import Judgement
 from archbench.errors import ResultsError
 from archbench.metrics import EXACT
-from archbench.reporting.stored_run import Run, failed_keys, planned_quantity
 from archbench.runs.environments import differences
 from archbench.runs.records import Block, Record
 from archbench.runs.revisions import open_side
+from archbench.runs.run import StoredRun
 from archbench.statistics.verdicts import Word, behind, welch
+from archbench.tables.run_table import RunTable, tabulate
 
 Counted = Mapping[str, Sequence[Block]]  # id -> its counted blocks, replicas together
+
+
+class HoldsRun(Protocol):
+    """A run that was read already: a table of it, what it was judged, or what `archbench.run` returns."""
+
+    @property
+    def stored(self) -> StoredRun: ...
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Two runs, and what is said of them."""
 
-    base: Run
-    new: Run
+    base: RunTable
+    new: RunTable
     judgement: Judgement
 
     @property
@@ -41,8 +50,8 @@ class Comparison:
 
 
 def compare(
-    base: str | Path | Run,
-    new: str | Path | Run,
+    base: str | Path | StoredRun | HoldsRun,
+    new: str | Path | StoredRun | HoldsRun,
     *,
     results: str | Path = "results",
     limits: Sequence[Limit] = (),
@@ -53,14 +62,20 @@ def compare(
     Without `limits` no count may rise, and where anything was measured latency may by the margin of `verdicts.py`. Raises
     ResultsError where times of different environments or quantities would be compared; `across` lets the former pass.
     """
-    before, after = (side if isinstance(side, Run) else open_side(str(side), Path(results)) for side in (base, new))
+    before, after = (_stored(side, Path(results)) for side in (base, new))
     pairs, added, removed = match(before.records, after.records)
-    timed = any(run.folder.header["environment"]["device"] != "none" for run in (before, after))
+    timed = any(run.device != "none" for run in (before, after))
     asked = tuple(limits) or (*EVERY_COUNT, *([LATENCY] if timed else []))
     around = check_kind(before, after, asked, across=across) if pairs else ()
-    judged = judge_all(pairs, asked, partial(_timings, before, after), every=not limits)
-    name = str(after.folder.header["name"])
-    return Comparison(before, after, Judgement(name, asked, judged, added, removed, around))
+    tables = tabulate(before), tabulate(after)
+    judged = judge_all(pairs, asked, partial(_timings, *tables), every=not limits)
+    return Comparison(*tables, Judgement(after.name, asked, judged, added, removed, around))
+
+
+def _stored(side: str | Path | StoredRun | HoldsRun, results: Path) -> StoredRun:
+    if isinstance(side, str | Path):
+        return open_side(str(side), results)
+    return side if isinstance(side, StoredRun) else side.stored
 
 
 def match(
@@ -81,14 +96,15 @@ def _by_id(records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
     return {identifier: tuple(own) for identifier, own in found.items()}
 
 
-def check_kind(base: Run, new: Run, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
+def check_kind(base: StoredRun, new: StoredRun, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
     """What differs between the environments of two measured runs. Raises ResultsError where that was not asked for."""
     if all(limit.metric in EXACT for limit in limits) or not (is_measured(base) and is_measured(new)):
         return ()
-    one, other = planned_quantity(base.folder), planned_quantity(new.folder)
-    if one != other:
-        raise ResultsError(f"the base's latency is of a {one}, the new one's of a {other}; measure both alike")
-    found = differences(base.folder.header["environment"], new.folder.header["environment"])
+    if base.quantity != new.quantity:
+        raise ResultsError(
+            f"the base's latency is of a {base.quantity}, the new one's of a {new.quantity}; measure both alike"
+        )
+    found = differences(base.manifest["environment"], new.manifest["environment"])
     if found and not across:
         raise ResultsError(
             f"measured in different environments ({'; '.join(found)}): what differs may be theirs and not the networks'; "
@@ -97,14 +113,14 @@ def check_kind(base: Run, new: Run, limits: Iterable[Limit], *, across: bool) ->
     return found
 
 
-def is_measured(run: Run) -> bool:
+def is_measured(run: StoredRun) -> bool:
     """Whether a run has anything of its machine: blocks too, of which one that was killed has more than records."""
     return any(record.status == "measured" for record in run.records) or bool(run.blocks)
 
 
-def _timings(base: Run, new: Run, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
+def _timings(base: RunTable, new: RunTable, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
     """Of runs that shared no turns."""
-    before, after = counted(base, metric), counted(new, metric)
+    before, after = counted(base.stored, metric), counted(new.stored, metric)
     times = [_times(run, metric) for run in (base, new)]
     return [
         Timing(welch(before.get(pair.id, ()), after.get(pair.id, ())), times[0].get(pair.id), times[1].get(pair.id))
@@ -112,22 +128,22 @@ def _timings(base: Run, new: Run, metric: str, pairs: Iterable[Pair]) -> list[Ti
     ]
 
 
-def _times(run: Run, metric: str) -> dict[str, float]:
+def _times(run: RunTable, metric: str) -> dict[str, float]:
     """The table's time of each network, the mean over its replicas."""
     found: dict[str, list[float]] = {}
-    for row in run.view.rows:
+    for row in run.table.rows:
         if row[metric] is not None:
             found.setdefault(row["id"], []).append(row[metric])
     return {identifier: sum(values) / len(values) for identifier, values in found.items()}
 
 
-def counted(run: Run, metric: str) -> Counted:
+def counted(run: StoredRun, metric: str) -> Counted:
     """The blocks behind a metric of each network that did not fail."""
     blocks = behind(
         metric,
         run.blocks,
-        failed=failed_keys(run.records),
-        latency=planned_quantity(run.folder),
+        failed=run.failed_keys,
+        latency=run.quantity,
         synchronous=run.synchronous,
     )
     found: dict[str, list[Block]] = {}

@@ -10,61 +10,56 @@ from typing import Any
 import click
 
 from archbench.comparison.cases import ENDS, Suite, suites_of
+from archbench.comparison.of_run import JudgedRun, mark_run
 from archbench.comparison.stored import Comparison
 from archbench.reporting.ci import github
 from archbench.reporting.ci.junit import write as write_junit
 from archbench.reporting.formats import formats, markdown, terminal
 from archbench.reporting.page import html
 from archbench.reporting.page.review import Review
-from archbench.reporting.page.several_runs import review_together, together
-from archbench.reporting.stored_run import Run
+from archbench.reporting.page.several_runs import together
 from archbench.tables.table import Table
 from archbench.text import visible
 
 EVERYTHING = sys.maxsize  # of a log nothing need be left out
 
 
-def show_runs(runs: Sequence[Run], form: str) -> None:
-    """Print one run as `show_run` does, with its records, or the table of several; html is the whole page."""
+def show_runs(runs: Sequence[JudgedRun], form: str, page: Review) -> None:
+    """Print one run as `show_run` does, with its records, or the table of several; html is the whole `page`."""
     if form == "html":
-        click.echo(html.render(review_of(runs)), nl=False)
+        click.echo(html.render(page), nl=False)
     elif len(runs) == 1:
-        show_run(runs[0], form, records=runs[0].records_json)
+        show_run(runs[0], form, records=runs[0].stored.records_json)
     else:
-        formats.show(together(runs), form, runs=[run.place for run in runs])
+        formats.show(together(runs), form, runs=[run.stored.place for run in runs])
 
 
-def table_of(runs: Sequence[Run]) -> Table:
+def table_of(runs: Sequence[JudgedRun]) -> Table:
     """The table of one run, or that of several."""
-    return runs[0].view if len(runs) == 1 else together(runs)
+    return runs[0].table if len(runs) == 1 else together(runs)
 
 
-def review_of(runs: Sequence[Run]) -> Review:
-    """What the page of one run shows, or that of several."""
-    return runs[0].review if len(runs) == 1 else review_together(runs)
-
-
-def tell_run(run: Run, form: str, *, junit: str | None, on_github: bool) -> None:
+def tell_run(run: JudgedRun, form: str, *, junit: str | None, on_github: bool) -> None:
     """Say what a run that ended came to: to CI what it is held to, on stdout all of it, and where it is kept."""
     tell_ci(suites_of(run), junit=junit, on_github=on_github, aside=form == "json")
     show_run(run, form, whole=on_github)
-    click.echo(f"kept in {run.folder.path}", err=True)
+    click.echo(f"kept in {run.stored.folder.path}", err=True)
 
 
-def show_run(run: Run, form: str, *, whole: bool = False, **extra: Any) -> None:
+def show_run(run: JudgedRun, form: str, *, whole: bool = False, **extra: Any) -> None:
     """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object.
 
     Markdown is one document, short enough for a comment if it is not to be `whole`; CSV is the run's table alone.
     """
-    beside = {name: table for name, table in (("verdicts", run.verdict_view), ("budgets", run.budget_view)) if table}
+    beside = {name: table for name, table in (("verdicts", run.verdict_table), ("budgets", run.budget_table)) if table}
     if form == "json":
         extra |= {name: list(table.rows) for name, table in beside.items()}
-        formats.show(run.view, form, run=run.place, **extra)
+        formats.show(run.table, form, run=run.stored.place, **extra)
     elif form == "markdown":
         limit = EVERYTHING if whole else markdown.COMMENT
-        click.echo(markdown.render_all(run.view, list(beside.values()), limit=limit), nl=False)
+        click.echo(markdown.render_all(run.table, list(beside.values()), limit=limit), nl=False)
     else:
-        formats.show(run.view, form)
+        formats.show(run.table, form)
         for table in beside.values():
             _show_beside(table, form)
 
@@ -104,9 +99,9 @@ def show_comparison(found: Comparison, form: str, *, whole: bool) -> None:
     """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
     verdicts = found.judgement.view
     if form == "json":
-        sides = {"base": found.base.place, "new": found.new.place}
+        sides = {"base": found.base.stored.place, "new": found.new.stored.place}
         beside = {"verdict": found.word, "verdicts": list(verdicts.rows), "said": list(verdicts.caption)}
-        formats.show(found.new.view, form, **sides, **beside)
+        formats.show(mark_run(found.new), form, **sides, **beside)
     elif form == "markdown" and whole:
         click.echo(markdown.render(verdicts, limit=EVERYTHING), nl=False)
     else:

@@ -11,37 +11,31 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
 from archbench.errors import ResultsError
-from archbench.reporting.stored_run import Run
 from archbench.runs.find import LATEST, find
-from archbench.runs.git import ask_git
+from archbench.runs.run import StoredRun, read_folder
 from archbench.runs.store import FILES, slug
 from archbench.text import visible
 
 GIT = "git:"
+SECONDS = 60  # that git may take to answer
 REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
 
 
-def open_side(text: str, results: Path) -> Run:
+def open_side(text: str, results: Path) -> StoredRun:
     """The run behind `text`, read. Raises ResultsError where there is none, or where it is damaged."""
     if text.startswith(GIT):
         return _committed(text, results)
     path = Path(text)
-    return _read(str(path.parent) if path.name in FILES and path.is_file() else text, results)
+    return read_folder(find(results, str(path.parent) if path.name in FILES and path.is_file() else text))
 
 
-def _read(text: str, results: Path, called: str = "") -> Run:
-    run = Run(find(results, text), called)
-    assert run.records is not None  # read now: a folder may be gone later
-    assert run.blocks is not None
-    return run
-
-
-def _committed(text: str, results: Path) -> Run:
+def _committed(text: str, results: Path) -> StoredRun:
     """A run of the results folder as it was at a revision."""
     revision, _, wanted = text.removeprefix(GIT).partition(":")
     revision = _plain(text, revision)
@@ -60,7 +54,7 @@ def _committed(text: str, results: Path) -> Run:
         for written in (below, os.path.relpath(results)):  # as it stands in the repository, or as it is typed here
             wanted = wanted.removeprefix(f"{written}/")
         try:
-            return _read(_place(within, wanted or LATEST, text), within, called=text)
+            return read_folder(find(within, _place(within, wanted or LATEST, text)), called=text)
         except ResultsError as error:  # by its place in the repository: where it was unpacked is gone
             said = str(error).replace(f"{folder}/", "").removeprefix(f"{visible(text, 200)}: ")
             raise ResultsError(f"{visible(text, 200)}: {said}") from error
@@ -86,3 +80,18 @@ def _plain(text: str, revision: str) -> str:
     if not REVISION.fullmatch(revision) or revision.startswith("-"):
         raise ResultsError(f"{visible(text, 200)}: not a git revision; write git:REV or git:REV:RUN, like git:main")
     return revision
+
+
+def ask_git(about: str, *arguments: str, within: Path | None = None) -> bytes:
+    """What git prints, in a folder of the repository (this one unless told).
+
+    Raises ResultsError, beginning with what it was asked about, with git's own reason.
+    """
+    try:
+        done = subprocess.run(["git", *arguments], cwd=within, capture_output=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ResultsError(f"{visible(about, 200)}: git does not answer ({error})") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().split("\n")[0] or "no such revision"
+        raise ResultsError(f"{visible(about, 200)}: not to be read from git here: {visible(said, 200)}")
+    return done.stdout

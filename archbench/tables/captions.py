@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from archbench.statistics.summary import Summary
 
 Rows = Sequence[Mapping[str, Any]]
+CONTEXT = "the fastest, ranks, front and charts' lines are of the new networks; their bases stand beside them"
+PRICED_ALONE = "nothing was measured: priced alone, on no device"
 FRONT = "* is on the Pareto front"
 NAMED = 4  # names a caption spells out before it counts the rest
 
@@ -229,3 +231,34 @@ def _names(names: Sequence[str]) -> str:
 def _span(values: Sequence[int], noun: str) -> str:
     low, high = min(values), max(values)
     return (f"{low:,}" if low == high else f"{low:,} to {high:,}") + f" {noun}" + ("" if high == 1 else "s")
+
+
+def run_lines(manifest: Mapping[str, Any], *, untimed: bool = False) -> list[str]:
+    """What is said of the whole run: where it was measured, and what was left out on the way.
+
+    `untimed`: nothing was measured, though it may have been tried.
+    """
+    environment, space = manifest["environment"], manifest["space"]
+    measured = environment["device"] != "none"
+    on = f"measured on {describe_machine(environment)}" if measured else PRICED_ALONE
+    lines = [f"nothing was {on}" if measured and untimed else on]
+    lines += funnel_lines(space)
+    if space.get("front") is not None:
+        lines.append(
+            f"{space['chosen']:,} of the front, the least crowded, are here beside the reference; "
+            f"the other {space['kept'] - space['chosen']:,} within the constraints were never measured"
+        )
+    if manifest.get("against") is not None:
+        lines.append(CONTEXT)
+    if measured and manifest["budget_s"] is not None:
+        lines.append(f"budget {units.format_duration(manifest['budget_s'])}")
+    if manifest.get("starved") is not None:
+        lines.append(manifest["starved"])
+    return lines
+
+
+def describe_machine(environment: Mapping[str, Any]) -> str:
+    """Device, processor and torch in a few words."""
+    gpu = environment.get("gpu")
+    name = gpu["name"] if isinstance(gpu, dict) else environment["cpu"]
+    return f"{environment['device']} ({name}, {environment['cores']} cores), torch {environment['versions']['torch']}"

@@ -12,9 +12,9 @@ from runs_on_disk import HEADER, block, record, whole_round
 from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment.budget import FirstStart
 from archbench.measure.experiment.recorder import SILENT, RunListener, RunRecorder
-from archbench.reporting.stored_run import notes
 from archbench.runs.records import Block, Record, as_json
 from archbench.runs.store import RunFolder
+from archbench.tables.captions import run_lines
 
 START = {
     "traced": {"macs": 10},
@@ -63,7 +63,7 @@ def test_a_budget_that_left_some_without_a_round_is_told_and_kept_for_the_captio
     for blocks, missed in (([], "no round was reached"), (measured_once(warmed(1)), "1 had no round")):
         folder, heard = after_starving(tmp_path, blocks, budget="8s")
         assert heard == [STARVED.format(missed)]
-        assert heard[0] in notes(folder)
+        assert heard[0] in run_lines(folder.header)
 
 
 def test_nothing_is_said_of_a_budget_that_was_enough_or_that_was_not_given(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_the_next_command_takes_back_what_was_said_of_the_budget(tmp_path: Path)
     folder, heard = after_starving(tmp_path, [], budget="8s")
     ledger = RunRecorder(folder, SILENT)
     ledger.clear_caption()
-    assert heard[0] not in notes(ledger.folder)
-    assert heard[0] not in notes(RunFolder.open(folder.path))
+    assert heard[0] not in run_lines(ledger.folder.header)
+    assert heard[0] not in run_lines(RunFolder.open(folder.path).header)
 
 
 def test_a_doubled_block_is_refused_before_it_is_written(tmp_path: Path) -> None:

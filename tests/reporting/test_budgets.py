@@ -18,12 +18,12 @@ from archbench import exits
 from archbench.cli import exit_code_of
 from archbench.comparison.budgets import budget_table, excesses_of
 from archbench.comparison.cases import suites_of
-from archbench.comparison.outcome import outcome
 from archbench.design.spec.limits import read_budgets
 from archbench.design.spec.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
-from archbench.reporting.stored_run import Run
+from archbench.reporting.report import rewrite
+from archbench.reporting.run import Run
 from archbench.units import parse_size
 
 SPEC = """\
@@ -128,26 +128,26 @@ def test_every_time_has_the_width_of_its_own() -> None:
 )
 def test_a_run_ends_with_its_budgets_code(tmp_path: Path, budgets: dict[str, float], code: int) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(0.99)}, spec={"budgets": budgets})
-    assert exits.code_of(outcome(run)) == code
-    assert {found.name for found in run.excesses} <= {"A", "B"}
+    assert exits.code_of(run.judged.outcome) == code
+    assert {found.name for found in run.judged.excesses} <= {"A", "B"}
 
 
 def test_a_variant_that_failed_is_not_within_a_budget_of_time(tmp_path: Path) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"latency_ms": 11}})
-    (found,) = run.excesses
+    (found,) = run.judged.excesses
     assert (found.name, found.word, found.why) == ("B", "untold", "killed")
 
 
 def test_the_base_of_a_comparison_is_not_held_to_the_new_specs_budgets(tmp_path: Path) -> None:
     records = [record("A", side="new"), record("B", side="base", exact=COUNTS | {"macs": 99})]
     run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records, spec={"budgets": {"macs": 50}})
-    assert run.excesses == ()
+    assert run.judged.excesses == ()
 
 
 def test_the_table_names_value_budget_and_how_many(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"latency_ms": 9, "macs": 9}})
-    table = budget_table(run.excesses, {"latency_ms": 9, "macs": 9})
+    table = budget_table(run.judged.excesses, {"latency_ms": 9, "macs": 9})
     assert [(each["metric"], each["word"]) for each in table.rows] == [("latency_ms", "over"), ("macs", "over")]
     texts = [[column.text(each) for column in table.columns] for each in table.rows]
     assert texts[0][:5] == ["A", "latency ms", "9.000", "over", "10.00"]
@@ -182,7 +182,7 @@ def test_json_has_excesses_in_base_units_under_the_names_of_metrics(
 ) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"latency_ms": 9, "macs": 9}})
-    assert exit_code_of(["report", str(run.folder.path), "--json"]) == 3
+    assert exit_code_of(["report", str(run.path), "--json"]) == 3
     told = [
         tuple(each[name] for name in ("name", "metric", "budget", "value", "low", "high", "word", "why"))
         for each in json.loads(capsys.readouterr().out)["budgets"]
@@ -252,7 +252,7 @@ def test_budgets_reach_ci_what_is_over_fails_and_what_cannot_be_told_does_not_pa
 def test_a_variant_that_failed_is_no_passed_case_though_its_counts_are_within(tmp_path: Path) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"macs": 50}})
-    (suite,) = suites_of(run)
+    (suite,) = suites_of(run.judged)
     assert [(case.name, case.ends, case.said) for case in suite.cases] == [
         ("B", "untold", ("killed",)),
         ("A", "passes", ()),
@@ -279,7 +279,7 @@ def reviewed(folder: Path, budgets: dict[str, float]) -> Run:
     times = {name: slower(factor) for name, factor in milliseconds.items()}
     times["edge"].reverse()  # generations that no factor makes alike: every interval has a width
     run = stored(folder, times, records=records, spec={"budgets": budgets})
-    run.write()
+    rewrite(run.stored.folder)
     return run
 
 
@@ -297,7 +297,7 @@ STANDINGS = {
 def test_the_page_says_at_its_top_which_budgets_there_are_who_keeps_them_and_which_of_those_to_take(
     tmp_path: Path,
 ) -> None:
-    page = Page((reviewed(tmp_path, BUDGETS).folder.path / "report.html").read_text())
+    page = Page((reviewed(tmp_path, BUDGETS).path / "report.html").read_text())
     assert page.answers["Budgets"] == (
         "latency 12.00 ms and MACs 50.000 G. Variants: 2 within, 2 over, 2 cannot be told."
     )
@@ -313,7 +313,7 @@ def test_the_page_says_at_its_top_which_budgets_there_are_who_keeps_them_and_whi
 
 
 def test_the_page_says_of_each_that_is_not_within_which_budget_by_how_much_and_why(tmp_path: Path) -> None:
-    page = Page((reviewed(tmp_path, BUDGETS).folder.path / "report.html").read_text())
+    page = Page((reviewed(tmp_path, BUDGETS).path / "report.html").read_text())
     heading, *rows = page.tables["Over a budget, or cannot be told"]
     assert heading == ["name", "metric", "budget", "verdict", "value", "95% from", "to", "why"]
     assert [(row[0], row[1], row[2], row[3], row[7]) for row in rows] == [
@@ -329,16 +329,16 @@ def test_the_page_says_of_each_that_is_not_within_which_budget_by_how_much_and_w
 
 def test_every_table_of_the_run_says_how_each_row_stands(tmp_path: Path) -> None:
     run = reviewed(tmp_path, BUDGETS)
-    heading, *rows = Page((run.folder.path / "report.html").read_text()).tables["All variants"]
+    heading, *rows = Page((run.path / "report.html").read_text()).tables["All variants"]
     assert {row[0]: row[heading.index("budgets")] for row in rows} == STANDINGS
-    with (run.folder.path / "table.csv").open() as file:
+    with (run.path / "table.csv").open() as file:
         assert {row["name"]: row["budgets"] for row in csv.DictReader(file)} == STANDINGS
-    assert {row["name"]: row["budgets"] for row in run.view.rows} == STANDINGS
+    assert {row["name"]: row["budgets"] for row in run.judged.table.rows} == STANDINGS
 
 
 def test_the_markdown_report_has_the_budgets_as_a_table_of_their_own(tmp_path: Path) -> None:
     run = reviewed(tmp_path, BUDGETS)
-    _, after = (run.folder.path / "report.md").read_text().split("\n\n| name | metric |")
+    _, after = (run.path / "report.md").read_text().split("\n\n| name | metric |")
     lines = [line for line in after.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[:4] for line in lines[1:]] == [
         ["| wide", "MACs G", "50.000", "over"],
@@ -351,22 +351,22 @@ def test_the_markdown_report_has_the_budgets_as_a_table_of_their_own(tmp_path: P
 
 def test_where_all_keep_them_the_reports_say_so_and_a_run_without_budgets_says_nothing_of_any(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"macs": 50}})
-    run.write()
-    page = Page((run.folder.path / "report.html").read_text())
+    rewrite(run.stored.folder)
+    page = Page((run.path / "report.html").read_text())
     assert page.answers["Budgets"] == "MACs 0.000 G. Variants: 1 within."
     assert page.answers["Fastest within them"] == "A, the fastest of all."
     assert "Over a budget, or cannot be told" not in page.tables
-    assert (run.folder.path / "report.md").read_text().endswith("\n\n- budgets (MACs G 0.000): all are within\n")
+    assert (run.path / "report.md").read_text().endswith("\n\n- budgets (MACs G 0.000): all are within\n")
     plain = stored(tmp_path, {"A": STEADY})
-    plain.write()
-    assert not any("udget" in (plain.folder.path / name).read_text() for name in ("report.md", "table.csv"))
-    assert "Budgets" not in Page((plain.folder.path / "report.html").read_text()).answers
+    rewrite(plain.stored.folder)
+    assert not any("udget" in (plain.path / name).read_text() for name in ("report.md", "table.csv"))
+    assert "Budgets" not in Page((plain.path / "report.html").read_text()).answers
 
 
 def test_of_very_many_over_budget_the_markdown_report_still_fits_a_comment(tmp_path: Path) -> None:
     records = [record(f"variant {n:04} " + "w" * 60, exact=COUNTS) for n in range(1000)]
     run = stored(tmp_path, {}, records=records, spec={"budgets": {"macs": 9}})
-    text = markdown.render_all(run.view, [run.budget_view])  # type: ignore[list-item]
+    text = markdown.render_all(run.judged.table, [run.judged.budget_table])  # type: ignore[list-item]
     assert len(text) <= 65_536
     assert text.endswith("1000 over\n")
     assert re.search(r"- [\d,]+ of 1,000 rows are left out.*\n.*\n[^|]*\n\| name \| metric", text, re.DOTALL)

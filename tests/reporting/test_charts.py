@@ -19,7 +19,7 @@ from archbench.reporting.page.charts import Chart, drawn, scatter
 from archbench.reporting.page.drawing import SVG, inline, svg
 from archbench.reporting.page.figures import draw
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP, SERIES
-from archbench.reporting.stored_run import Run
+from archbench.reporting.run import Run
 from archbench.statistics.times import Times
 from archbench.tables.table import Table, build
 
@@ -157,7 +157,7 @@ def test_a_drawing_for_the_page_has_variables_for_colours_and_nothing_a_policy_r
 
 def test_figures_are_files_that_slides_take(tmp_path: Path) -> None:
     run = sweep(tmp_path, "axes: {neck.channels: [64, 128]}\n")
-    written = draw(run.review.charts, tmp_path / "new" / "figures")
+    written = draw(run.review().charts, tmp_path / "new" / "figures")
     assert sorted(path.name for path in written) == sorted(
         f"{name}.{form}"
         for name in ("latency", "memory", "where_macs", "where_params", "axes")

@@ -13,7 +13,7 @@ from stored_runs import STEADY, rounds, slower, stored
 from archbench.comparison.gate import parse_limits
 from archbench.comparison.stored import Comparison, compare
 from archbench.errors import ResultsError
-from archbench.reporting.stored_run import Run
+from archbench.reporting.run import Run
 from archbench.runs.environments import differences
 from archbench.runs.records import as_json
 
@@ -38,7 +38,7 @@ def test_a_run_with_itself_is_equivalent_throughout_however_short_or_noisy(
 ) -> None:
     ms = [noise**place * 10 for place in range(generations)]
     run = stored(tmp_path, {"A": ms, "B": ms})
-    found = compare(run.folder.path, run.folder.path)
+    found = compare(run.path, run.path)
     assert (words(found), found.word) == ({"A": "equivalent", "B": "equivalent"}, "equivalent")
     for row in found.judgement.view.rows:
         assert (row["low"], row["smallest"], row["generations"], row["why"]) == (
@@ -324,15 +324,15 @@ def test_an_older_commit_on_the_same_machine_is_the_same_environment(tmp_path: P
 @pytest.mark.parametrize("name", ["environment", "plan", "planned", "spec", "space"])
 def test_a_run_file_that_lacks_a_part_is_named(tmp_path: Path, name: str) -> None:
     run = stored(tmp_path, {"A": STEADY})
-    file = run.folder.path / "run.json"
+    file = run.path / "run.json"
     file.write_text(file.read_text().replace(f'"{name}":', '"other":', 1))
     with pytest.raises(ResultsError, match=f"run.json: damaged: {name} is missing"):
-        compare(run.folder.path, run.folder.path)
+        compare(run.path, run.path)
 
 
 def test_a_damaged_sample_is_named(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY})
-    samples = run.folder.path / "samples.jsonl"
+    samples = run.path / "samples.jsonl"
     samples.write_text(samples.read_text().replace('"wall_ns":[10', '"wall_ns":[-10', 1))
     with pytest.raises(ResultsError, match=r"samples.jsonl:\d+"):
-        compare(run.folder.path, run.folder.path)
+        compare(run.path, run.path)

@@ -17,12 +17,14 @@ from archbench.reporting.page import decision
 from archbench.reporting.page.decision import Terms
 from archbench.reporting.page.review import Review
 from archbench.reporting.page.tables import step_grid
-from archbench.reporting.stored_run import Run
+from archbench.reporting.run import Run
 from archbench.runs.records import Block, Key
+from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES
 from archbench.statistics.summary import summarise, ties
 from archbench.statistics.ties import Ties
 from archbench.statistics.times import Times
+from archbench.tables.run_table import tabulate
 from archbench.tables.table import Row, build
 
 
@@ -267,7 +269,7 @@ def test_a_line_is_spoken_of_under_a_chart_that_has_one_and_under_no_other(
 ) -> None:
     """Where more MACs take longer there is a line of the most for the least; where the largest is the fastest there is none."""
     scores = {each.name: 30.0 + n for n, each in enumerate(priced(write_spec(tmp_path, SWEEP)))}
-    review = swept(tmp_path, milliseconds, scores=scores if scored else None).review
+    review = swept(tmp_path, milliseconds, scores=scores if scored else None).review()
     said = {chart.name: "dashed: " in chart.said for chart in review.charts}
     found = dashed(review)
     assert {name: said[name] for name in found} == found
@@ -288,24 +290,26 @@ def test_where_every_variant_failed_nothing_is_recommended_and_it_is_said_that_n
     tmp_path: Path,
 ) -> None:
     run = swept(tmp_path, [])
-    answers = dict(run.review.answers)
+    answers = dict(run.review().answers)
     assert answers["Nothing was measured"].startswith("3 of 3 failed; what follows is exact cost.")
     assert "Worth a look" not in answers
-    assert [grid.title for grid in run.review.grids] == []
-    assert not any(row["pareto"] for row in run.view.rows)
+    assert [grid.title for grid in run.review().grids] == []
+    assert not any(row["pareto"] for row in run.judged.table.rows)
     where = "cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1"
-    assert [line for line in run.view.caption if where in line] == [f"nothing was measured on {where}"]
-    assert f"nothing was measured on {where}" in markdown(run.view)
+    assert [line for line in run.judged.table.caption if where in line] == [f"nothing was measured on {where}"]
+    assert f"nothing was measured on {where}" in markdown(run.judged.table)
 
 
 def test_a_run_whose_samples_were_lost_was_measured_all_the_same(tmp_path: Path) -> None:
     run = swept(tmp_path, [1.0, 2.0, 3.0])
-    (run.folder.path / SAMPLES).unlink()
-    assert [line for line in Run(run.folder).view.caption if line.startswith("measured on cuda:0")]
+    (run.path / SAMPLES).unlink()
+    assert [
+        line for line in tabulate(read_folder(run.stored.folder)).table.caption if line.startswith("measured on cuda:0")
+    ]
 
 
 def test_of_what_was_only_priced_something_is_worth_a_look_and_nobody_failed(tmp_path: Path) -> None:
-    answers = dict(unmeasured(tmp_path, tmp_path).review.answers)
+    answers = dict(unmeasured(tmp_path, tmp_path).review().answers)
     assert answers["Nothing was measured"].startswith("what follows is exact cost.")
     assert "Worth a look" in answers
 
@@ -321,5 +325,5 @@ def test_the_question_counts_variants_and_not_how_often_each_was_measured(tmp_pa
     spec = write_spec(tmp_path, SWEEP)
     twice = [replace(each, replica=replica) for each in priced(spec) for replica in (0, 1)]
     run = stored(tmp_path, spec, twice, {}, environment=ENVIRONMENT)
-    assert len(run.view.rows) == 6
-    assert run.review.question.startswith("Which of 3 variants of R-18-FPN ")
+    assert len(run.judged.table.rows) == 6
+    assert run.review().question.startswith("Which of 3 variants of R-18-FPN ")

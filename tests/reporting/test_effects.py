@@ -135,7 +135,7 @@ def test_a_zip_is_one_axis_and_drawn_as_a_line(tmp_path: Path, name: str) -> Non
     spec = write_spec(tmp_path, f"archbench: 1\nname: sizes\nbase: R-18-FPN\naxes:\n  {form}\n")
     records = priced(spec)
     run = stored(tmp_path, spec, records, {each.id: 10.0 * n for n, each in enumerate(records, 1)})
-    (chart,) = [each for each in run.review.charts if each.name == "axes"]
+    (chart,) = [each for each in run.review().charts if each.name == "axes"]
     assert chart.title == "Latency along size"
     line = chart.spec["layer"][0]
     assert line["mark"]["type"] == "line"
@@ -194,6 +194,6 @@ def test_the_page_says_in_the_charts_place_that_there_is_none(tmp_path: Path) ->
     spec = write_spec(tmp_path, text + axes)
     records = priced(spec)
     run = stored(tmp_path, spec, records, {each.id: 5.0 + n for n, each in enumerate(records)})
-    page = render(run.review)
+    page = render(run.review())
     said = "these 2 variants do not tell 3 axes apart: no two of them differ in one axis alone"
     assert f'What each axis does to latency</figcaption><p class="said">{said}</p></figure>' in page

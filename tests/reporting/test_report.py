@@ -22,7 +22,9 @@ from archbench.reporting.page import html as pages
 from archbench.reporting.page.effects import DARK_FROM
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP
 from archbench.reporting.page.several_runs import review_together
-from archbench.reporting.stored_run import Run
+from archbench.reporting.report import rewrite
+from archbench.reporting.run import Run
+from archbench.tables.run_table import find_ties
 
 CHARTS = ("latency", "memory", "where_macs", "where_params", "axes")
 
@@ -36,13 +38,13 @@ def browser() -> Iterator[Any]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     made = two_hundred(folder / "results", folder)
-    made.write()
+    rewrite(made.stored.folder)
     return made
 
 
 @pytest.fixture(scope="module")
 def path(run: Run) -> Path:
-    return run.folder.path / "report.html"
+    return run.path / "report.html"
 
 
 def shown(page: Any, column: str) -> list[str]:
@@ -55,16 +57,16 @@ def shown(page: Any, column: str) -> list[str]:
 
 def terminal_lines(run: Run) -> list[str]:
     console = Console(file=io.StringIO(), width=160, highlight=False)
-    terminal.show(run.view, console)
+    terminal.show(run.judged.table, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
 def timed(run: Run) -> list[Any]:
-    return [row for row in run.view.rows if row["latency_ms"] is not None]
+    return [row for row in run.judged.table.rows if row["latency_ms"] is not None]
 
 
 def test_two_hundred_variants_are_under_one_and_a_half_mebibytes(path: Path, run: Run) -> None:
-    assert len(run.view.rows) == 200
+    assert len(run.judged.table.rows) == 200
     assert path.stat().st_size < 1.5 * 2**20
 
 
@@ -86,7 +88,7 @@ def test_every_chart_is_drawn_in_the_colours_of_the_theme(browser: Any, path: Pa
 def test_pointing_at_a_mark_tells_whose_it_is_and_what_it_costs(browser: Any, path: Path, run: Run) -> None:
     with opened(browser, path) as page:
         told = page.locator("#chart-latency svg title").all_text_contents()
-    measured = [row for row in run.view.rows if row["latency_ms"] is not None]
+    measured = [row for row in run.judged.table.rows if row["latency_ms"] is not None]
     assert sorted(text.split(";")[0] for text in told) == sorted(row["name"] for row in measured)
     assert all("latency ms" in text and "± 95% ±" in text for text in told)
 
@@ -95,7 +97,7 @@ def test_words_leave_the_rows_that_have_them_all(browser: Any, path: Path, run: 
     with opened(browser, path) as page:
         page.fill("#words", "depth=18 P6P7")
         names = shown(page, "name")
-    expected = [row["name"] for row in run.view.rows if "depth=18," in row["name"] and "p6p7" in row["name"]]
+    expected = [row["name"] for row in run.judged.table.rows if "depth=18," in row["name"] and "p6p7" in row["name"]]
     assert names == expected
     assert len(names) == 20
 
@@ -117,15 +119,15 @@ def test_an_axis_with_its_value_leaves_that_value_alone(
         names = shown(page, "name")
         page.check("#more")
         assert shown(page, "name") == names
-    assert names == [row["name"] for row in run.view.rows if row[axis] == value]
+    assert names == [row["name"] for row in run.judged.table.rows if row[axis] == value]
 
 
 def test_a_name_that_is_pasted_finds_its_row_and_an_axis_without_a_value_all(
     browser: Any, path: Path, run: Run
 ) -> None:
     with opened(browser, path) as page:
-        page.fill("#words", run.view.rows[7]["name"])
-        assert shown(page, "name") == [run.view.rows[7]["name"]]
+        page.fill("#words", run.judged.table.rows[7]["name"])
+        assert shown(page, "name") == [run.judged.table.rows[7]["name"]]
         page.fill("#words", "width=")
         assert len(shown(page, "name")) == 200
         page.fill("#words", "width=1.3")
@@ -133,7 +135,7 @@ def test_a_name_that_is_pasted_finds_its_row_and_an_axis_without_a_value_all(
 
 
 def test_words_are_looked_for_in_the_columns_that_are_in_sight(browser: Any, path: Path, run: Run) -> None:
-    identifier = run.view.rows[7]["id"]
+    identifier = run.judged.table.rows[7]["id"]
     with opened(browser, path) as page:
         page.fill("#words", identifier)
         hidden = shown(page, "name")
@@ -143,7 +145,7 @@ def test_words_are_looked_for_in_the_columns_that_are_in_sight(browser: Any, pat
         page.fill("#words", "18")
         found = page.locator("#variants tbody tr:visible").all_inner_texts()
         assert page.inner_text("#found").startswith(f"{len(found)} of 200 variants.")
-    assert (hidden, seen) == ([], [run.view.rows[7]["name"]])
+    assert (hidden, seen) == ([], [run.judged.table.rows[7]["name"]])
     assert 0 < len(found) < 200
     assert all("18" in text for text in found)
 
@@ -160,18 +162,18 @@ NEW = ["channels=64", "channels=128", "channels=256"]
 
 def test_of_a_comparison_only_the_new_networks_are_ranked_and_on_the_front(two_sides: Run) -> None:
     """By hand: of the new ones each has more MACs than the next faster, so all are on the front."""
-    rows = {row["name"]: (row["side"], row["rank"], row["pareto"]) for row in two_sides.view.rows}
+    rows = {row["name"]: (row["side"], row["rank"], row["pareto"]) for row in two_sides.judged.table.rows}
     assert rows == {name: ("new", rank, True) for rank, name in enumerate(NEW, 1)} | {
         f"{name} (base)": ("base", None, None) for name in NEW
     }
     starred = [line for line in terminal_lines(two_sides) if re.match(r"\*[ R] ", line)]
     assert [line[2:].split()[0] for line in starred] == NEW
-    lines = [line for line in markdown.render(two_sides.view).splitlines() if "| \\* |" in line]
+    lines = [line for line in markdown.render(two_sides.judged.table).splitlines() if "| \\* |" in line]
     assert [line.split(" | ")[0].strip("| ") for line in lines] == NEW
 
 
 def test_the_charts_of_a_comparison_draw_bases_beside_the_new_networks_and_join_the_new_alone(two_sides: Run) -> None:
-    charts = {chart.name: chart for chart in two_sides.review.charts}
+    charts = {chart.name: chart for chart in two_sides.review().charts}
     for name in ("latency", "memory"):
         points = next(layer for layer in charts[name].spec["layer"] if layer["mark"].get("filled"))
         told = {value["said"].split(";")[0]: value["color"] for value in points["data"]["values"]}
@@ -194,7 +196,7 @@ def test_a_comparison_names_one_fastest_at_the_top_and_above_the_table(
     browser: Any, tmp_path: Path, two_sides: Run
 ) -> None:
     path = tmp_path / "page.html"
-    path.write_text(pages.render(two_sides.review))
+    path.write_text(pages.render(two_sides.review()))
     assert Page(path.read_text()).answers["Fastest"].startswith("channels=64: ")
     with opened(browser, path) as page:
         said = page.inner_text("#found")
@@ -214,9 +216,13 @@ def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, 
         page.fill("#limit", "15")
         page.fill("#words", "depth=50")
         said, names = page.inner_text("#found"), shown(page, "name")
-    within = [row for row in run.view.rows if row["macs"] <= 15e9 and row["backbone.depth"] == 50 and row["latency_ms"]]
+    within = [
+        row
+        for row in run.judged.table.rows
+        if row["macs"] <= 15e9 and row["backbone.depth"] == 50 and row["latency_ms"]
+    ]
     best = min(within, key=lambda row: float(row["ratio"]))
-    keys = run.ties.of((best["id"], 0))
+    keys = find_ties(run.stored).of((best["id"], 0))
     tied = [row["name"] for row in within if (row["id"], 0) in keys]
     assert len(within) <= len(names) < 40
     assert f"Fastest: {best['name']}, {best['latency_ms']:.3f} ms ±{100 * best['half_width']:.1f}%" in said
@@ -241,7 +247,7 @@ def test_a_limit_is_read_as_it_is_written(browser: Any, path: Path, run: Run, ty
         page.select_option("#limited", label="MACs G")
         page.fill("#limit", typed)
         said, invalid = page.inner_text("#found"), page.get_attribute("#limit", "aria-invalid")
-    within = sum(row["macs"] <= most * 1e9 for row in run.view.rows if row["macs"] is not None)
+    within = sum(row["macs"] <= most * 1e9 for row in run.judged.table.rows if row["macs"] is not None)
     assert said.startswith(f"{within} of 200 variants. Fastest")
     assert invalid == "false"
 
@@ -302,8 +308,8 @@ def test_told_apart_is_said_of_those_compared_and_of_the_others_why_they_were_no
     browser: Any, tmp_path: Path, case: str, said: list[str], rung: str
 ) -> None:
     made = some_compared(tmp_path, case)
-    made.write()
-    path = made.folder.path / "report.html"
+    rewrite(made.stored.folder)
+    path = made.path / "report.html"
     with opened(browser, path) as page:
         found = page.inner_text("#found")
         page.select_option("#limited", label="MACs G")
@@ -323,8 +329,8 @@ def test_a_page_of_many_that_cannot_be_told_apart_is_small_and_counts_them(brows
     """Five hundred alike: the pairs would be 250,000."""
     names = [f"v{place}" for place in range(500)]
     made = stored(tmp_path, {name: [1.0, 1.01 if place % 2 else 1.02, 1.0] for place, name in enumerate(names)})
-    made.write()
-    path = made.folder.path / "report.html"
+    rewrite(made.stored.folder)
+    path = made.path / "report.html"
     assert path.stat().st_size < 1.5 * 2**20
     with opened(browser, path) as page:
         assert "and 495 more." in page.inner_text("#found")
@@ -371,10 +377,10 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     path = folder / "page.html"
     if request.param == "together":
         runs = [compared(folder / "results", folder), unmeasured(folder / "results", folder)]
-        path.write_text(pages.render(review_together(runs)))
+        path.write_text(pages.render(review_together([each.judged for each in runs])))
     else:
         made = {"compared": compared, "priced": unmeasured}[request.param](folder / "results", folder)
-        path.write_text(pages.render(made.review))
+        path.write_text(pages.render(made.review()))
     return path
 
 
@@ -412,7 +418,7 @@ IN_SIGHT = """selector => [...document.querySelectorAll(selector)].filter(one =>
 
 
 def test_what_to_distrust_stands_where_the_decision_does(path: Path, run: Run) -> None:
-    assert run.view.distrust == ("2 of 200 failed",)
+    assert run.judged.table.distrust == ("2 of 200 failed",)
     assert Page(path.read_text()).answers["Distrust"] == "2 of 200 failed."
 
 
@@ -506,7 +512,7 @@ def test_it_is_read_without_any_script(browser: Any, path: Path, run: Run) -> No
         assert len(shown(page, "name")) == 200
         assert not page.locator(".controls").is_visible()
         text = page.inner_text("body")
-    failed = [row for row in run.view.rows if row["status"] == "failed"]
+    failed = [row for row in run.judged.table.rows if row["status"] == "failed"]
     assert len(failed) == 2
     assert all(row["name"] in text for row in failed)
     assert "out of memory: 81 GiB were asked for, 79 are there" in text
@@ -519,16 +525,16 @@ EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "`
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_name_axis_or_fact_however_long_makes_the_page_wider(browser: Any, tmp_path: Path, width: int) -> None:
     made = evil(tmp_path, ["w" * 300, "a_word_without_an_end_" * 20, "short"])
-    made.write()
-    with opened(browser, made.folder.path / "report.html", width=width) as page:
+    rewrite(made.stored.folder)
+    with opened(browser, made.path / "report.html", width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.evaluate("document.body.getBoundingClientRect().right") <= width
 
 
 def test_no_name_axis_or_fact_does_anything_on_the_page(browser: Any, tmp_path: Path) -> None:
     made = evil(tmp_path, EVIL)
-    made.write()
-    path = made.folder.path / "report.html"
+    rewrite(made.stored.folder)
+    path = made.path / "report.html"
     with opened(browser, path) as page:
         page.on("dialog", lambda dialog: pytest.fail("a script ran"))
         assert page.locator("script").count() == 2

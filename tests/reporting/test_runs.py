@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from runs_on_disk import HEADER, record, whole_round
 
-from archbench.reporting.stored_run import Run
+from archbench.comparison.of_run import judge_run
+from archbench.reporting.run import Run
 from archbench.runs.records import Block, as_json
+from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 
 
@@ -26,7 +28,7 @@ def stored(tmp_path: Path, blocks: list[Block], *, device: str = "cuda:0", **hea
         folder.append_record(each)
     for each in blocks:
         folder.append_block(each)
-    return Run(folder)
+    return Run(judge_run(read_folder(folder)))
 
 
 def of(quantity: Any, a: float, b: float, *, generation: int = 1, round: int = 1, **given: Any) -> list[Block]:
@@ -35,7 +37,7 @@ def of(quantity: Any, a: float, b: float, *, generation: int = 1, round: int = 1
 
 
 def numbers(run: Run, *names: str) -> list[list[Any]]:
-    return [[row[name] for name in names] for row in run.view.rows]
+    return [[row[name] for name in names] for row in run.judged.table.rows]
 
 
 def test_each_quantity_is_of_its_own_blocks(tmp_path: Path) -> None:
@@ -76,8 +78,8 @@ def test_intervals_are_widened_exactly_where_the_run_had_a_budget_to_stop_by(tmp
     for budget, confidence in ((None, 0.95), (60.0, 0.97)):
         run = stored(tmp_path, blocks, budget_s=budget)
         expected = math.expm1(math.tan(math.pi * confidence / 2) * s / math.sqrt(2))
-        assert [row["half_width"] for row in run.view.rows] == pytest.approx([expected] * 2)
-        assert any("looks" in said for said in run.view.caption) == (budget is not None)
+        assert [row["half_width"] for row in run.judged.table.rows] == pytest.approx([expected] * 2)
+        assert any("looks" in said for said in run.judged.table.caption) == (budget is not None)
 
 
 def test_a_run_without_a_counted_block_is_a_table_of_prices(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from made_runs import ENVIRONMENT, priced, stored, write_spec
 from rich.console import Console
 
 from archbench import units
+from archbench.comparison.of_run import JudgedRun, judge_run
 from archbench.reporting.formats import csv_file, markdown, parquet, terminal
 from archbench.reporting.page import html
 from archbench.reporting.page.charts import Chart
 from archbench.reporting.page.palette import SERIES
 from archbench.reporting.page.several_runs import labels, review_together, together
-from archbench.reporting.stored_run import Run
 from archbench.runs.records import Record
+from archbench.runs.run import read_folder
 from archbench.tables.table import Table
 
 CPU = ENVIRONMENT | {"device": "cpu", "gpus": [], "gpu": None}
@@ -45,10 +46,10 @@ def records(tmp_path: Path) -> list[Record]:
     return priced(write_spec(tmp_path, SPEC))
 
 
-def run(folder: Path, records: list[Record], milliseconds: list[float], **given: Any) -> Run:
+def run(folder: Path, records: list[Record], milliseconds: list[float], **given: Any) -> JudgedRun:
     spec = write_spec(folder, SPEC)
     told = {each.id: ms for each, ms in zip(records, milliseconds, strict=False)}
-    return stored(folder, spec, records, told, **given)
+    return stored(folder, spec, records, told, **given).judged
 
 
 def test_a_variant_is_one_row_with_its_latency_on_each_device_and_null_where_a_run_lacks_it(
@@ -59,7 +60,7 @@ def test_a_variant_is_one_row_with_its_latency_on_each_device_and_null_where_a_r
     table = together([gpu, cpu])
     assert [row["name"] for row in table.rows] == [each.name for each in records]
     for label, of in (("H100 80GB", gpu), ("EPYC 9654", cpu)):
-        alone = {row["id"]: row for row in of.view.rows}
+        alone = {row["id"]: row for row in of.table.rows}
         for row in table.rows:
             for name in ("latency_ms", "half_width", "ratio", "memory_bytes", "pareto"):
                 assert row[f"{name}@{label}"] == alone.get(row["id"], {}).get(name)
@@ -83,23 +84,23 @@ def test_exact_counts_stand_once_and_a_difference_between_versions_is_said(
 
 def test_runs_on_one_kind_of_device_are_told_apart_by_their_ids(tmp_path: Path, records: list[Record]) -> None:
     runs = [run(tmp_path, records, [1.0, 2.0, 3.0]) for _ in range(2)]
-    assert labels(runs) == [f"H100 80GB ({each.folder.path.name[-4:]})" for each in runs]
+    assert labels(runs) == [f"H100 80GB ({each.stored.folder.path.name[-4:]})" for each in runs]
 
 
 def test_no_two_labels_are_alike_and_no_run_is_lost_by_its_label(tmp_path: Path, records: list[Record]) -> None:
     made = [run(tmp_path, records, [1.0 + place, 2.0, 3.0]) for place in range(3)]
     ids = ["20260101-000000-aaaa", "20260102-000000-aaaa", "20260103-000000-bbbb"]
     moved = [
-        Run(replace(each.folder, path=each.folder.path.rename(tmp_path / new)))
+        judge_run(read_folder(replace(each.stored.folder, path=each.stored.folder.path.rename(tmp_path / new))))
         for each, new in zip(made, ids, strict=True)
     ]
     assert labels(moved) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2", "H100 80GB (bbbb)"]
     assert labels([moved[0], moved[0]]) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2"]
     for label, each in zip(labels(moved), moved, strict=True):
-        place = f"{tmp_path.name}/{each.folder.path.name}"
+        place = f"{tmp_path.name}/{each.stored.folder.path.name}"
         assert f"{label}: cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1, {place}" in together(moved).caption
     latencies = [column.name for column in together(moved).columns if column.name.startswith("latency_ms@")]
-    assert [together(moved).rows[0][name] for name in latencies] == [each.view.rows[0]["latency_ms"] for each in moved]
+    assert [together(moved).rows[0][name] for name in latencies] == [each.table.rows[0]["latency_ms"] for each in moved]
 
 
 def test_a_star_before_a_name_is_on_the_front_of_each_run_that_has_it(tmp_path: Path, records: list[Record]) -> None:
@@ -157,7 +158,7 @@ def browser() -> Iterator[Any]:
     yield from chromium()
 
 
-def on_four(tmp_path: Path, records: list[Record]) -> list[Run]:
+def on_four(tmp_path: Path, records: list[Record]) -> list[JudgedRun]:
     """One network after the other in a run on a GPU and three on one kind of CPU, 1, 10, 20 and 30 times as long."""
     times = [[scale * ms for ms in (1.0, 2.0, 3.0)] for scale in (1, 10, 20, 30)]
     return [
@@ -175,8 +176,8 @@ def test_at_80_columns_each_of_four_runs_has_its_latency_under_a_number_that_is_
     assert max(map(len, grid)) <= 80
     headings = [re.findall(r"ms #\d", line) for line in grid]
     assert ["ms #1", "ms #2", "ms #3", "ms #4"] in headings
-    for place, row in enumerate(runs[0].view.rows):
-        cells = [f"{units.format_milliseconds(each.view.rows[place]['latency_ms'])}" for each in runs]
+    for place, row in enumerate(runs[0].table.rows):
+        cells = [f"{units.format_milliseconds(each.table.rows[place]['latency_ms'])}" for each in runs]
         assert any(re.search(r"\s.*".join(map(re.escape, cells)), line) for line in grid), row["name"]
     told = ", ".join(f"#{number} is {label}" for number, label in enumerate(labels(runs), 1))
     assert told in lines
@@ -200,14 +201,14 @@ def test_the_charts_of_all_have_a_line_and_a_reference_a_run_in_its_colour(
     lines = [layer for layer in chart.spec["layer"] if layer["mark"]["type"] == "line"]
     assert [layer["mark"]["color"] for layer in lines] == list(SERIES[:2])
     for layer, each in zip(lines, runs, strict=True):
-        assert [value["y"] for value in layer["data"]["values"]] == [row["latency_ms"] for row in each.view.rows]
+        assert [value["y"] for value in layer["data"]["values"]] == [row["latency_ms"] for row in each.table.rows]
     colors = next(layer for layer in chart.spec["layer"] if layer["mark"].get("filled"))["encoding"]["color"]
     assert list(zip(colors["scale"]["domain"], colors["scale"]["range"], strict=True)) == list(
         zip(labels(runs), SERIES[:2], strict=True)
     )
     rings = [layer for layer in chart.spec["layer"] if layer["mark"].get("filled") is False]
     places = [(value["x"], value["y"]) for value in rings[0]["data"]["values"]]
-    references = [row for each in runs for row in each.view.rows if row["reference"]]
+    references = [row for each in runs for row in each.table.rows if row["reference"]]
     assert places == [(row["macs"] / 1e9, row["latency_ms"]) for row in references]
     assert len(places) == 2
     assert chart.said == (

@@ -19,11 +19,11 @@ from archbench.measure.experiment.plan import PlannedVariant
 from archbench.measure.experiment.task import Task
 from archbench.measure.machine import environment
 from archbench.measure.supervisor.plugins import code_digests
-from archbench.reporting.stored_run import failed_keys, planned_quantity
 from archbench.runs.environments import fingerprint
 from archbench.runs.find import newest
 from archbench.runs.progress import Step
 from archbench.runs.records import Block, Key, Record, as_json
+from archbench.runs.run import failed_keys, planned_quantity
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
 from archbench.space.constraints import Funnel
@@ -137,7 +137,7 @@ class RunRecorder:
     def close_measured(self) -> None:
         """Close the record of everything that has counted samples; what the budget did not reach stays open."""
         blocks = self.folder.blocks()
-        failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder)
+        failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder.header)
         summaries = summarise(blocks, None, failed=failed, quantity=quantity)
         for key, record in list(self._open.items()):
             if key in summaries:

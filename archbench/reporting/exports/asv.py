@@ -22,13 +22,14 @@ from archbench import units
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.metrics import EXACT
 from archbench.reporting.exports.asv_grid import AsvGrid, asv_grid, digest
-from archbench.reporting.stored_run import Run
-from archbench.runs.git import ask_git
 from archbench.runs.records import Key
+from archbench.runs.revisions import ask_git
+from archbench.runs.run import StoredRun
 from archbench.runs.store import slug
 from archbench.statistics.student import student_t
 from archbench.statistics.summary import CONFIDENCE, LOOKING, Summary
 from archbench.statistics.verdicts import METRIC_QUANTITIES
+from archbench.tables.run_table import RunTable, tabulate
 from archbench.text import visible
 
 COLUMNS = (
@@ -55,14 +56,14 @@ class AsvFiles:
     benchmarks: Mapping[str, Mapping[str, Any]]
 
 
-def export(runs: Sequence[Run], tree: Path) -> tuple[Path, ...]:
+def export(runs: Sequence[StoredRun], tree: Path) -> tuple[Path, ...]:
     """Write the runs into the tree, beside what it holds; the files written. The newest run of a spec says what it is now.
 
     Raises ResultsError for a run whose commit is not known here, CannotMeasure where the tree cannot be written.
     """
     written: dict[Path, dict[str, Any]] = {}
     benchmarks = _stored(tree / "benchmarks.json") or {"version": 2}
-    for files in map(asv_files, sorted(runs, key=lambda run: int(run.folder.header["created_ns"]))):
+    for files in map(asv_files, sorted(runs, key=lambda run: int(run.manifest["created_ns"]))):
         folder = tree / str(files.machine["machine"])
         before = written.get(folder / files.name) or _stored(folder / files.name) or {}
         merged = {**before.get("results", {}), **files.results["results"]}
@@ -75,14 +76,14 @@ def export(runs: Sequence[Run], tree: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def asv_files(run: Run) -> AsvFiles:
+def asv_files(run: StoredRun) -> AsvFiles:
     """One run as asv stores it."""
-    environment = run.folder.header["environment"]
+    environment = run.manifest["environment"]
     commit, tree = _commit(environment.get("commit"), run.place)
     series = _series(run) | {"tree": tree}
     machine = _machine(environment)
     grid = asv_grid([(_label(record.name, record.replica), record.axes) for record in run.records])
-    rows = {name: _row(run, points, grid) for name, points in _benchmarks(run)}
+    rows = {name: _row(run, points, grid) for name, points in _benchmarks(tabulate(run))}
     env_name = f"archbench-{slug(series['gpu'] or series['device'])}-{digest(series)[:8]}"  # no path, so a stable one
     results = {
         "commit_hash": commit,
@@ -135,9 +136,9 @@ def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _series(run: Run) -> dict[str, str]:
+def _series(run: StoredRun) -> dict[str, str]:
     """What tells this run's series from another's of the same machine."""
-    environment = run.folder.header["environment"]
+    environment = run.manifest["environment"]
     gpu, versions = environment.get("gpu"), environment.get("versions")
     precisions = {str(record.workload.get("precision", "fp32")) for record in run.records}
     return {
@@ -150,9 +151,9 @@ def _series(run: Run) -> dict[str, str]:
     }
 
 
-def _benchmarks(run: Run) -> Iterator[tuple[str, list[Point]]]:
+def _benchmarks(run: RunTable) -> Iterator[tuple[str, list[Point]]]:
     """Each metric that somebody has, with a point a record."""
-    spec, rows = slug(str(run.folder.header["name"])), run.view.rows
+    spec, rows = slug(run.stored.name), run.table.rows
     for metric in METRICS:
         points = [_point(row[metric], metric) for row in rows]
         if any(point["result"] is not None for point in points):
@@ -160,8 +161,8 @@ def _benchmarks(run: Run) -> Iterator[tuple[str, list[Point]]]:
             yield f"{spec}.{metric}", [{**point, **timed.get(record.key, {})} for point, record in _both(points, run)]
 
 
-def _both(points: Sequence[Point], run: Run) -> Iterable[tuple[Point, Any]]:
-    return zip(points, run.records, strict=True)
+def _both(points: Sequence[Point], run: RunTable) -> Iterable[tuple[Point, Any]]:
+    return zip(points, run.stored.records, strict=True)
 
 
 def _point(value: float | None, metric: str) -> Point:
@@ -170,7 +171,7 @@ def _point(value: float | None, metric: str) -> Point:
     return {"result": scaled, **dict.fromkeys(STATS)}
 
 
-def _timed(run: Run, metric: str) -> dict[Key, Point]:
+def _timed(run: RunTable, metric: str) -> dict[Key, Point]:
     """The statistics of a time that has an interval."""
     if metric != "latency_ms" and metric not in METRIC_QUANTITIES:
         return {}
@@ -195,9 +196,9 @@ def _stats(summary: Summary, *, looked: bool) -> Point:
     }
 
 
-def _row(run: Run, points: Sequence[Point], grid: AsvGrid) -> list[Any]:
+def _row(run: StoredRun, points: Sequence[Point], grid: AsvGrid) -> list[Any]:
     """A benchmark's row of results, the product of its parameters in order; columns at the end that say nothing are left out."""
-    header = run.folder.header
+    header = run.manifest
     result: list[Any] = [math.nan] * grid.size
     stats: dict[str, list[Any]] = {name: [None] * grid.size for name in STATS}
     for place, point in zip(grid.places, points, strict=True):
@@ -214,11 +215,11 @@ def _params(grid: AsvGrid) -> list[list[str]]:
     return [[repr(value) for value in values] for values in grid.values]
 
 
-def _version(run: Run) -> str:
-    return digest(run.folder.header["spec"])
+def _version(run: StoredRun) -> str:
+    return digest(run.manifest["spec"])
 
 
-def _described(name: str, run: Run, grid: AsvGrid) -> dict[str, Any]:
+def _described(name: str, run: StoredRun, grid: AsvGrid) -> dict[str, Any]:
     """The benchmark as asv's benchmarks.json has it."""
     metric = name.rpartition(".")[2]
     unit = "seconds" if metric.endswith("_ms") else "bytes" if metric.endswith("_bytes") else "count"
@@ -229,7 +230,7 @@ def _described(name: str, run: Run, grid: AsvGrid) -> dict[str, Any]:
         "params": _params(grid),
         "param_names": list(grid.names),
         "version": _version(run),
-        "code": json.dumps(run.folder.header["spec"], indent=2),
+        "code": json.dumps(run.manifest["spec"], indent=2),
         "timeout": TIMEOUT,
     }
 

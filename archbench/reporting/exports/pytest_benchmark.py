@@ -13,8 +13,8 @@ from typing import Any
 
 from archbench import __version__, units
 from archbench.errors import CannotMeasure, ResultsError
-from archbench.reporting.stored_run import Run, failed_keys, planned_quantity
 from archbench.runs.records import Record
+from archbench.runs.run import StoredRun
 from archbench.statistics.fit import counted, reading
 from archbench.statistics.rounds import whole_rounds
 from archbench.text import visible
@@ -22,7 +22,7 @@ from archbench.text import visible
 FENCE = 1.5  # interquartile ranges, Tukey's
 
 
-def write(run: Run, path: Path) -> None:
+def write(run: StoredRun, path: Path) -> None:
     """The run into a file. Raises ResultsError where nothing was measured, CannotMeasure where it cannot be written."""
     content = exported(run)
     try:
@@ -31,12 +31,12 @@ def write(run: Run, path: Path) -> None:
         raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
 
 
-def exported(run: Run) -> dict[str, Any]:
+def exported(run: StoredRun) -> dict[str, Any]:
     """The file's content. Variants without a counted call are left out: the format has no way to say why."""
     calls = call_seconds(run)
     if not calls:
         raise ResultsError(f"{visible(run.place, 200)}: nothing was measured, so there is nothing to export")
-    header, environment = run.folder.header, run.folder.header["environment"]
+    header, environment = run.manifest, run.manifest["environment"]
     begun = datetime.fromtimestamp(header["created_ns"] / units.NS_PER_S, UTC).isoformat()
     return {
         "machine_info": _machine(environment),
@@ -47,9 +47,9 @@ def exported(run: Run) -> dict[str, Any]:
     }
 
 
-def call_seconds(run: Run) -> dict[Any, list[float]]:
+def call_seconds(run: StoredRun) -> dict[Any, list[float]]:
     """The calls behind each variant's latency, in seconds."""
-    failed, quantity = failed_keys(run.records), planned_quantity(run.folder)
+    failed, quantity = run.failed_keys, run.quantity
     blocks = [each for each in whole_rounds(run.blocks, failed) if each.key not in failed and each.quantity == quantity]
     found: dict[Any, list[float]] = {}
     for told in counted(reading(each, each.counted_ns) for each in blocks if min(each.counted_ns, default=0) > 0):
@@ -68,8 +68,8 @@ def _commit(environment: Mapping[str, Any], begun: str) -> dict[str, Any]:
     return {"id": stored.removesuffix("+"), "time": begun, "dirty": stored.endswith("+"), "project": "archbench"}
 
 
-def _benchmark(run: Run, record: Record, calls: Sequence[float]) -> dict[str, Any]:
-    spec = str(run.folder.header["name"])
+def _benchmark(run: StoredRun, record: Record, calls: Sequence[float]) -> dict[str, Any]:
+    spec = run.name
     name = record.name + (f" (replica {record.replica})" if record.replica else "")
     return {
         "group": spec,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from archbench.comparison.of_run import JudgedRun
 from archbench.metrics import EXACT
 from archbench.reporting.page.charts import Chart, scatter
 from archbench.reporting.page.decision import ladder, line
@@ -15,9 +16,10 @@ from archbench.reporting.page.provenance import began, facts
 from archbench.reporting.page.review import Review, failures, fastest_of, warned
 from archbench.reporting.page.tables import Grid, ladder_grid
 from archbench.reporting.page.wording import Facts
-from archbench.reporting.stored_run import Run, machine
 from archbench.runs.records import Key
-from archbench.tables.captions import FRONT
+from archbench.statistics.ties import Ties
+from archbench.tables.captions import FRONT, describe_machine
+from archbench.tables.run_table import find_ties
 from archbench.tables.table import Column, Row, Table, decided, says_something
 from archbench.text import visible
 
@@ -27,7 +29,7 @@ ON_EACH_FRONT = "* in a run's column is on its Pareto front, * before a name on 
 WORDS = 2  # of a processor's name that tell it from others
 
 
-def together(runs: Sequence[Run]) -> Table:
+def together(runs: Sequence[JudgedRun]) -> Table:
     """One row a variant, matched by id and replica; a variant that a run lacks has nulls there.
 
     What was measured has a column a run, named `latency_ms@DEVICE`; exact counts are the first run's that has them.
@@ -40,11 +42,11 @@ def together(runs: Sequence[Run]) -> Table:
     ]
     found: dict[Key, Row] = {}
     for label, run in named.items():
-        for row in run.view.rows:
+        for row in run.table.rows:
             _merge(found.setdefault((row["id"], row["replica"]), _blank(row)), row, label)
     for row in found.values():
         row["pareto"] = _on_every_front(row, named)
-    titles = dict.fromkeys(run.view.title for run in runs)
+    titles = dict.fromkeys(run.table.title for run in runs)
     columns = [*_shared_columns(runs), *own]
     rows = tuple(_filled(row, columns) for row in found.values())
     return Table(" beside ".join(titles), (*columns, REASON), rows, tuple(_caption(named)), tuple(_distrust(named)))
@@ -53,10 +55,10 @@ def together(runs: Sequence[Run]) -> Table:
 REASON = Column("reason", "reason", "text", 99)
 
 
-def labels(runs: Sequence[Run]) -> list[str]:
+def labels(runs: Sequence[JudgedRun]) -> list[str]:
     """A short name a run, no two alike: its processor's, where that is shared with its id's end, at last with a number."""
-    ids = [visible(run.folder.path.name) for run in runs]
-    short = [_short(run.folder.header["environment"]) for run in runs]
+    ids = [visible(run.stored.folder.path.name) for run in runs]
+    short = [_short(run.stored.manifest["environment"]) for run in runs]
     ended = [f"{name} ({each[-4:]})" for name, each in zip(short, ids, strict=True)]
     counted = [f"{name} {number}" for number, name in enumerate(ended, 1)]
     found = short
@@ -75,17 +77,17 @@ def _short(environment: Mapping[str, Any]) -> str:
     return visible(" ".join(words[:WORDS]) or str(environment["device"]))
 
 
-def _shared_columns(runs: Iterable[Run]) -> list[Column]:
-    columns = {c.name: c for run in runs for c in run.view.columns if c.axis or c.name in SHARED}
+def _shared_columns(runs: Iterable[JudgedRun]) -> list[Column]:
+    columns = {c.name: c for run in runs for c in run.table.columns if c.axis or c.name in SHARED}
     places = {name: place for place, name in enumerate(SHARED)}
     axis_place = places["reference"] + 0.5
     return sorted(columns.values(), key=lambda column: places.get(column.name, axis_place))
 
 
-def _own_columns(run: Run) -> list[Column]:
+def _own_columns(run: JudgedRun) -> list[Column]:
     """What a run has to say for itself."""
-    table = run.view
-    others = {*SHARED, "reason", *(["status"] if run.complete else [])}
+    table = run.table
+    others = {*SHARED, "reason", *(["status"] if run.stored.complete else [])}
     own = (column for column in table.columns if not (column.axis or column.name in others))
     return [column for column in own if column.detail or says_something(column, table.rows)]
 
@@ -124,59 +126,63 @@ def _filled(row: Row, columns: Sequence[Column]) -> Row:
     return {column.name: row.get(column.name) for column in columns} | {mark: row[mark] for mark in marks}
 
 
-def _caption(named: Mapping[str, Run]) -> list[str]:
+def _caption(named: Mapping[str, JudgedRun]) -> list[str]:
     """Each run's machine and place, then what is said of all, then what of one."""
-    said = [f"{label}: {machine(run.folder.header['environment'])}, {_place(run)}" for label, run in named.items()]
-    counts = Counter(line for run in named.values() for line in dict.fromkeys(run.view.caption))
+    said = [
+        f"{label}: {describe_machine(run.stored.manifest['environment'])}, {_place(run)}"
+        for label, run in named.items()
+    ]
+    counts = Counter(line for run in named.values() for line in dict.fromkeys(run.table.caption))
     said += [line for line, count in counts.items() if count == len(named)]
     for label, run in named.items():
-        said += [f"{label}: {line}" for line in run.view.caption if counts[line] < len(named)]
+        said += [f"{label}: {line}" for line in run.table.caption if counts[line] < len(named)]
     return [line.replace(FRONT, ON_EACH_FRONT) for line in said] + _unequal(named.values())
 
 
-def _place(run: Run) -> str:
+def _place(run: JudgedRun) -> str:
     """Which run it is: its spec's folder and its own."""
-    path = run.folder.path
+    path = run.stored.folder.path
     return visible(f"{path.parent.name}/{path.name}")
 
 
-def _unequal(runs: Iterable[Run]) -> list[str]:
+def _unequal(runs: Iterable[JudgedRun]) -> list[str]:
     """A variant's exact counts are the same everywhere, unless two versions of archbench counted them."""
     seen: dict[tuple[str, str], int] = {}
     names = []
     for run in runs:
-        for row in run.view.rows:
+        for row in run.table.rows:
             counts = {name: row[name] for name in EXACT if row[name] is not None}
             if any(seen.setdefault((row["id"], name), count) != count for name, count in counts.items()):
                 names.append(row["name"])
     return [f"exact counts differ between the runs, the first is shown: {', '.join(names)}"] if names else []
 
 
-def _distrust(named: Mapping[str, Run]) -> list[str]:
+def _distrust(named: Mapping[str, JudgedRun]) -> list[str]:
     """The lines of the caption that warn, as they stand in it."""
-    warn = {line for run in named.values() for line in run.view.distrust}
-    own = {f"{label}: {line}" for label, run in named.items() for line in run.view.distrust}
+    warn = {line for run in named.values() for line in run.table.distrust}
+    own = {f"{label}: {line}" for label, run in named.items() for line in run.table.distrust}
     return [line for line in _caption(named) if line in warn | own or line.startswith("exact counts differ")]
 
 
-def review_together(runs: Sequence[Run]) -> Review:
+def review_together(runs: Sequence[JudgedRun]) -> Review:
     """The page of several runs: who is fastest on which device, latency against MACs by device, the table of all."""
     named = dict(zip(labels(runs), runs, strict=True))
     table = together(runs)
+    ties = {label: find_ties(run.stored) for label, run in named.items()}
     count = len({row["id"] for row in table.rows})
     return Review(
         title=table.title,
         question=f"What do {count:,} variants cost on {len(runs)} devices or in as many runs?",
         answers=(
-            *(answer for label, run in named.items() for answer in _fastest(label, run)),
+            *(answer for label, run in named.items() for answer in _fastest(label, run, ties[label])),
             *warned(table.distrust),
         ),
-        grids=tuple(grid for label, run in named.items() for grid in _ladders(label, run)),
+        grids=tuple(grid for label, run in named.items() for grid in _ladders(label, run, ties[label])),
         charts=tuple(_charts(named)),
         table=table,
         failures=tuple(failure for label, run in named.items() for failure in _failures(label, run)),
         measured_on=tuple(
-            (f"{label}: {began(run.folder.header)}", facts(run.folder.header, run.records))
+            (f"{label}: {began(run.stored.manifest)}", facts(run.stored.manifest, run.stored.records))
             for label, run in named.items()
         ),
         precision=tuple(said for said in table.caption if said not in table.distrust),
@@ -184,17 +190,17 @@ def review_together(runs: Sequence[Run]) -> Review:
     )
 
 
-def _fastest(label: str, run: Run) -> Facts:
-    return tuple((f"{title} on {label}", said) for title, said in fastest_of(decided(run.view.rows), run.ties))
+def _fastest(label: str, run: JudgedRun, ties: Ties) -> Facts:
+    return tuple((f"{title} on {label}", said) for title, said in fastest_of(decided(run.table.rows), ties))
 
 
-def _ladders(label: str, run: Run) -> tuple[Grid, ...]:
-    rungs = ladder(decided(run.view.rows), run.ties)
+def _ladders(label: str, run: JudgedRun, ties: Ties) -> tuple[Grid, ...]:
+    rungs = ladder(decided(run.table.rows), ties)
     return (replace(ladder_grid(rungs), title=f"{ladder_grid(rungs).title}, {label}"),) if rungs else ()
 
 
-def _failures(label: str, run: Run) -> Facts:
-    return tuple((name, f"{label}: {reason}") for name, reason in failures(run.view.rows))
+def _failures(label: str, run: JudgedRun) -> Facts:
+    return tuple((name, f"{label}: {reason}") for name, reason in failures(run.table.rows))
 
 
 DEVICE = Column("device", "device", "text", 0, axis=True)
@@ -213,9 +219,9 @@ DRAWN = (  # name, title, x, y, the gain of what is joined, the end of it that i
 )
 
 
-def _charts(named: Mapping[str, Run]) -> Iterable[Chart]:
+def _charts(named: Mapping[str, JudgedRun]) -> Iterable[Chart]:
     """Every run's rows in one chart, told apart by colour, a line and a reference a run; the first axis by shape."""
-    views = {label: run.view for label, run in named.items()}
+    views = {label: run.table for label, run in named.items()}
     rows = tuple(row | {DEVICE.name: label} for label, view in views.items() for row in view.rows)
     columns = {column.name: column for view in views.values() for column in view.columns}
     table = Table("", (DEVICE, *columns.values()), rows, ())

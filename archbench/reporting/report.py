@@ -1,0 +1,45 @@
+"""A run's review and the files derived from it. Run as a program, with a run's folder, it writes them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from archbench.comparison.of_run import JudgedRun, judge_run
+from archbench.reporting.formats import csv_file, markdown
+from archbench.reporting.page import html
+from archbench.reporting.page.review import Review, review
+from archbench.runs.run import read_folder
+from archbench.runs.store import PAGE, TABLE, TEXT, RunFolder
+from archbench.tables.run_table import find_ties
+
+
+def review_run(run: JudgedRun) -> Review:
+    """The design review of one run, as its page shows it."""
+    return review(
+        run.table,
+        run.stored.records,
+        run.stored.manifest,
+        ties=find_ties(run.stored),
+        verdicts=run.verdict_table,
+        excesses=run.excesses,
+    )
+
+
+def write_report(run: JudgedRun, reviewed: Review) -> None:
+    """The derived files: table.csv, report.md and report.html."""
+    folder = run.stored.folder
+    folder.write(TABLE, csv_file.render(run.table))
+    beside = [table for table in (run.verdict_table, run.budget_table) if table]
+    folder.write(TEXT, markdown.render_all(run.table, beside))
+    folder.write(PAGE, html.render(reviewed))
+
+
+def rewrite(folder: RunFolder) -> None:
+    """Derive a run's files again from what is stored in its folder."""
+    run = judge_run(read_folder(folder))
+    write_report(run, review_run(run))
+
+
+if __name__ == "__main__":
+    rewrite(RunFolder.open(Path(sys.argv[1])))

@@ -1,0 +1,78 @@
+"""A run as Python code has it: what `archbench.run` and `archbench.read_run` return."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from archbench.comparison.gate import Judged
+from archbench.comparison.of_run import JudgedRun, judge_run
+from archbench.reporting.formats.dataframe import frame
+from archbench.reporting.page.review import Review
+from archbench.reporting.report import review_run
+from archbench.runs.records import Record
+from archbench.runs.run import StoredRun, read_stored_run
+from archbench.tables.table import most_telling, says_something
+
+MOST_ROWS = 40  # of a long table, in a notebook
+MOST_COLUMNS = 20  # the priority up to which a column is shown there
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A finished or interrupted run: its records, its table, in a comparison its verdicts, and its design review."""
+
+    judged: JudgedRun
+
+    @property
+    def stored(self) -> StoredRun:
+        return self.judged.stored
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.stored.folder.path
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """One a (variant, replica), in the spec's order."""
+        return self.stored.records
+
+    @property
+    def verdicts(self) -> dict[str, Judged]:
+        """In a comparison, what is said of each pair; nothing in another run."""
+        return self.judged.verdicts
+
+    def table(self) -> pd.DataFrame:
+        """The comparison table as a pandas DataFrame: base units, integers as Int64, missing as null."""
+        return frame(self.judged.table)
+
+    def review(self) -> Review:
+        """The design review, as the page shows it."""
+        return review_run(self.judged)
+
+    def __repr__(self) -> str:
+        counts = Counter(record.status for record in self.records)
+        variants = ", ".join(f"{count} {status}" for status, count in counts.items())
+        return f"<Run {self.stored.name!r} on {self.stored.device}: {variants}\n {self.stored.place}>"
+
+    def _repr_html_(self) -> str:
+        """The comparison table for a notebook: the columns a person reads first, what tells most of many rows."""
+        table = self.judged.table
+        rows = most_telling(table.rows, MOST_ROWS)
+        columns = [c for c in table.columns if c.priority <= MOST_COLUMNS and says_something(c, rows)]
+        head = "".join(f"<th>{escape(column.label)}</th>" for column in columns)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(column.text(row))}</td>' for column in columns)}</tr>" for row in rows
+        )
+        more = f"<p>{len(rows)} of {len(table.rows)} variants</p>" if len(rows) < len(table.rows) else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def read_run(run: str | Path, results: str | Path = "results") -> Run:
+    """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
+    return Run(judge_run(read_stored_run(run, results)))

@@ -1,0 +1,72 @@
+"""A stored run's comparison table: its samples summed up, a row a variant, and what is said of the whole run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+from archbench.design.spec.schema import Quantity
+from archbench.runs.run import StoredRun
+from archbench.runs.scores import told
+from archbench.statistics.summary import summarise, ties
+from archbench.statistics.ties import Ties
+from archbench.statistics.times import Times
+from archbench.tables.captions import lost_line, run_lines
+from archbench.tables.table import Table, build
+
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """A stored run with its summaries and its table; budgets are not in it yet."""
+
+    stored: StoredRun
+    times: Times
+    table: Table
+
+    @property
+    def lost(self) -> bool:
+        """Whether something was measured whose samples are not there."""
+        return bool(lost_line(self.table.rows))
+
+
+def tabulate(stored: StoredRun) -> RunTable:
+    """The table of a stored run, as every format writes it."""
+    times = summarise_times(stored)
+    untimed = not times.latencies and all(record.status != "measured" for record in stored.records)
+    manifest = stored.manifest
+    table = build(
+        stored.records,
+        times,
+        reference=stored.reference,
+        scores=told(manifest.get("scores"), stored.records, manifest["space"].get("strangers")),
+        title=manifest["name"],
+        notes=run_lines(manifest, untimed=untimed),
+        spared=bool(manifest["space"].get("spared")),
+    )
+    return RunTable(stored, times, table)
+
+
+def summarise_times(stored: StoredRun) -> Times:
+    """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: those of the plan's have it."""
+    bases = frozenset(record.key for record in stored.records if record.side == "base")
+    of_blocks = partial(
+        summarise,
+        stored.blocks,
+        stored.reference,
+        failed=stored.failed_keys,
+        unranked=bases,
+        looked=stored.has_budget,
+    )
+    summaries = {quantity: of_blocks(quantity=quantity) for quantity in QUANTITIES}
+    if stored.synchronous and not summaries["device"]:
+        summaries["device"] = of_blocks(quantity=stored.quantity, processor_time=True)
+    target = stored.manifest["plan"].get("target") if stored.has_budget else None
+    return Times(summaries, stored.quantity, stored.has_budget, stored.synchronous, target)
+
+
+def find_ties(stored: StoredRun) -> Ties:
+    """Which variants of a run were compared with each other, and which of those could be equally fast."""
+    return ties(stored.blocks, failed=stored.failed_keys, quantity=stored.quantity, looked=stored.has_budget)
