@@ -22,7 +22,7 @@ class SpecError(ArchbenchError):
         self.message = message
         super().__init__(f"{place}: {message}" if place else message)
 
-    def at(self, place: str) -> SpecError:
+    def with_place(self, place: str) -> SpecError:
         """The same error, told where it stands; a place already known is kept."""
         return self if self.place else type(self)(self.message, place)
 

@@ -22,7 +22,7 @@ class Metric:
     label: str
     doc: str
     direction: Direction = "min"
-    write: units.Format = units.format_count
+    format: units.Format = units.format_count
     exact: bool = True
     scale: float = 1
 
@@ -33,7 +33,7 @@ class Metric:
         return f"{quantity} ({unit})" if quantity else self.label
 
 
-def _measured(
+def _measured_metric(
     name: str,
     label: str,
     doc: str,
@@ -52,36 +52,36 @@ METRICS: dict[str, Metric] = {
             "params",
             "params M",
             "parameters, batch-norm affine included, buffers not",
-            write=units.format_mega,
+            format=units.format_mega,
             scale=units.MEGA,
         ),
         Metric(
             "weight_bytes",
             "weights MiB",
             "parameters and buffers at their dtypes",
-            write=units.format_mib,
+            format=units.format_mib,
             scale=units.MIB,
         ),
         Metric(
             "macs",
             "MACs G",
             "multiply-accumulates of conv and linear, whole batch",
-            write=units.format_giga,
+            format=units.format_giga,
             scale=units.GIGA,
         ),
-        Metric("flops", "FLOPs G", "2 x MACs", write=units.format_giga, scale=units.GIGA),
+        Metric("flops", "FLOPs G", "2 x MACs", format=units.format_giga, scale=units.GIGA),
         Metric(
             "fvcore_flops",
             "fvcore G",
             "what fvcore.nn.FlopCountAnalysis totals",
-            write=units.format_giga,
+            format=units.format_giga,
             scale=units.GIGA,
         ),
         Metric(
             "acts",
             "acts M",
             "output elements of conv and linear layers, whole batch",
-            write=units.format_mega,
+            format=units.format_mega,
             scale=units.MEGA,
         ),
         Metric("kernels", "kernels", "graph nodes that write a tensor in eager inference"),
@@ -89,54 +89,56 @@ METRICS: dict[str, Metric] = {
             "peak_bytes",
             "peak MiB",
             "weights, buffers and the most feature bytes alive at once",
-            write=units.format_mib,
+            format=units.format_mib,
             scale=units.MIB,
         ),
-        _measured(
+        _measured_metric(
             "latency_ms",
             "latency ms",
             "one forward pass, batch in to result ready, steady state, or the quantity the spec asks for; the median",
             units.format_milliseconds,
         ),
-        _measured(
+        _measured_metric(
             "half_width", "± 95%", "of the 95 % interval over fresh processes, a share of it", units.format_half_width
         ),
-        _measured("rank", "rank", "1 the fastest; those that cannot be told from the first of a rank share it"),
-        _measured("step_ms", "step ms", "a call among others back to back; the median", units.format_milliseconds),
-        _measured("step_half_width", "step ±95%", "of step_ms, as half_width", units.format_half_width),
-        _measured(
+        _measured_metric("rank", "rank", "1 the fastest; those that cannot be told from the first of a rank share it"),
+        _measured_metric(
+            "step_ms", "step ms", "a call among others back to back; the median", units.format_milliseconds
+        ),
+        _measured_metric("step_half_width", "step ±95%", "of step_ms, as half_width", units.format_half_width),
+        _measured_metric(
             "device_ms",
             "device ms",
             "the device's own work for a call, no gap inside; on the CPU its time over all threads; the median",
             units.format_milliseconds,
         ),
-        _measured("device_half_width", "device ±95%", "of device_ms, as half_width", units.format_half_width),
-        _measured(
+        _measured_metric("device_half_width", "device ±95%", "of device_ms, as half_width", units.format_half_width),
+        _measured_metric(
             "host_bound",
             "host bound",
             "step_ms over 1.1 x device_ms: the device waits for the host; null on the CPU, which is both",
             units.format_mark,
         ),
-        _measured(
+        _measured_metric(
             "throughput",
             "throughput img/s",
             "images a second: 1000 x batch / step_ms; on a CPU where no step was measured latency_ms is taken for it",
             units.format_rate,
             direction="max",
         ),
-        _measured(
+        _measured_metric(
             "cold_ms",
             "cold ms",
             "the first process to its first result: import, build, compile or else first call; one of a kind, so no interval",
             units.format_milliseconds,
         ),
-        _measured(
+        _measured_metric(
             "energy_mj",
             "energy mJ",
             "of a call, by the board's meter, what it draws idle taken off",
             units.format_millijoules,
         ),
-        _measured(
+        _measured_metric(
             "memory_bytes",
             "memory MiB",
             "peak seen on the device (CPU: live tensor bytes, traced)",
@@ -144,7 +146,7 @@ METRICS: dict[str, Metric] = {
             scale=units.MIB,
         ),
         Metric(
-            "score", "score", "the user's own accuracy column", direction="max", write=lambda v: f"{v:g}", exact=False
+            "score", "score", "the user's own accuracy column", direction="max", format=lambda v: f"{v:g}", exact=False
         ),
     )
 }

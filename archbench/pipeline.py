@@ -30,7 +30,7 @@ from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.measure.supervisor.plugins import plugin_modules
 from archbench.measure.supervisor.processes import own_command, own_environment
 from archbench.measure.supervisor.worker_process import Crew
-from archbench.models.variant import Module
+from archbench.models.variant import ModuleFactory
 from archbench.reporting.report import rewrite
 from archbench.reporting.run import Run
 from archbench.runs.run import failed_keys, read_folder
@@ -150,7 +150,7 @@ def _measure(tasks: Sequence[Task], setup: ExperimentSetup, recorder: RunRecorde
 def check_plugins(space: Space, plugins: Sequence[str]) -> None:
     """Refuse a spec that names user code the command line did not allow."""
     for variant in space.variants:
-        if isinstance(variant.architecture, Module):
+        if isinstance(variant.architecture, ModuleFactory):
             root = variant.architecture.factory.split(":")[0].split(".")[0]
             if root not in plugin_modules(plugins):
                 raise SpecError(

@@ -19,7 +19,7 @@ UNREAD = object()  # what a resolver gives where it makes no difference
 LAST_LEVEL = "last_level"  # what a resolver may read beside the knobs: the coarsest level that is built
 
 
-def nearest(word: str, accepted: list[str]) -> str:
+def suggest_nearest(word: str, accepted: list[str]) -> str:
     """` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
     close = difflib.get_close_matches(word, accepted, n=1, cutoff=0.6)
     return f" Did you mean {close[0]}?" if close else ""
@@ -53,7 +53,7 @@ class Part(Generic[Program]):
         signatures = {name: inspect.signature(resolver) for name, resolver in self.resolvers.items()}
         return {name: (name,) for name in self.knobs} | {name: tuple(s.parameters) for name, s in signatures.items()}
 
-    def outcome(self, name: str, given: Mapping[str, Any]) -> Any:
+    def resolve_knob(self, name: str, given: Mapping[str, Any]) -> Any:
         """What a knob comes to, of knobs and the last level; its default where it makes no difference, or has one."""
         if name not in self.resolvers:
             return given[name]
@@ -86,7 +86,7 @@ class Registry(Mapping[str, Part[Program]]):
             known = list(self._parts)
             raise SpecError(
                 f"{self.family}.type: there is no {self.family} {name!r}; there are {', '.join(known)}."
-                + nearest(str(name), known)
+                + suggest_nearest(str(name), known)
             ) from None
 
     def __iter__(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from archbench.measure.experiment.setup import ExperimentSetup
 from archbench.measure.experiment.task import Task
 from archbench.measure.supervisor.worker_process import Job
 from archbench.measure.worker import timing
-from archbench.models.variant import Module, Variant, Workload
+from archbench.models.variant import ModuleFactory, Variant, Workload
 from archbench.runs.progress import Step
 from archbench.runs.records import Block
 from archbench.units import NS_PER_S
@@ -113,7 +113,7 @@ class Process:
 
 def variants(count: int) -> list[Variant]:
     """So many variants, the first the reference."""
-    return [Variant(f"v{k}", Module(f"virtual:v{k}"), Workload(), reference=k == 0) for k in range(count)]
+    return [Variant(f"v{k}", ModuleFactory(f"virtual:v{k}"), Workload(), reference=k == 0) for k in range(count)]
 
 
 def experiment(

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from archbench.design.variants import preset
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Architecture, Choice
+from archbench.models.detector import FAMILIES, Architecture, PartChoice
 from archbench.models.variant import Precision, Variant
 
 PARTS = [(family, name) for family, registry in FAMILIES.items() for name in registry]
@@ -40,7 +40,7 @@ def variants_of_all(count: int) -> list[Variant]:
 def has(variant: Variant, family: str, part: str) -> bool:
     """Whether the part is in it."""
     assert isinstance(variant.architecture, Architecture)
-    chosen: Choice = getattr(variant.architecture, family)
+    chosen: PartChoice = getattr(variant.architecture, family)
     return chosen.type == part
 
 

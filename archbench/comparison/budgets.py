@@ -50,10 +50,10 @@ class Excess:
     def said(self) -> str:
         """`latency ms 10.50 (10.40 to 10.60), budget 10.00`, for a line about what is wrong."""
         metric = METRICS[self.metric]
-        value = units.MISSING if self.value is None else metric.write(self.value)
+        value = units.MISSING if self.value is None else metric.format(self.value)
         ends = [] if None in (self.low, self.high) or self.low == self.high else [self.low or 0.0, self.high or 0.0]
-        span = f" ({' to '.join(map(metric.write, ends))})" if ends else ""
-        return f"{metric.label} {value}{span}, budget {metric.write(self.budget)}" + (
+        span = f" ({' to '.join(map(metric.format, ends))})" if ends else ""
+        return f"{metric.label} {value}{span}, budget {metric.format(self.budget)}" + (
             f": {self.why}" if self.why else ""
         )
 
@@ -115,7 +115,7 @@ def marked(table: Table, found: Sequence[Sequence[Excess] | None]) -> Table:
 
 def asked(budgets: Mapping[str, float]) -> str:
     """The budgets as they were set."""
-    return ", ".join(f"{METRICS[metric].label} {METRICS[metric].write(most)}" for metric, most in budgets.items())
+    return ", ".join(f"{METRICS[metric].label} {METRICS[metric].format(most)}" for metric, most in budgets.items())
 
 
 def budget_table(found: Sequence[Excess], budgets: Mapping[str, float]) -> Table:

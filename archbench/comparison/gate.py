@@ -62,7 +62,7 @@ class Finding:
     def said(self) -> str:
         """`params 10 to 12 (limit params > 0)`, for a line about what is wrong."""
         metric = METRICS[self.limit.metric]
-        sides = [metric.write(value) if value is not None else units.MISSING for value in (self.base, self.new)]
+        sides = [metric.format(value) if value is not None else units.MISSING for value in (self.base, self.new)]
         return f"{metric.label} {sides[0]} to {sides[1]}{self._interval()} ({self.limit.text})" + (
             f": {self.why}" if self.why else ""
         )

@@ -11,7 +11,7 @@ from archbench.design.variants import Draw, expand
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import Variant
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 from archbench.text import visible
 
 MOST_NAMES = 12
@@ -23,7 +23,7 @@ def load(spec: str, sets: Sequence[str]) -> Spec:
     """The spec in a file, or a preset by its name. Raises SpecError; for what is neither, with the preset it is close to."""
     if spec in PRESETS:
         return preset_spec(spec, sets)
-    close = "" if _is_spec(spec) or Path(spec).exists() else nearest(spec, list(PRESETS))
+    close = "" if _is_spec(spec) or Path(spec).exists() else suggest_nearest(spec, list(PRESETS))
     if close:
         raise SpecError(f"{visible(spec)}: neither a file nor a preset.{close}")
     return read_spec(spec, sets)
@@ -74,5 +74,5 @@ def _named(variants: Sequence[Variant], name: str) -> Variant:
     known = [variant.name for variant in variants]
     more = " ..." if len(known) > MOST_NAMES else ""
     raise SpecError(
-        f"there is no variant {name!r}; there are {', '.join(known[:MOST_NAMES])}{more}.{nearest(name, known)}"
+        f"there is no variant {name!r}; there are {', '.join(known[:MOST_NAMES])}{more}.{suggest_nearest(name, known)}"
     )

@@ -25,7 +25,7 @@ from archbench.design.spec.schema import (
 from archbench.design.spec.spec import Spec, preset_spec
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, Architecture
-from archbench.models.variant import Module, Variant, Workload
+from archbench.models.variant import ModuleFactory, Variant, Workload
 from archbench.text import visible
 
 MAX_VARIANTS = 100_000
@@ -156,7 +156,7 @@ def _make(spec: Spec, point: Assignment) -> Variant:
         **{key: inputs[key] for key in WORKLOAD_IN_INPUT}, **{key: known[key] for key in WORKLOAD_IN_MEASURE}
     )
     if config.get("module"):
-        return Variant("", Module(factory(config["module"])), workload, axes)
+        return Variant("", ModuleFactory(factory(config["module"])), workload, axes)
     architecture = Architecture(**{family: choice(family, config.get(family, {})) for family in FAMILIES})
     variant = Variant("", architecture, workload, axes)
     assert variant.graph.nodes  # recording it is the check that its parts fit

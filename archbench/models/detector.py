@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from archbench.errors import SpecError
-from archbench.models.graph import Feature, Features, Graph, record, scope
+from archbench.models.graph import Feature, Features, Graph, record_graph, scope
 from archbench.models.heads import heads
 from archbench.models.necks import necks
 from archbench.models.ops import Shape
@@ -19,7 +19,7 @@ FAMILIES: dict[str, Registry[Any]] = {"backbone": backbones, "neck": necks, "top
 
 
 @dataclass(frozen=True)
-class Choice:
+class PartChoice:
     """A part by name, with every knob it takes."""
 
     type: str
@@ -34,15 +34,15 @@ class Choice:
 class Architecture:
     """Which network, whole: four parts. Knobs are validated before they come here (`design/schema.py`)."""
 
-    backbone: Choice
-    neck: Choice
-    top_block: Choice
-    head: Choice
+    backbone: PartChoice
+    neck: PartChoice
+    top_block: PartChoice
+    head: PartChoice
 
     def as_json(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name).as_json() for field in fields(self)}
 
-    def part(self, family: str) -> Part[Any]:
+    def find_part(self, family: str) -> Part[Any]:
         return FAMILIES[family][getattr(self, family).type]
 
     @property
@@ -50,18 +50,18 @@ class Architecture:
         """The coarsest backbone stage the neck reads: later ones are not built."""
         return int(max(self.neck.knobs["levels"]))
 
-    def resolved(self) -> dict[str, Any]:
+    def resolve_parts(self) -> dict[str, Any]:
         """What makes this network this one: shorthands written out, default values and absent parts left out."""
         level = self.last_level
-        resolved = {family: resolved_part(family, getattr(self, family), level) for family in FAMILIES}
+        resolved = {family: resolve_part(family, getattr(self, family), level) for family in FAMILIES}
         return {family: part for family, part in resolved.items() if part != {"type": "none"}}
 
 
-def resolved_part(family: str, choice: Choice, last_level: int) -> dict[str, Any]:
+def resolve_part(family: str, choice: PartChoice, last_level: int) -> dict[str, Any]:
     """One part as `Architecture.resolved` has it."""
     part = FAMILIES[family][choice.type]
     given = {**choice.knobs, LAST_LEVEL: last_level}
-    resolved = {name: part.outcome(name, given) for name in (*choice.knobs, *part.resolvers)}
+    resolved = {name: part.resolve_knob(name, given) for name in (*choice.knobs, *part.resolvers)}
     own = {name: value for name, value in resolved.items() if value != part.defaults.get(name, UNREAD)}
     return {"type": choice.type, **own}
 
@@ -72,7 +72,7 @@ def trunk(image: Feature, architecture: Architecture) -> Features:
     def run(family: str, *features: Any) -> Features:
         choice = getattr(architecture, family)
         with scope(image, family):
-            given: Features = architecture.part(family).program(*features, **choice.knobs)
+            given: Features = architecture.find_part(family).program(*features, **choice.knobs)
         return given
 
     features = run("backbone", image, architecture.last_level)
@@ -97,4 +97,4 @@ def record_network(architecture: Architecture, height: int, width: int, *, rolle
                 f"input.{side}: {pixels} is under {1 << level}, the stride of c{level}: its map would "
                 f"shrink to nothing; give at least {1 << level}"
             )
-    return record(lambda image: trunk(image, architecture), Shape(3, height, width), rolled=rolled)
+    return record_graph(lambda image: trunk(image, architecture), Shape(3, height, width), rolled=rolled)

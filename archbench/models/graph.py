@@ -97,7 +97,7 @@ class Graph:
         return tuple(self.shapes[name] for name in node.inputs)
 
 
-class Recorder:
+class GraphRecorder:
     """Collects nodes while a model function runs."""
 
     def __init__(self, *, rolled: bool = False) -> None:
@@ -108,12 +108,12 @@ class Recorder:
         self.path: list[str] = []
         self.names: set[str] = set()
 
-    def emit(self, op: Op, *features: Feature, name: str) -> Feature:
+    def add_node(self, op: Op, *features: Feature, name: str) -> Feature:
         full = ".".join([*self.path, name])
         assert full not in self.names, f"{full} is recorded twice"
         self.names.add(full)
         try:
-            shape = op.shape(*(feature.shape for feature in features))
+            shape = op.output_shape(*(feature.shape for feature in features))
         except SpecError as error:
             raise SpecError(f"{self.path[0]}.{error.message} (at {full})") from error
         self.nodes.append(Node(full, op, tuple(feature.name for feature in features), shape, self.times))
@@ -124,7 +124,7 @@ class Recorder:
 class Feature:
     """A named map while it is being recorded; its shape is one image's."""
 
-    recorder: Recorder = field(repr=False)
+    recorder: GraphRecorder = field(repr=False)
     name: str
     shape: Shape
 
@@ -136,12 +136,12 @@ class Feature:
 Features = dict[str, Feature]  # by the field's names: c2..c5, p2..p7
 
 
-def record(program: Callable[[Feature], Features], image: Shape, *, rolled: bool = False) -> Graph:
+def record_graph(program: Callable[[Feature], Features], image: Shape, *, rolled: bool = False) -> Graph:
     """Run `program` on an image of that shape; its returned features are the graph's outputs, under their keys.
 
     Rolled, what `repeat` repeats is recorded once: how often may then be many numbers, one a lane.
     """
-    recorder = Recorder(rolled=rolled)
+    recorder = GraphRecorder(rolled=rolled)
     outputs = program(Feature(recorder, "image", image))
     named = tuple((key, feature.name) for key, feature in outputs.items())
     return Graph((("image", image),), tuple(recorder.nodes), named, tuple(recorder.regions))
@@ -160,14 +160,14 @@ def scope(feature: Feature, name: str) -> Iterator[None]:
 def repeat(times: int, block: Callable[[Feature], Feature], x: Feature, *, first: int = 0) -> Feature:
     """Apply a block that keeps the shape `times` times, in scopes named from `first` on."""
     if x.recorder.rolled and not (isinstance(times, int) and times < 2):
-        return _rolled(times, block, x, name=str(first))
+        return _repeat_rolled(times, block, x, name=str(first))
     for index in range(first, first + times):
         with scope(x, str(index)):
             x = block(x)
     return x
 
 
-def _rolled(times: int, block: Callable[[Feature], Feature], x: Feature, *, name: str) -> Feature:
+def _repeat_rolled(times: int, block: Callable[[Feature], Feature], x: Feature, *, name: str) -> Feature:
     """One repetition, its nodes marked as running `times` times, which may be none."""
     recorder, outer = x.recorder, x.recorder.times
     start, inner = len(recorder.nodes), len(recorder.regions)
@@ -197,38 +197,38 @@ def conv(
     bias: bool = False,
     name: str = "conv",
 ) -> Feature:
-    return x.recorder.emit(Conv(out, kernel, stride, groups, dilation, bias), x, name=name)
+    return x.recorder.add_node(Conv(out, kernel, stride, groups, dilation, bias), x, name=name)
 
 
-def apply(op: Op, x: Feature, *, name: str) -> Feature:
+def apply_op(op: Op, x: Feature, *, name: str) -> Feature:
     """Any op of one input, for those a model picks by name (norms)."""
-    return x.recorder.emit(op, x, name=name)
+    return x.recorder.add_node(op, x, name=name)
 
 
 def relu(x: Feature, *, name: str = "relu") -> Feature:
-    return x.recorder.emit(Relu(), x, name=name)
+    return x.recorder.add_node(Relu(), x, name=name)
 
 
 def scale(x: Feature, factor: float, *, name: str = "scale") -> Feature:
-    return x.recorder.emit(Scale(factor), x, name=name)
+    return x.recorder.add_node(Scale(factor), x, name=name)
 
 
 def add(a: Feature, b: Feature, *, name: str = "add") -> Feature:
-    return a.recorder.emit(Add(), a, b, name=name)
+    return a.recorder.add_node(Add(), a, b, name=name)
 
 
 def max_pool(x: Feature, kernel: int, stride: int, padding: int = 0, *, name: str = "pool") -> Feature:
-    return x.recorder.emit(MaxPool(kernel, stride, padding), x, name=name)
+    return x.recorder.add_node(MaxPool(kernel, stride, padding), x, name=name)
 
 
 def global_average_pool(x: Feature, *, name: str = "pool") -> Feature:
-    return x.recorder.emit(GlobalAveragePool(), x, name=name)
+    return x.recorder.add_node(GlobalAveragePool(), x, name=name)
 
 
 def upsample_to(x: Feature, finer: Feature, *, name: str = "upsample") -> Feature:
     """Nearest neighbour to the size of `finer`, of which only the size is read."""
-    return x.recorder.emit(Upsample(finer.shape.h, finer.shape.w), x, name=name)
+    return x.recorder.add_node(Upsample(finer.shape.h, finer.shape.w), x, name=name)
 
 
 def linear(x: Feature, out: int, *, name: str = "fc") -> Feature:
-    return x.recorder.emit(Linear(out), x.recorder.emit(Flatten(), x, name="flatten"), name=name)
+    return x.recorder.add_node(Linear(out), x.recorder.add_node(Flatten(), x, name="flatten"), name=name)

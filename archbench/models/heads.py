@@ -15,7 +15,7 @@ heads: Registry[Callable[..., Features]] = Registry("head")
 
 
 @heads.register("none")
-def none(features: Features) -> Features:
+def no_head(features: Features) -> Features:
     """The features themselves."""
     return features
 

@@ -13,7 +13,7 @@ from archbench.registry import Registry
 necks: Registry[Callable[..., Features]] = Registry("neck")
 
 
-def chosen(features: Features, levels: Sequence[int]) -> dict[int, Feature]:
+def choose_levels(features: Features, levels: Sequence[int]) -> dict[int, Feature]:
     """The c-maps of those levels, fine to coarse. Levels out of order, or given twice, are refused."""
     if list(levels) != sorted(set(levels)):
         raise SpecError(f"neck.levels: {list(levels)} is not in rising order without repeats")
@@ -21,17 +21,17 @@ def chosen(features: Features, levels: Sequence[int]) -> dict[int, Feature]:
 
 
 @necks.register("none")
-def none(features: Features, *, levels: Levels = [2, 3, 4, 5]) -> Features:  # noqa: B006  (never changed)
+def no_neck(features: Features, *, levels: Levels = [2, 3, 4, 5]) -> Features:  # noqa: B006  (never changed)
     """No neck: the backbone's own maps of those levels."""
-    return {f"c{level}": feature for level, feature in chosen(features, levels).items()}
+    return {f"c{level}": feature for level, feature in choose_levels(features, levels).items()}
 
 
-def _fuse(levels: Sequence[int], fuse: str) -> str:
+def _resolve_fuse(levels: Sequence[int], fuse: str) -> str:
     """As it is by default where one level leaves nothing to merge."""
     return fuse if len(levels) > 1 else "sum"
 
 
-@necks.register("fpn", resolvers={"fuse": _fuse})
+@necks.register("fpn", resolvers={"fuse": _resolve_fuse})
 def fpn(
     features: Features,
     *,
@@ -51,7 +51,7 @@ def fpn(
     """
     coarser: Feature | None = None
     pyramid: Features = {}
-    for level, feature in sorted(chosen(features, levels).items(), reverse=True):
+    for level, feature in sorted(choose_levels(features, levels).items(), reverse=True):
         with scope(feature, f"p{level}"):
             merged = conv_norm_relu(feature, channels, 1, norm=norm, active=relu, name="lateral")
             if coarser is not None:

@@ -45,7 +45,7 @@ class OpCost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Call:
+class TorchCall:
     """A torch callable by name: a module class (`nn.Conv2d`) built from `args`, or a function called on the inputs."""
 
     target: str
@@ -58,22 +58,22 @@ class Op(Protocol):
     """What every op answers, given its inputs' shapes: as many as it reads, hence `...`.
 
     `writes` says whose memory the output is: its own, its input's where nobody else reads it, or always its input's.
-    `torch` also takes `in_place`, whether the graph lets it overwrite its input.
+    `torch_call` also takes `in_place`, whether the graph lets it overwrite its input.
     """
 
     writes: ClassVar[Writes]
 
     @property
-    def shape(self) -> Callable[..., Shape]: ...
+    def output_shape(self) -> Callable[..., Shape]: ...
 
     @property
     def cost(self) -> Callable[..., OpCost]: ...
 
     @property
-    def torch(self) -> Callable[..., Call]: ...
+    def torch_call(self) -> Callable[..., TorchCall]: ...
 
 
-def side(n: int, kernel: int, stride: int, padding: int) -> int:
+def output_length(n: int, kernel: int, stride: int, padding: int) -> int:
     """Output length of a window slid over n pixels."""
     return (n + 2 * padding - kernel) // stride + 1
 
@@ -94,21 +94,21 @@ class Conv:
     def padding(self) -> int:
         return self.dilation * (self.kernel // 2)
 
-    def shape(self, x: Shape) -> Shape:
-        self._check(x)
+    def output_shape(self, x: Shape) -> Shape:
+        self._check_groups(x)
         extent = self.dilation * (self.kernel - 1) + 1
-        return Shape(self.out, *(side(n, extent, self.stride, self.padding) for n in (x.h, x.w)))
+        return Shape(self.out, *(output_length(n, extent, self.stride, self.padding) for n in (x.h, x.w)))
 
     def cost(self, x: Shape) -> OpCost:
-        y, weights = self.shape(x), self.out * (x.c // self.groups) * self.kernel**2
+        y, weights = self.output_shape(x), self.out * (x.c // self.groups) * self.kernel**2
         macs = weights * y.h * y.w
         return OpCost(params=weights + self.out * self.bias, macs=macs, acts=y.numel, fvcore=macs)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
         args = (x.c, self.out, self.kernel, self.stride, self.padding, self.dilation, self.groups, self.bias)
-        return Call("torch.nn.Conv2d", args)
+        return TorchCall("torch.nn.Conv2d", args)
 
-    def _check(self, x: Shape) -> None:
+    def _check_groups(self, x: Shape) -> None:
         for what, channels in (("input", x.c), ("output", self.out)):
             if channels % self.groups:
                 raise SpecError(f"groups: {self.groups} does not divide the {channels} {what} channels")
@@ -121,14 +121,14 @@ class BatchNorm:
     eps: float = 1e-5
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return x
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost(params=2 * x.c, buffer_bytes=2 * x.c * FLOAT_BYTES + INDEX_BYTES, fvcore=2 * x.numel)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.nn.BatchNorm2d", (x.c,), {"eps": self.eps})
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.nn.BatchNorm2d", (x.c,), {"eps": self.eps})
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,14 @@ class FrozenNorm:
     eps: float = 1e-5
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return x
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost(buffer_bytes=4 * x.c * FLOAT_BYTES, fvcore=2 * x.numel)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("archbench.measure.worker.modules.FrozenBatchNorm2d", (x.c,), {"eps": self.eps})
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("archbench.measure.worker.modules.FrozenBatchNorm2d", (x.c,), {"eps": self.eps})
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class GroupNorm:
     eps: float = 1e-5
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         if x.c % self.groups:
             raise SpecError(
                 f"norm: group has {self.groups} groups, which do not divide {x.c} channels; "
@@ -167,22 +167,22 @@ class GroupNorm:
     def cost(self, x: Shape) -> OpCost:
         return OpCost(params=2 * x.c, fvcore=5 * x.numel, scratch_bytes=2 * self.groups * FLOAT_BYTES)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.nn.GroupNorm", (self.groups, x.c), {"eps": self.eps})
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.nn.GroupNorm", (self.groups, x.c), {"eps": self.eps})
 
 
 @dataclass(frozen=True)
 class Relu:
     writes: ClassVar[Writes] = "in place"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return x
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost()
 
-    def torch(self, x: Shape, *, in_place: bool) -> Call:
-        return Call("torch.nn.ReLU", (in_place,))
+    def torch_call(self, x: Shape, *, in_place: bool) -> TorchCall:
+        return TorchCall("torch.nn.ReLU", (in_place,))
 
 
 @dataclass(frozen=True)
@@ -192,14 +192,14 @@ class Scale:
     factor: float
     writes: ClassVar[Writes] = "in place"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return x
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost()
 
-    def torch(self, x: Shape, *, in_place: bool) -> Call:
-        return Call("torch.Tensor.mul_" if in_place else "torch.mul", (self.factor,), function=True)
+    def torch_call(self, x: Shape, *, in_place: bool) -> TorchCall:
+        return TorchCall("torch.Tensor.mul_" if in_place else "torch.mul", (self.factor,), function=True)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class Add:
 
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, a: Shape, b: Shape) -> Shape:
+    def output_shape(self, a: Shape, b: Shape) -> Shape:
         if a != b:
             raise SpecError(f"add: the features differ, {tuple(a)} and {tuple(b)}")
         return a
@@ -216,8 +216,8 @@ class Add:
     def cost(self, a: Shape, b: Shape) -> OpCost:
         return OpCost()
 
-    def torch(self, a: Shape, b: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.add", function=True)
+    def torch_call(self, a: Shape, b: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.add", function=True)
 
 
 @dataclass(frozen=True)
@@ -229,14 +229,14 @@ class MaxPool:
     padding: int = 0
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
-        return Shape(x.c, *(side(n, self.kernel, self.stride, self.padding) for n in (x.h, x.w)))
+    def output_shape(self, x: Shape) -> Shape:
+        return Shape(x.c, *(output_length(n, self.kernel, self.stride, self.padding) for n in (x.h, x.w)))
 
     def cost(self, x: Shape) -> OpCost:
-        return OpCost(scratch_bytes=self.shape(x).numel * INDEX_BYTES)
+        return OpCost(scratch_bytes=self.output_shape(x).numel * INDEX_BYTES)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.nn.MaxPool2d", (self.kernel, self.stride, self.padding))
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.nn.MaxPool2d", (self.kernel, self.stride, self.padding))
 
 
 @dataclass(frozen=True)
@@ -245,14 +245,14 @@ class GlobalAveragePool:
 
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return Shape(x.c, 1, 1)
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost(fvcore=x.numel)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.nn.AdaptiveAvgPool2d", (1,))
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.nn.AdaptiveAvgPool2d", (1,))
 
 
 @dataclass(frozen=True)
@@ -263,14 +263,16 @@ class Upsample:
     w: int
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return Shape(x.c, self.h, self.w)
 
     def cost(self, x: Shape) -> OpCost:
-        return OpCost(fvcore=self.shape(x).numel)
+        return OpCost(fvcore=self.output_shape(x).numel)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.nn.functional.interpolate", (), {"size": (self.h, self.w), "mode": "nearest"}, function=True)
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall(
+            "torch.nn.functional.interpolate", (), {"size": (self.h, self.w), "mode": "nearest"}, function=True
+        )
 
 
 @dataclass(frozen=True)
@@ -279,14 +281,14 @@ class Flatten:
 
     writes: ClassVar[Writes] = "view"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return Shape(x.numel, 1, 1)
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost()
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.flatten", (1,), function=True)
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.flatten", (1,), function=True)
 
 
 @dataclass(frozen=True)
@@ -295,12 +297,12 @@ class Linear:
     bias: bool = True
     writes: ClassVar[Writes] = "new"
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return Shape(self.out, 1, 1)
 
     def cost(self, x: Shape) -> OpCost:
         macs = x.numel * self.out
         return OpCost(params=macs + self.out * self.bias, macs=macs, acts=self.out, fvcore=macs)
 
-    def torch(self, x: Shape, *, in_place: bool = False) -> Call:
-        return Call("torch.nn.Linear", (x.numel, self.out, self.bias))
+    def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
+        return TorchCall("torch.nn.Linear", (x.numel, self.out, self.bias))

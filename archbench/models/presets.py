@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archbench.errors import SpecError
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 
 Parts = Mapping[str, Mapping[str, Any]]
 
@@ -22,7 +22,7 @@ class Preset:
     parts: Parts
 
 
-def _trunk(backbone: Mapping[str, Any], neck: Mapping[str, Any], top_block: str = "none", **knobs: Any) -> Parts:
+def _trunk_parts(backbone: Mapping[str, Any], neck: Mapping[str, Any], top_block: str = "none", **knobs: Any) -> Parts:
     return {
         "backbone": {"type": "resnet", "norm": "frozen", **backbone},
         "neck": neck,
@@ -31,24 +31,24 @@ def _trunk(backbone: Mapping[str, Any], neck: Mapping[str, Any], top_block: str 
     }
 
 
-def _fpn(levels: list[int]) -> dict[str, Any]:
+def _fpn_neck(levels: list[int]) -> dict[str, Any]:
     return {"type": "fpn", "channels": 256, "levels": levels}
 
 
-def _maskrcnn_benchmark() -> dict[str, Preset]:
+def _maskrcnn_benchmark_presets() -> dict[str, Preset]:
     """modeling/backbone/{backbone,resnet,fpn}.py and config/defaults.py: STRIDE_IN_1X1, a frozen norm without eps, USE_C5."""
     presets = {}
 
     def put(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
         body = {"depth": depth, "stride_in_1x1": True, "norm_eps": 0.0}
-        presets[name] = Preset(name, "maskrcnn-benchmark", doc, _trunk(body, neck, *top, **knobs))
+        presets[name] = Preset(name, "maskrcnn-benchmark", doc, _trunk_parts(body, neck, *top, **knobs))
 
     for depth in (18, 34, 50, 101, 152):
-        put(f"R-{depth}-FPN", depth, _fpn([2, 3, 4, 5]), "P2-P6, P6 pooled", "maxpool")
+        put(f"R-{depth}-FPN", depth, _fpn_neck([2, 3, 4, 5]), "P2-P6, P6 pooled", "maxpool")
     for depth in (50, 101):
         put(f"R-{depth}-C4", depth, {"type": "none", "levels": [4]}, "C4 alone")
         put(f"R-{depth}-C5", depth, {"type": "none", "levels": [5]}, "C5 alone, stride 32")
-        put(f"R-{depth}-FPN-RETINANET", depth, _fpn([3, 4, 5]), "P3-P7, P6 from C5", "p6p7", source="c5")
+        put(f"R-{depth}-FPN-RETINANET", depth, _fpn_neck([3, 4, 5]), "P3-P7, P6 from C5", "p6p7", source="c5")
     return presets
 
 
@@ -65,22 +65,24 @@ TORCHVISION_BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def _torchvision() -> dict[str, Preset]:
+def _torchvision_presets() -> dict[str, Preset]:
     """models/detection/backbone_utils.py, resnet_fpn_backbone: frozen norm with eps 1e-5, LastLevelMaxPool."""
     doc = "P2-P6, P6 pooled"
-    neck = _fpn([2, 3, 4, 5])
+    neck = _fpn_neck([2, 3, 4, 5])
     return {
-        f"{body}_fpn": Preset(f"{body}_fpn", "torchvision", doc, _trunk(knobs, neck, "maxpool"))
+        f"{body}_fpn": Preset(f"{body}_fpn", "torchvision", doc, _trunk_parts(knobs, neck, "maxpool"))
         for body, knobs in TORCHVISION_BODIES.items()
     }
 
 
-PRESETS: dict[str, Preset] = _maskrcnn_benchmark() | _torchvision()
+PRESETS: dict[str, Preset] = _maskrcnn_benchmark_presets() | _torchvision_presets()
 
 
 def find_preset(name: str) -> Preset:
     """The preset of that name; SpecError with the nearest name otherwise."""
     if name not in PRESETS:
         known = list(PRESETS)
-        raise SpecError(f"there is no preset {name!r}; `archbench list presets` names them." + nearest(name, known))
+        raise SpecError(
+            f"there is no preset {name!r}; `archbench list presets` names them." + suggest_nearest(name, known)
+        )
     return PRESETS[name]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from archbench.errors import SpecError
 from archbench.models.graph import Feature, Features, add, conv, max_pool, relu, repeat, scope
-from archbench.models.knobs import Channels, Depths, Epsilon, Groups, Norm, Width, normed
+from archbench.models.knobs import Channels, Depths, Epsilon, Groups, Norm, Width, apply_norm
 from archbench.registry import UNREAD, Registry, Resolvers
 
 backbones: Registry[Callable[..., Features]] = Registry("backbone")
@@ -31,7 +31,7 @@ LEVELS = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockStyle:
     """What the blocks of one network share."""
 
     groups: int
@@ -51,14 +51,14 @@ class Block:
             return self.norm(conv(x, out, 1, stride), name="norm")
 
 
-def basic(x: Feature, planes: int, stride: int, *, block: Block) -> Feature:
+def basic(x: Feature, planes: int, stride: int, *, block: BlockStyle) -> Feature:
     """3x3, 3x3, plus the input (He et al. 2015, fig. 5 left)."""
     y = relu(block.conv_norm(x, planes, 3, stride, number=1), name="relu1")
     y = block.conv_norm(y, planes, 3, number=2)
     return relu(add(y, block.shortcut(x, planes, stride)), name="relu2")
 
 
-def bottleneck(x: Feature, planes: int, stride: int, *, block: Block) -> Feature:
+def bottleneck(x: Feature, planes: int, stride: int, *, block: BlockStyle) -> Feature:
     """1x1 reduce, 3x3, 1x1 expand, plus the input (fig. 5 right); the stride is in the 3x3 unless asked otherwise."""
     width = planes * block.width_per_group // 64 * block.groups
     if width < 1:
@@ -73,7 +73,7 @@ def bottleneck(x: Feature, planes: int, stride: int, *, block: Block) -> Feature
 BLOCKS: dict[str, Callable[..., Feature]] = {"basic": basic, "bottleneck": bottleneck}
 
 
-def widened(channels: int, width: float) -> int:
+def widen_channels(channels: int, width: float) -> int:
     """`channels` times `width`: the nearest multiple of 8, at least 8 and never under 90 %; exactly `channels` at 1."""
     wanted = channels * width
     nearest = math.floor(wanted + 4) // 8 * 8
@@ -82,52 +82,52 @@ def widened(channels: int, width: float) -> int:
     return channels + (rounded - channels) * (width != 1)
 
 
-def _unread() -> Any:
+def _drop_shorthand() -> Any:
     """A shorthand, once it is written out."""
     return UNREAD
 
 
-def _block(depth: int, block: BlockName | None) -> BlockName:
+def _resolve_block(depth: int, block: BlockName | None) -> BlockName:
     return block or NAMED_DEPTHS[depth][0]
 
 
-def _depths(last_level: int, depth: int, depths: list[int] | None) -> list[int]:
+def _resolve_depths(last_level: int, depth: int, depths: list[int] | None) -> list[int]:
     return list(depths or NAMED_DEPTHS[depth][1])[: last_level - 1]
 
 
-def _planes(last_level: int, width: float) -> list[int]:
-    return [widened(planes, width) for planes in PLANES[: last_level - 1]]
+def _resolve_planes(last_level: int, width: float) -> list[int]:
+    return [widen_channels(planes, width) for planes in PLANES[: last_level - 1]]
 
 
-def _stem_channels(stem_channels: int, width: float) -> int:
-    return widened(stem_channels, width)
+def _resolve_stem_channels(stem_channels: int, width: float) -> int:
+    return widen_channels(stem_channels, width)
 
 
-def _width_per_group(last_level: int, width: float, width_per_group: int) -> int:
+def _resolve_width_per_group(last_level: int, width: float, width_per_group: int) -> int:
     """The least that leaves every stage its bottlenecks' width: under 64 planes, several round down to one."""
-    planes = _planes(last_level, width)
+    planes = _resolve_planes(last_level, width)
     return max((-(-(each * width_per_group // 64) * 64 // each) for each in planes), default=width_per_group)
 
 
-def _stride_in_1x1(last_level: int, depth: int, block: BlockName | None, *, stride_in_1x1: bool) -> bool:
+def _resolve_stride_in_1x1(last_level: int, depth: int, block: BlockName | None, *, stride_in_1x1: bool) -> bool:
     """Not of a basic block, which has no 1x1 to put a stride in, nor of the first stage alone, which has no stride."""
-    return stride_in_1x1 and _block(depth, block) != "basic" and last_level > 2
+    return stride_in_1x1 and _resolve_block(depth, block) != "basic" and last_level > 2
 
 
-def _norm_eps(norm: Norm, norm_eps: float) -> Any:
+def _resolve_norm_eps(norm: Norm, norm_eps: float) -> Any:
     return UNREAD if norm == "none" else norm_eps + 0.0  # -0.0 is 0.0
 
 
 RESOLVERS: Resolvers = {  # `depth` as block and depths, `width` as channels, unbuilt stages gone
-    "depth": _unread,
-    "width": _unread,
-    "block": _block,
-    "depths": _depths,
-    "planes": _planes,
-    "stem_channels": _stem_channels,
-    "width_per_group": _width_per_group,
-    "stride_in_1x1": _stride_in_1x1,
-    "norm_eps": _norm_eps,
+    "depth": _drop_shorthand,
+    "width": _drop_shorthand,
+    "block": _resolve_block,
+    "depths": _resolve_depths,
+    "planes": _resolve_planes,
+    "stem_channels": _resolve_stem_channels,
+    "width_per_group": _resolve_width_per_group,
+    "stride_in_1x1": _resolve_stride_in_1x1,
+    "norm_eps": _resolve_norm_eps,
 }
 
 
@@ -165,20 +165,20 @@ def resnet(
             f"backbone.groups: basic blocks take groups 1 and width_per_group 64, not {groups} and "
             f"{width_per_group}; use block: bottleneck"
         )
-    shared = Block(groups, width_per_group, stride_in_1x1, partial(normed, norm=norm, eps=norm_eps))
+    shared = BlockStyle(groups, width_per_group, stride_in_1x1, partial(apply_norm, norm=norm, eps=norm_eps))
     build = partial(BLOCKS[kind], block=shared)
-    x = stem(image, widened(stem_channels, width), shared)
+    x = stem(image, widen_channels(stem_channels, width), shared)
     features = {}
     for level, planes, count in zip(LEVELS, PLANES, counts, strict=True):
         if level > last_level:
             break
         with scope(x, f"res{level}"):
-            x = stage(x, build, widened(planes, width), count, stride=1 if level == 2 else 2)
+            x = stage(x, build, widen_channels(planes, width), count, stride=1 if level == 2 else 2)
         features[f"c{level}"] = x
     return features
 
 
-def stem(image: Feature, channels: int, block: Block) -> Feature:
+def stem(image: Feature, channels: int, block: BlockStyle) -> Feature:
     """7x7 at stride 2 and a 3x3 max pool at stride 2 (He et al. 2015, table 1)."""
     with scope(image, "stem"):
         return max_pool(relu(block.conv_norm(image, channels, 7, 2, number=1), name="relu1"), 3, 2, 1)

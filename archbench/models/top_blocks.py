@@ -12,7 +12,7 @@ from archbench.registry import Registry
 top_blocks: Registry[Callable[..., Features]] = Registry("top_block")
 
 
-def coarsest(pyramid: Features) -> tuple[int, Feature]:
+def find_coarsest(pyramid: Features) -> tuple[int, Feature]:
     """The pyramid's last level and its map; a top block on bare c-maps is refused."""
     levels = sorted(int(name[1:]) for name in pyramid if name.startswith("p"))
     if not levels:
@@ -21,7 +21,7 @@ def coarsest(pyramid: Features) -> tuple[int, Feature]:
 
 
 @top_blocks.register("none")
-def none(features: Features, pyramid: Features) -> Features:
+def no_top_block(features: Features, pyramid: Features) -> Features:
     """Nothing added."""
     return {}
 
@@ -29,7 +29,7 @@ def none(features: Features, pyramid: Features) -> Features:
 @top_blocks.register("maxpool")
 def maxpool(features: Features, pyramid: Features) -> Features:
     """Every second pixel of the coarsest level (Lin et al. 2017, section 4.1): P6 for the RPN, no weights."""
-    level, top = coarsest(pyramid)
+    level, top = find_coarsest(pyramid)
     name = f"p{level + 1}"
     with scope(top, name):
         return {name: max_pool(top, 1, 2)}
@@ -41,7 +41,7 @@ def p6p7(features: Features, pyramid: Features, *, source: Literal["c5", "p5"] =
 
     source  c5 or p5, said and never inferred from channel counts; both have the pyramid's channels on their outputs
     """
-    _, top = coarsest(pyramid)
+    _, top = find_coarsest(pyramid)
     given = features | pyramid
     if source not in given:
         raise SpecError(

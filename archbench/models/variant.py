@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from archbench.errors import SpecError
-from archbench.models.detector import Architecture, Choice, record_network
+from archbench.models.detector import Architecture, PartChoice, record_network
 from archbench.models.graph import Graph
 from archbench.text import visible
 
@@ -47,13 +47,13 @@ class Workload:
         """Bytes of one feature element: under amp, features are half precision; weights and the input stay fp32."""
         return 2 if self.precision.startswith("amp") else 4
 
-    def resolved(self) -> dict[str, Any]:
+    def resolve_fields(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
 
 
 @dataclass(frozen=True)
-class Module:
+class ModuleFactory:
     """A hand-written `nn.Module` in an architecture's place: `module: my_pkg.my_file:factory`. Traced, never priced."""
 
     factory: str
@@ -61,7 +61,7 @@ class Module:
     def as_json(self) -> dict[str, Any]:
         return {"module": self.factory}
 
-    def resolved(self) -> dict[str, Any]:
+    def resolve_parts(self) -> dict[str, Any]:
         return self.as_json()
 
 
@@ -70,7 +70,7 @@ class Variant:
     """One network to price and measure. `axes` maps the dotted paths that vary to this variant's values."""
 
     name: str
-    architecture: Architecture | Module
+    architecture: Architecture | ModuleFactory
     workload: Workload
     axes: Mapping[str, Any] = field(default_factory=dict)
     reference: bool = False
@@ -78,14 +78,14 @@ class Variant:
     @cached_property
     def id(self) -> str:
         """A hash of architecture and workload, resolved, default values left out: two spellings of one network agree."""
-        content = {"architecture": self.architecture.resolved(), "workload": self.workload.resolved()}
+        content = {"architecture": self.architecture.resolve_parts(), "workload": self.workload.resolve_fields()}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:ID_DIGITS]
 
     @cached_property
     def graph(self) -> Graph:
         """The recorded network, one image. Raises SpecError where its parts do not fit, or for a hand-written module."""
-        if isinstance(self.architecture, Module):
+        if isinstance(self.architecture, ModuleFactory):
             factory = visible(self.architecture.factory)
             raise SpecError(f"module: {factory} is hand-written; it is traced when it is run, not priced")
         return record_network(self.architecture, self.workload.height, self.workload.width)
@@ -100,8 +100,9 @@ def variant_from_json(data: Mapping[str, Any]) -> Variant:
     given = data["architecture"]
     workload = Workload(**data["workload"])
     if "module" in given:
-        return Variant("", Module(given["module"]), workload)
+        return Variant("", ModuleFactory(given["module"]), workload)
     choices = {
-        family: Choice(part["type"], {k: v for k, v in part.items() if k != "type"}) for family, part in given.items()
+        family: PartChoice(part["type"], {k: v for k, v in part.items() if k != "type"})
+        for family, part in given.items()
     }
     return Variant("", Architecture(**choices), workload)

@@ -20,7 +20,7 @@ from archbench.design.spec.variables import knob_paths, nameable
 from archbench.design.variants import Space, size
 from archbench.errors import SpecError
 from archbench.metrics import SCALED
-from archbench.models.variant import Module, Variant
+from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.price import Cost, price
 from archbench.space.columns import evaluate_mask
 from archbench.space.points import UNSET, Array, CodedColumn, Mask, Points, Rows, number_values
@@ -98,7 +98,7 @@ class KeptVariants:
 
 def price_all(variants: Iterable[Variant]) -> list[PricedVariant]:
     """Each variant with its exact cost."""
-    return [PricedVariant(v, None if isinstance(v.architecture, Module) else price(v)) for v in variants]
+    return [PricedVariant(v, None if isinstance(v.architecture, ModuleFactory) else price(v)) for v in variants]
 
 
 def keep_variants(priced: Sequence[PricedVariant], constraints: Sequence[Expression]) -> KeptVariants:

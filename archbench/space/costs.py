@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from archbench.design.spec.config import split
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.models.detector import FAMILIES, Architecture, Choice, record_network
-from archbench.models.variant import Module, Variant
+from archbench.models.detector import FAMILIES, Architecture, PartChoice, record_network
+from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
@@ -51,7 +51,7 @@ def price_many(variants: Sequence[Variant]) -> list[Cost]:
 
 def _paths(variant: Variant) -> dict[str, Any]:
     """Every path of a variant that its price depends on."""
-    if isinstance(variant.architecture, Module):
+    if isinstance(variant.architecture, ModuleFactory):
         return {"module": variant.architecture.factory}
     parts = variant.architecture.as_json() | {"input": {side: getattr(variant.workload, side) for side in SIDES}}
     paths = {f"{section}.{key}": value for section, part in parts.items() for key, value in part.items()}
@@ -96,7 +96,7 @@ class _Pricing:
     def _cost(self, block: Block) -> Cost:
         """The cost of a block of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough."""
         example = self.variant(block.row)
-        if isinstance(example.architecture, Module):
+        if isinstance(example.architecture, ModuleFactory):
             return price(example)
         rolled, endless = True, False
         while True:
@@ -120,7 +120,7 @@ class _Pricing:
             section, key = split(path)
             if section in parts:
                 parts[section][key] = given
-        choices = {family: Choice(parts[family].pop("type"), parts[family]) for family in FAMILIES}
+        choices = {family: PartChoice(parts[family].pop("type"), parts[family]) for family in FAMILIES}
         return Architecture(**choices), parts["input"]
 
     def _fitting(self, block: Block, count: Any) -> NDArray[np.int64]:

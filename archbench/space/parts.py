@@ -114,7 +114,7 @@ class Frame:
             else:
                 given.update(zip(keys, values, strict=True))
                 part = FAMILIES[self.section][str(self.part)] if self.section in FAMILIES else None
-                yield part.outcome(outcome, given) if part else given[outcome]
+                yield part.resolve_knob(outcome, given) if part else given[outcome]
 
     @property
     def _defaults(self) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ MAIN = 31  # the priority up to which a column is worth its width on a page or o
 
 @dataclass(frozen=True)
 class Column:
-    """One quantity of the table. `name` is its key in a row; `label` heads what people read, with the unit `write` uses.
+    """One quantity of the table. `name` is its key in a row; `label` heads what people read, with the unit `format` uses.
 
     `kind` is that of all its numbers, null where they differ or have none. `priority`: the lower, the sooner a narrow
     terminal shows it; a `detail` is for programs, which read all, and not for people; an `axis` is one of the spec's.
@@ -37,7 +37,7 @@ class Column:
     label: str
     holds: Holds
     priority: int
-    write: Callable[[Any], str] = units.format_plain
+    format: Callable[[Any], str] = units.format_plain
     kind: Kind | None = None
     detail: bool = False
     axis: bool = False
@@ -51,7 +51,7 @@ class Column:
     def text(self, row: Row) -> str:
         """What a person reads in this row; `-` where there is nothing. Not escaped."""
         value = row.get(self.name)
-        write = METRICS[row[self.of]].write if self.of else self.write
+        write = METRICS[row[self.of]].format if self.of else self.format
         return units.MISSING if value is None else write(value)
 
 
@@ -71,7 +71,7 @@ class Table:
 
 
 SIDE = Column("side", "side", "text", 82)  # of a comparison: new, or the base that is shown beside it
-OUTSIDE = Column("outside", "outside", "flag", 83, write=lambda value: "outside" if value else "")  # the constraints
+OUTSIDE = Column("outside", "outside", "flag", 83, format=lambda value: "outside" if value else "")  # the constraints
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> li
         Column("id", "id", "text", 90),
         *replicas,
         *sides,
-        Column("reference", "ref", "flag", 80, write=lambda value: "R" if value else ""),
+        Column("reference", "ref", "flag", 80, format=lambda value: "R" if value else ""),
         *_axis_columns(records),
         *(_metric(name, EXACT_PRIORITY[name], "integer") for name in EXACT),
         *_latency_columns(rows, measured=bool(times.latencies)),
@@ -206,7 +206,7 @@ def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> li
         Column("generations", "gens", "integer", 63, units.format_count),
         _metric("memory_bytes", 30, "integer"),
         *_memory_columns(records),
-        Column("pareto", "front", "flag", 81, write=lambda value: "*" if value else ""),
+        Column("pareto", "front", "flag", 81, format=lambda value: "*" if value else ""),
         _metric("score", 5),
         Column("status", "status", "text", 2),
         Column("reason", "reason", "text", 99),
@@ -221,7 +221,7 @@ def _latency_columns(rows: Sequence[Row], *, measured: bool) -> list[Column]:
         Column("q75_ms", "q75 ms", "number", 61, units.format_milliseconds),
         Column("ratio", "latency ratio" if measured else "MACs ratio", "number", 3, units.format_ratio),
         Column("ratio_half_width", "ratio ±95%", "number", 10, units.format_half_width),
-        replace(_metric("rank", 4, "integer"), write=_with_ties(rows)),
+        replace(_metric("rank", 4, "integer"), format=_with_ties(rows)),
     ]
 
 
@@ -266,7 +266,7 @@ EXACT_PRIORITY = {
 
 
 def _metric(name: str, priority: int, holds: Holds = "number") -> Column:
-    return Column(name, METRICS[name].label, holds, priority, METRICS[name].write)
+    return Column(name, METRICS[name].label, holds, priority, METRICS[name].format)
 
 
 def _axis_columns(records: Sequence[Record]) -> list[Column]:

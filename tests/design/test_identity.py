@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from archbench.design.spec.spec import read_spec
 from archbench.design.variants import expand, preset, size
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Architecture, Choice
+from archbench.models.detector import FAMILIES, Architecture, PartChoice
 from archbench.models.graph import Features
 from archbench.models.presets import PRESETS
-from archbench.models.resnet import NAMED_DEPTHS, widened
+from archbench.models.resnet import NAMED_DEPTHS, widen_channels
 from archbench.models.variant import Variant, Workload
 from archbench.pricing.price import price
 from archbench.registry import Part
@@ -52,9 +52,9 @@ def ten_thousand() -> list[Architecture]:
     assert isinstance(body, Architecture)
     return [
         Architecture(
-            Choice("resnet", {**body.backbone.knobs, "depths": d, "width": w, "groups": g}),
-            Choice("fpn", {**body.neck.knobs, "channels": c, "relu": relu, "norm": norm, **levels}),
-            Choice(top, FAMILIES["top_block"][top].defaults),
+            PartChoice("resnet", {**body.backbone.knobs, "depths": d, "width": w, "groups": g}),
+            PartChoice("fpn", {**body.neck.knobs, "channels": c, "relu": relu, "norm": norm, **levels}),
+            PartChoice(top, FAMILIES["top_block"][top].defaults),
             body.head,
         )
         for (d, w, g, c, relu, norm), (top, levels) in itertools.product(grid, tops)
@@ -88,9 +88,9 @@ def _give_a_new_knob(monkeypatch: Any, family: str, name: str) -> None:
 
 
 def _with_new_knobs(architecture: Architecture, attention: str | None) -> Architecture:
-    def given(choice: Choice) -> Choice:
+    def given(choice: PartChoice) -> PartChoice:
         takes = choice.type in ("resnet", "fpn", "p6p7")
-        return Choice(choice.type, {**choice.knobs, "attention": attention}) if takes else choice
+        return PartChoice(choice.type, {**choice.knobs, "attention": attention}) if takes else choice
 
     return Architecture(*(given(getattr(architecture, family)) for family in FAMILIES))
 
@@ -121,7 +121,7 @@ def spelled_twice(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     two: dict[str, Any] = {"backbone.depth": other, "backbone.block": block, "backbone.depths": depths}
     width = draw(st.sampled_from([0.125, 0.25, 0.5, 0.75, 1.0, 1.5]))
     near = width * (1 + draw(st.floats(-0.004, 0.004)))
-    same = all(widened(planes, near) == widened(planes, width) for planes in (64, 128, 256, 512))
+    same = all(widen_channels(planes, near) == widen_channels(planes, width) for planes in (64, 128, 256, 512))
     one["backbone.width"], two["backbone.width"] = width, near if same else width
     if block == "basic":
         two["backbone.stride_in_1x1"] = draw(st.booleans())

@@ -14,7 +14,7 @@ from yardstick import at_most
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand, make
 from archbench.errors import SpecError
-from archbench.models.resnet import widened
+from archbench.models.resnet import widen_channels
 from archbench.space.grid import DesignSpace, chunks, count_points
 from archbench.space.parts import Frame
 from archbench.space.points import Points
@@ -233,7 +233,11 @@ def test_knobs_that_meet_in_no_outcome_are_not_combined(read, monkeypatch):
     counts = count_points(spec)
     assert len(resolved) < 10 * 100 + 2 * 10 + 100  # stems of every width, planes, lists' items
     widths = [round(0.5 + step / 100, 2) for step in range(10)]
-    alike = {(*(widened(p, w) for p in (64, 128, 256, 512)), widened(n, w)) for w in widths for n in range(1, 101)}
+    alike = {
+        (*(widen_channels(p, w) for p in (64, 128, 256, 512)), widen_channels(n, w))
+        for w in widths
+        for n in range(1, 101)
+    }
     assert counts.raw == 10 * 100 * 1000
     assert counts.variants == len(alike) * 1000 + 1  # and the reference, of width 1
     assert counts.duplicates == counts.raw - len(alike) * 1000

@@ -143,12 +143,12 @@ def test_ids_do_not_move():
 
 def test_a_new_knob_with_a_default_moves_no_id(monkeypatch):
     before = {name: preset(name).id for name in PRESETS}
-    from archbench.models.detector import FAMILIES, Choice
+    from archbench.models.detector import FAMILIES, PartChoice
 
     variant = preset("R-50-FPN")
     part = FAMILIES["neck"]["fpn"]
     monkeypatch.setitem(part.__dict__, "defaults", part.defaults | {"attention": None})
-    widened = Choice("fpn", {**variant.architecture.neck.knobs, "attention": None})
+    widened = PartChoice("fpn", {**variant.architecture.neck.knobs, "attention": None})
     architecture = type(variant.architecture)(**{**variant.architecture.__dict__, "neck": widened})
     assert type(variant)("", architecture, variant.workload).id == before["R-50-FPN"]
 

@@ -14,7 +14,7 @@ from torch import nn
 from archbench.measure.worker import timed_network
 from archbench.measure.worker import worker as the_worker
 from archbench.measure.worker.engines import ENGINES, Engine
-from archbench.models.variant import Module, Variant, Workload
+from archbench.models.variant import ModuleFactory, Variant, Workload
 
 MS, S = 1_000_000, 1_000_000_000
 
@@ -50,7 +50,7 @@ def hand_written(factory):
     module.net = factory
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(sys.modules, "scripted", module)
-        variant = Variant("", Module("scripted:net"), Workload(1, 32, 32))
+        variant = Variant("", ModuleFactory("scripted:net"), Workload(1, 32, 32))
         yield {"variant": variant.as_json(), "device": "cpu", "seed": 0, "plugins": ["scripted"]}
 
 

@@ -24,7 +24,7 @@ from archbench.measure.worker.engines import ENGINES, Engine, Subject, prepare_c
 from archbench.measure.worker.outputs import TOLERANCE, Unusable, check_agreement, output_distance
 from archbench.measure.worker.timed_network import TimedNetwork
 from archbench.measure.worker.train import training_step
-from archbench.models.variant import Module, Variant, Workload
+from archbench.models.variant import ModuleFactory, Variant, Workload
 
 SMALL = {"input.height": 32, "input.width": 32, "measure.threads": 1}
 
@@ -122,7 +122,7 @@ class Nan(nn.Module):
 
 
 def request(workload, factory, plugin):
-    variant = Variant("", Module(f"otherwise:{factory}"), workload)
+    variant = Variant("", ModuleFactory(f"otherwise:{factory}"), workload)
     return {"variant": variant.as_json(), "device": "cpu", "seed": 0, "plugins": [str(plugin)]}
 
 

@@ -29,7 +29,7 @@ from archbench.measure.supervisor.worker_process import (
 )
 from archbench.measure.worker import worker as the_worker
 from archbench.measure.worker.worker import Heartbeat
-from archbench.models.variant import Module, Variant, Workload
+from archbench.models.variant import ModuleFactory, Variant, Workload
 from archbench.pricing.price import price
 
 pytestmark = pytest.mark.process
@@ -83,7 +83,7 @@ def scripted(monkeypatch):
 
 
 def hand_written(name):
-    return Variant(name, Module(f"nets:{name}"), Workload(1, 32, 32))
+    return Variant(name, ModuleFactory(f"nets:{name}"), Workload(1, 32, 32))
 
 
 def hired(name, timeout=120.0, **given):

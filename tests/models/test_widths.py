@@ -5,7 +5,7 @@ from networks import sized
 
 from archbench.models.graph import Graph
 from archbench.models.ops import Conv
-from archbench.models.resnet import widened
+from archbench.models.resnet import widen_channels
 from archbench.pricing.price import price
 
 CHANNELS = [64, 96, 128, 192, 255, 256, 257, 512, 1024, 2048]  # 256 is FPN's usual, 512 and 2048 are C5's widths
@@ -58,7 +58,7 @@ def test_macs_are_a_square_in_the_fpn_width(preset):
 )
 def test_width_rounds_to_the_nearest_multiple_of_8_and_never_under_90_percent(channels, width, expected):
     """64 * .35 = 22.4 -> 24; 72 * .7 = 50.4 -> 48; 64 * .15625 = 10 -> 8 would be 80 %, so 16."""
-    assert widened(channels, width) == expected
+    assert widen_channels(channels, width) == expected
 
 
 def test_a_projection_stands_wherever_stride_or_channels_change():

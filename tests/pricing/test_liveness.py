@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbench.models.graph import add, conv, max_pool, record, relu, repeat, scale, scope
+from archbench.models.graph import add, conv, max_pool, record_graph, relu, repeat, scale, scope
 from archbench.models.ops import Shape
 from archbench.pricing.lanes import Diverged, whole
 from archbench.pricing.liveness import Irregular, Stack, peak_feature_bytes
@@ -66,13 +66,13 @@ def programs(draw):
 @settings(max_examples=600, deadline=None)
 @given(programs(), st.lists(st.integers(0, 4), min_size=2, max_size=5))
 def test_a_repetition_recorded_once_costs_what_it_does_unrolled_or_is_irregular(program, depths):
-    rolled = record(lambda image: program(image, whole(np.array(depths))), IMAGE, rolled=True)
+    rolled = record_graph(lambda image: program(image, whole(np.array(depths))), IMAGE, rolled=True)
     try:
         cost = add_up(rolled, batch=2, feature_bytes=2)
     except (Irregular, Diverged):
         return
     for lane, depth in enumerate(depths):
-        alone = add_up(record(lambda image, depth=depth: program(image, depth), IMAGE), batch=2, feature_bytes=2)
+        alone = add_up(record_graph(lambda image, depth=depth: program(image, depth), IMAGE), batch=2, feature_bytes=2)
         assert {name: at(value, lane) for name, value in cost.as_json().items()} == alone.as_json()
 
 
@@ -82,7 +82,7 @@ def at(value, lane):
 
 
 def peak(program, times):
-    return peak_feature_bytes(record(lambda image: program(image, times), IMAGE, rolled=True))
+    return peak_feature_bytes(record_graph(lambda image: program(image, times), IMAGE, rolled=True))
 
 
 def residual(x):

@@ -12,7 +12,7 @@ from archbench.design.spec.spec import preset_spec
 from archbench.design.variants import expand, preset
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
-from archbench.models.variant import Module, Variant
+from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.price import price
 from archbench.reporting.terminal.differences import differences_json, layer_changes, show_differences, signed, steps
 from archbench.units import format_count
@@ -102,7 +102,7 @@ def test_names_are_inert() -> None:
 
 def test_a_hand_written_network_is_refused() -> None:
     spec = preset_spec("R-50-FPN")
-    other = replace(expand(spec).reference, architecture=Module("net:make"))
+    other = replace(expand(spec).reference, architecture=ModuleFactory("net:make"))
     with pytest.raises(SpecError, match="net:make is hand-written"):
         differences_json(R50, other)
 

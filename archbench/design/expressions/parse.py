@@ -30,7 +30,7 @@ from archbench.design.expressions.nodes import (
 )
 from archbench.design.expressions.scalar import Values, unknown, value_of
 from archbench.errors import SpecError
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 from archbench.text import visible
 
 MAX_LENGTH = 1_000
@@ -298,7 +298,7 @@ class _Compiler:
     def _call(self, given: ast.Call) -> Call:
         function = self.source(given.func)
         if not isinstance(given.func, ast.Name) or function not in FUNCTIONS:
-            close = nearest(function, list(FUNCTIONS))
+            close = suggest_nearest(function, list(FUNCTIONS))
             raise self.refused(given, f"calling {visible(function, 40)}", f"there are {', '.join(FUNCTIONS)}.{close}")
         if given.keywords:
             raise self.refused(given, f"a named argument of {function}", "write the value alone")

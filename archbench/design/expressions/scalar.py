@@ -20,7 +20,7 @@ from archbench.design.expressions.nodes import (
     Node,
 )
 from archbench.errors import SpecError
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 from archbench.text import visible
 
 Values = Mapping[str, Any]
@@ -78,7 +78,7 @@ def _named(name: str, values: Values) -> Any:
 
 def unknown(name: str, known: Sequence[str]) -> SpecError:
     """What is said of a name that is none of those known."""
-    close = nearest(name, list(known)) or f" There are {visible(', '.join(known), 200) or 'none'}."
+    close = suggest_nearest(name, list(known)) or f" There are {visible(', '.join(known), 200) or 'none'}."
     return SpecError(f"there is no {visible(name)} here; quote it if it is a word.{close}")
 
 

@@ -21,7 +21,7 @@ from archbench.design.spec.config import check_varies
 from archbench.design.spec.document import Document
 from archbench.design.spec.schema import named, shown
 from archbench.errors import SpecError
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 
 MAX_VALUES = 100_000  # of one list, range or zip
 MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at most; it may have more, and be sampled
@@ -127,7 +127,7 @@ def _kind_of_form(where: str, form: Mapping[str, Any], *, beside: tuple[str, ...
     """Which form a mapping is; one and only one, with nothing unknown beside it."""
     for key in form:
         if key not in FORMS and key not in beside:
-            close = nearest(str(key), [*FORMS, "zip", *beside])
+            close = suggest_nearest(str(key), [*FORMS, "zip", *beside])
             raise SpecError(f"{where}.{named(str(key))}: unknown key; {ACCEPTED}.{close}")
     kinds = [key for key in form if key in FORMS]
     if len(kinds) != 1:
@@ -240,7 +240,7 @@ def _zipped(key: str, form: Mapping[str, Any], document: Document) -> Axis:
     where = f"axes.{key}"
     for other in form:
         if other not in ("zip", "name", "when"):
-            close = nearest(str(other), ["zip", "name", "when"])
+            close = suggest_nearest(str(other), ["zip", "name", "when"])
             raise SpecError(f"{where}.{named(str(other))}: unknown key; beside zip there are name and when.{close}")
     columns = form["zip"]
     if not isinstance(columns, dict) or not columns:
@@ -266,7 +266,7 @@ def in_order(axes: Sequence[Axis]) -> tuple[int, ...]:
     for position, axis in enumerate(axes):
         for name in axis.when.names if axis.when else ():
             if name not in owner:
-                there = f"there are {', '.join(owner)}.{nearest(name, list(owner))}"
+                there = f"there are {', '.join(owner)}.{suggest_nearest(name, list(owner))}"
                 raise SpecError(f"{axis.when.text}: {name} is not an axis; {there}", axis.when.place)  # type: ignore[union-attr]
         reads[position] = {owner[name] for name in axis.when.names} if axis.when else set()
     ordered: list[int] = []

@@ -12,7 +12,7 @@ from archbench.design.spec.schema import MODULE_PATTERN, OF_THE_RUN, SPEC_VERSIO
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.models.presets import PRESETS, find_preset
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 
 Config = dict[str, Any]  # parts, input and measure as mappings, the form every override is applied to
 
@@ -31,7 +31,9 @@ def check_keys(data: Mapping[str, Any]) -> None:
     """Refuse an unknown top-level key, and a spec that does not say which language it is in."""
     for key in data:
         if key not in KEYS:
-            raise SpecError(f"{named(key)}: unknown key; a spec takes {', '.join(KEYS)}.{nearest(key, list(KEYS))}")
+            raise SpecError(
+                f"{named(key)}: unknown key; a spec takes {', '.join(KEYS)}.{suggest_nearest(key, list(KEYS))}"
+            )
     if data.get("archbench") != SPEC_VERSION or isinstance(data.get("archbench"), bool):
         given = shown(data["archbench"]) if "archbench" in data else "missing"
         raise SpecError(f"archbench: {given}; a spec begins with `archbench: {SPEC_VERSION}`")
@@ -140,7 +142,7 @@ def split(path: str) -> tuple[str, str]:
     if section not in SECTIONS or not key or "." in key:
         example = "neck.channels" if section not in SECTIONS else f"{section}.KEY"
         raise SpecError(
-            f"{named(path)}: not a path of a spec; write it like {example}." + nearest(section, list(SECTIONS))
+            f"{named(path)}: not a path of a spec; write it like {example}." + suggest_nearest(section, list(SECTIONS))
         )
     return section, key
 

@@ -10,7 +10,7 @@ from archbench import units
 from archbench.design.spec.schema import named, shown
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, METRICS, SCALED
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 
 TIMED = ("latency_ms", "step_ms", "device_ms")  # judged by their intervals
 LIMITED = (*EXACT, "memory_bytes", *TIMED)  # what there is one number of, less of which is better
@@ -26,7 +26,7 @@ def limited(name: str) -> tuple[str, float]:
         return metric, scale
     known = [*LIMITED, *SCALED]
     why = "has no interval to judge it by" if name in METRICS else "is no metric"
-    raise SpecError(f"{named(name)}: {why}; a limit takes {', '.join(known)}.{nearest(name, known)}")
+    raise SpecError(f"{named(name)}: {why}; a limit takes {', '.join(known)}.{suggest_nearest(name, known)}")
 
 
 def read_budgets(given: Any) -> dict[str, float]:

@@ -13,10 +13,10 @@ from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Choice
+from archbench.models.detector import FAMILIES, PartChoice
 from archbench.models.presets import PRESETS
 from archbench.models.variant import Workload
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 from archbench.text import visible
 
 SPEC_VERSION = 1
@@ -126,7 +126,7 @@ def settings_model(key: str) -> type[BaseModel]:
     return _model(key, defaults_of(kind) | members, (kind.__doc__ or "").split("\n")[0])
 
 
-def choice(family: str, given: Mapping[str, Any]) -> Choice:
+def choice(family: str, given: Mapping[str, Any]) -> PartChoice:
     """A part with every knob validated and filled in. Raises SpecError beginning with the dotted key."""
     if "type" not in given:
         raise SpecError(f"{family}.type: missing; say which: {', '.join(FAMILIES[family])}")
@@ -136,7 +136,7 @@ def choice(family: str, given: Mapping[str, Any]) -> Choice:
         )
     part = FAMILIES[family][given["type"]]
     knobs = {name: value for name, value in given.items() if name != "type"}
-    return Choice(part.name, validated(part_model(family, part.name), knobs, family, part.name))
+    return PartChoice(part.name, validated(part_model(family, part.name), knobs, family, part.name))
 
 
 def validated(model: type[BaseModel], given: Mapping[str, Any], where: str, whose: str) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def validated(model: type[BaseModel], given: Mapping[str, Any], where: str, whos
     for key in given:
         if key not in known:
             takes = f"takes {', '.join(known)}" if known else "takes no keys"
-            raise SpecError(f"{where}.{named(key)}: unknown key; {whose} {takes}.{nearest(str(key), known)}")
+            raise SpecError(f"{where}.{named(key)}: unknown key; {whose} {takes}.{suggest_nearest(str(key), known)}")
     try:
         return model.model_validate(dict(given)).model_dump()
     except ValidationError as error:

@@ -39,7 +39,7 @@ from archbench.design.spec.variables import nameable
 from archbench.errors import SpecError
 from archbench.metrics import METRICS, SCALED
 from archbench.models.presets import find_preset
-from archbench.registry import nearest
+from archbench.registry import suggest_nearest
 
 MAX_CONSTRAINTS = 1_000  # of one spec; which of them refused a row is 16 bits of it
 DEVICE = re.compile(r"auto|cpu|none|cuda(:\d{1,3})?")
@@ -102,7 +102,7 @@ def read_spec(path: str | Path, sets: Iterable[str] = ()) -> Spec:
         return _read(document, Path(path).parent, sets)
     except SpecError as error:
         written_on_line = frozenset(text.partition("=")[0] for text in sets)
-        raise error.at(place(document, subject(error.message), written_on_line)) from None
+        raise error.with_place(place(document, subject(error.message), written_on_line)) from None
 
 
 def subject(message: str) -> str:
@@ -207,7 +207,7 @@ def _exclusion(text: str, axes: Sequence[Axis], place: str) -> Expression:
 
 
 def _no_axis(path: str, paths: Sequence[str]) -> str:
-    return f"{path} is not an axis; there are {', '.join(paths) or 'none'}.{nearest(path, list(paths))}"
+    return f"{path} is not an axis; there are {', '.join(paths) or 'none'}.{suggest_nearest(path, list(paths))}"
 
 
 def _partial_match(item: Any, axes: Sequence[Axis]) -> Mapping[str, Any]:
@@ -268,7 +268,7 @@ def _select(given: Any) -> Select | None:
             if name not in METRICS:
                 known = list(METRICS)
                 raise SpecError(
-                    f"select.{key}: there is no metric {shown(name)}; there are {', '.join(known)}.{nearest(name, known)}"
+                    f"select.{key}: there is no metric {shown(name)}; there are {', '.join(known)}.{suggest_nearest(name, known)}"
                 )
     both = [*select.minimize, *select.maximize]
     if twice := [name for name in both if both.count(name) > 1]:

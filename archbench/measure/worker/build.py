@@ -13,7 +13,7 @@ from archbench.errors import SpecError
 from archbench.measure.worker import modules
 from archbench.measure.worker.initialize import initialize
 from archbench.models.graph import Graph, Node
-from archbench.models.variant import Module, Variant
+from archbench.models.variant import ModuleFactory, Variant
 
 NAMESPACES: dict[str, ModuleType] = {"torch.": torch, f"{modules.__name__}.": modules}
 
@@ -24,7 +24,7 @@ def build(variant: Variant, *, device: str = "cpu", seed: int = 0) -> fx.GraphMo
     Weights are the originals' initialisation, from `seed`; on device `meta` there are none. Valid for the input size it
     was recorded at. Raises SpecError for a hand-written module, which `--plugin` loads instead.
     """
-    if isinstance(variant.architecture, Module):
+    if isinstance(variant.architecture, ModuleFactory):
         raise SpecError(f"module: {variant.architecture.factory} is hand-written; there is nothing to build")
     network = compile_graph(variant.graph)
     if device != "meta":
@@ -49,7 +49,7 @@ def submodule_name(node: Node) -> str:
 
 
 def _emit_node(node: Node, graph: Graph, root: nn.Module, code: fx.Graph, values: dict[str, fx.Node]) -> fx.Node:
-    call = node.op.torch(*graph.input_shapes(node), in_place=node.name in graph.in_place)
+    call = node.op.torch_call(*graph.input_shapes(node), in_place=node.name in graph.in_place)
     inputs = tuple(values[name] for name in node.inputs)
     target = _find_callable(call.target)
     if call.function:

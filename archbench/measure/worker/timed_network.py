@@ -35,7 +35,7 @@ from archbench.measure.worker.memory import MemoryFigures, live_peak, live_train
 from archbench.measure.worker.outputs import Unusable, check_finite
 from archbench.measure.worker.trace import find_disagreements, trace_layers
 from archbench.measure.worker.user_code import load_factory
-from archbench.models.variant import Module, Variant, Workload, variant_from_json
+from archbench.models.variant import ModuleFactory, Variant, Workload, variant_from_json
 from archbench.pricing.price import layers
 from archbench.units import NS_PER_MS
 
@@ -85,7 +85,7 @@ class TimedNetwork:
         build_ms = (clock() - began) / NS_PER_MS
         timed = cls(Subject(network, _make_input(variant.workload, device), device, variant.workload))
         timed.facts["cold_ms"] = {"build": build_ms, **timed.facts["cold_ms"]}
-        if not isinstance(variant.architecture, Module):
+        if not isinstance(variant.architecture, ModuleFactory):
             timed.counted = _prove_counts(variant, device)
         return timed
 
@@ -158,7 +158,7 @@ def _describe_counts(memory: MemoryFigures, counted: NetworkCounts) -> dict[str,
 
 def _build_network(variant: Variant, request: Mapping[str, Any]) -> nn.Module:
     """The network in evaluation mode on the host: built, or the user's own."""
-    if not isinstance(variant.architecture, Module):
+    if not isinstance(variant.architecture, ModuleFactory):
         return build(variant, seed=request["seed"])
     network = load_factory(variant.architecture.factory, request["plugins"])().eval()
     if any(is_lazy(parameter) for parameter in network.parameters()):

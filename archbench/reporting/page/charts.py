@@ -278,7 +278,7 @@ def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
 def shown(value: float, metric: str) -> str:
     """A number of a metric as its column writes it, with the unit its label has."""
     unit = METRICS[metric].label.rpartition(" ")[2]
-    return f"{METRICS[metric].write(value)} {unit}" if " " in METRICS[metric].label else METRICS[metric].write(value)
+    return f"{METRICS[metric].format(value)} {unit}" if " " in METRICS[metric].label else METRICS[metric].format(value)
 
 
 def plainly(values: Iterable[object]) -> str:

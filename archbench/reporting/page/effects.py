@@ -140,7 +140,7 @@ def _letters() -> list[str]:
 def _shaded(amount: float, cost: str, edges: Sequence[float]) -> dict[str, Any]:
     """How dark a cell is, and what is written in it."""
     shade = sum(amount / METRICS[cost].scale > edge for edge in edges)
-    return {"shade": shade, "text": METRICS[cost].write(amount)}
+    return {"shade": shade, "text": METRICS[cost].format(amount)}
 
 
 def _effects(rows: Sequence[Row], axes: Sequence[Axis], cost: str) -> Chart | None:

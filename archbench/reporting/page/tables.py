@@ -87,7 +87,7 @@ def _apart(step: Step) -> str:
 def ladder_grid(rungs: Sequence[Rung]) -> Grid:
     rows = tuple(
         (
-            _span(*(METRICS["macs"].write(macs).rstrip("0").rstrip(".") for macs in (rung.least, rung.most))),
+            _span(*(METRICS["macs"].format(macs).rstrip("0").rstrip(".") for macs in (rung.least, rung.most))),
             _span(*map(units.format_count, rung.among)),
             full_name(rung.row),
             written(rung.row, "latency_ms"),

@@ -32,7 +32,7 @@ def width(row: Row) -> str:
 
 
 def written(row: Row, metric: str) -> str:
-    return units.MISSING if row[metric] is None else METRICS[metric].write(row[metric])
+    return units.MISSING if row[metric] is None else METRICS[metric].format(row[metric])
 
 
 def amount(row: Row, metric: str) -> str:

@@ -20,8 +20,8 @@ from rich.table import Table as Grid
 
 from archbench import units
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Choice
-from archbench.models.variant import Module, Variant
+from archbench.models.detector import FAMILIES, PartChoice
+from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.price import Cost, Layer, layers, price
 from archbench.text import visible
 
@@ -132,14 +132,14 @@ def _knobs(base: Variant, new: Variant) -> Iterator[tuple[str, Any, Any, Any]]:
             yield f"{WORKLOAD}.{name}", before[name], value, _workload_putter(name, value)
 
 
-def _part_putter(family: str, part: Choice) -> Any:
+def _part_putter(family: str, part: PartChoice) -> Any:
     return lambda variant: replace(variant, architecture=replace(variant.architecture, **{family: part}))
 
 
 def _knob_putter(family: str, knob: str, value: Any) -> Any:
     def put(variant: Variant) -> Variant:
         part = getattr(variant.architecture, family)
-        return _part_putter(family, Choice(part.type, {**part.knobs, knob: value}))(variant)  # type: ignore[no-any-return]
+        return _part_putter(family, PartChoice(part.type, {**part.knobs, knob: value}))(variant)  # type: ignore[no-any-return]
 
     return put
 
@@ -150,7 +150,7 @@ def _workload_putter(name: str, value: Any) -> Any:
 
 def _check_parts(*variants: Variant) -> None:
     for variant in variants:
-        if isinstance(variant.architecture, Module):
+        if isinstance(variant.architecture, ModuleFactory):
             raise SpecError(
                 f"module: {variant.architecture.factory} is hand-written; its layers are known only when it runs"
             )
