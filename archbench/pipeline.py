@@ -14,7 +14,7 @@ from archbench.design.spec.spec import Spec, budget_seconds
 from archbench.design.variants import Space, expand
 from archbench.errors import SpecError
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.plan import plan_variants
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
 from archbench.measure.experiment.recorder import (
     SILENT,
     RunListener,
@@ -23,8 +23,6 @@ from archbench.measure.experiment.recorder import (
     make_manifest,
     open_folder,
 )
-from archbench.measure.experiment.setup import ExperimentSetup
-from archbench.measure.experiment.task import Task
 from archbench.measure.machine.environment import available_bytes, resolve_device
 from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.measure.supervisor.plugins import plugin_modules
@@ -68,12 +66,12 @@ def run(
     began = time.monotonic()
     spec, against = open_spec(spec), None if against is None else open_spec(against)
     funnel, kept = _choose_variants(spec, plugins, listener)
-    planned = plan_variants(
+    plan = plan_variants(
         kept, spec.measure.replicas, _choose_variants(against, plugins, listener)[1] if against else None
     )
     device = resolve_device(spec.measure.device)
     folder = open_folder(
-        make_manifest(spec, funnel, planned, device, against=against, plugins=plugins), Path(results), new=new
+        make_manifest(spec, funnel, plan, device, against=against, plugins=plugins), Path(results), new=new
     )
     with folder.lock():
         folder.repair()
@@ -82,8 +80,8 @@ def run(
         try:
             if device == "none":
                 recorder.close_priced()
-            elif tasks := recorder.find_unfinished(planned):
-                _measure(tasks, _set_up(spec, device, plugins, began, folder), recorder, stop)
+            elif unfinished := recorder.find_unfinished(plan):
+                _measure(unfinished, _set_up(spec, device, plugins, began, folder), recorder, stop)
             else:
                 listener.say(f"measured already in {folder.path}; --new measures again")
         finally:  # an interrupted run has its table too
@@ -132,7 +130,7 @@ def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folde
     return ExperimentSetup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
 
 
-def _measure(tasks: Sequence[Task], setup: ExperimentSetup, recorder: RunRecorder, stop: StopRequest) -> None:
+def _measure(plan: Sequence[PlannedVariant], setup: ExperimentSetup, recorder: RunRecorder, stop: StopRequest) -> None:
     """Blocks, and a record for each variant that has its share; where the run is asked to end, blocks to go on from."""
     recorder.clear_caption()
     folder = recorder.folder
@@ -141,10 +139,10 @@ def _measure(tasks: Sequence[Task], setup: ExperimentSetup, recorder: RunRecorde
         if stop():
             return
         shared = replace(setup, worker=crew.hire, stop=stop)
-        starting = measure(tasks, shared, recorder, folder.blocks(), failed_keys(folder.records()))
+        first_start = measure(plan, shared, recorder, folder.blocks(), failed_keys(folder.records()))
     if not stop():
         recorder.close_measured()
-        recorder.note_starved(starting, setup.plan)
+        recorder.note_starved(first_start, setup.plan)
 
 
 def check_plugins(space: Space, plugins: Sequence[str]) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 
 from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.setup import ExperimentSetup
-from archbench.measure.experiment.task import Task
-from archbench.measure.supervisor.worker_process import Job
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
 from archbench.measure.worker import timing
 from archbench.models.variant import ModuleFactory, Variant, Workload
 from archbench.runs.progress import Step
@@ -40,7 +38,7 @@ class Laboratory:
             self.blocks.append(block)
             self.kept_s = self.spent_s
 
-    def fail_variant(self, task: Task, reason: str) -> None:
+    def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
         raise AssertionError(reason)
 
     def report_progress(self, step: Step) -> None:
@@ -59,7 +57,7 @@ class Laboratory:
             stop=lambda: self.spent_s >= self.measuring_s,
             clock=lambda: self.machine.now,
             pause=self.pause,
-            worker=lambda job, *, timeout: Process(self, job),
+            worker=lambda variant, setup, *, timeout: Process(self, variant),
         )
 
 
@@ -69,10 +67,10 @@ class Process:
     name = "virtual"
     asynchronous = False
 
-    def __init__(self, laboratory: Laboratory, job: Job) -> None:
+    def __init__(self, laboratory: Laboratory, variant: Variant) -> None:
         laboratory.machine.idle(PROCESS_S)
         self.laboratory, self.machine = laboratory, laboratory.machine
-        self.call_s = laboratory.call_s[job.variant.id] * laboratory.machine.new_process()
+        self.call_s = laboratory.call_s[variant.id] * laboratory.machine.new_process()
 
     def start(self) -> dict[str, Any]:
         return {"cold_ms": {}}
@@ -125,14 +123,14 @@ def experiment(
     measuring_s: float = float("inf"),
     budget_s: float | None = None,
     pairs: Mapping[int, str] | None = None,
-) -> tuple[Laboratory, list[Task]]:
-    """Measure variants whose calls really take `call_s`; the laboratory with every block, and the tasks in that order."""
+) -> tuple[Laboratory, list[PlannedVariant]]:
+    """Measure variants whose calls really take `call_s`; the laboratory with every block, and the plan in that order."""
     found = CACHE[len(call_s)] = CACHE.get(len(call_s)) or variants(len(call_s))
     truth = {variant.id: seconds for variant, seconds in zip(found, call_s, strict=True)}
     laboratory = Laboratory(Machine(noise, seed), truth, measuring_s)
-    tasks = [Task(variant, pair=(pairs or {}).get(place, "")) for place, variant in enumerate(found)]
-    measure(tasks, laboratory.setup(plan, budget_s), laboratory)
-    return laboratory, tasks
+    planned = [PlannedVariant(variant, pair=(pairs or {}).get(place, "")) for place, variant in enumerate(found)]
+    measure(planned, laboratory.setup(plan, budget_s), laboratory)
+    return laboratory, planned
 
 
 CACHE: dict[int, list[Variant]] = {}

@@ -280,8 +280,8 @@ class Lab:
     def clock(self):
         return self.now
 
-    def worker(self, job, *, timeout):
-        return FakeWorker(self, job.variant.id)
+    def worker(self, variant, setup, *, timeout):
+        return FakeWorker(self, variant.id)
 
 
 class FakeWorker:

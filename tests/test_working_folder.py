@@ -16,7 +16,7 @@ from stored_runs import STEADY, stored
 import archbench
 from archbench.cli import archbench as command_line
 from archbench.measure.supervisor.processes import own_environment
-from archbench.measure.supervisor.worker_process import Job, Worker
+from archbench.measure.supervisor.worker_process import Worker, WorkerSetup
 
 pytestmark = pytest.mark.process
 PACKAGE = Path(archbench.__file__).parent
@@ -149,7 +149,7 @@ def test_a_worker_is_kept_from_the_folder_though_pythonpath_names_it(hostile, im
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if path is not None:
         monkeypatch.setenv("PYTHONPATH", path)
-    with Worker(Job(sized("R-18-FPN", 64, 64), "cpu", 0), timeout=300.0) as worker:
+    with Worker(sized("R-18-FPN", 64, 64), WorkerSetup("cpu", 0), timeout=300.0) as worker:
         worker.start()
     assert imported() == []
 

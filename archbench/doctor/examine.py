@@ -27,14 +27,13 @@ from archbench.doctor.advice import advise
 from archbench.doctor.diagnosis import Check, Diagnosis, Host, NullTest, summarise_null_test
 from archbench.errors import CannotMeasure, SpecError
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.setup import ExperimentSetup
-from archbench.measure.experiment.task import Task
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
 from archbench.measure.machine import environment
-from archbench.measure.supervisor.worker_process import Job, Worker, WorkerFailed
+from archbench.measure.supervisor.worker_process import Worker, WorkerFailed, WorkerSetup
 from archbench.models.variant import Variant
-from archbench.pricing.price import price
 from archbench.runs.progress import Step
 from archbench.runs.records import Block
+from archbench.space.constraints import KeptVariants, price_all
 
 # A call of some 10 ms: long beside a clock's step, short beside a drift. On a GPU it must be the GPU that takes it.
 ON_CPU = ("R-18-FPN", 128, 128)
@@ -82,7 +81,7 @@ class _MemorySink:
     def add_block(self, block: Block) -> None:
         self.blocks.append(block)
 
-    def fail_variant(self, task: Task, reason: str) -> None:
+    def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
         self.failures.append(reason)
 
     def report_progress(self, step: Step) -> None:
@@ -138,7 +137,7 @@ def run_self_checks(
     device: str, plan: MeasurePlan, around: Surroundings
 ) -> tuple[Mapping[str, Any], tuple[Check, ...]]:
     """What a worker found while starting, and the checks of its own clocks and allocator. Raises WorkerFailed."""
-    with around.worker(Job(probe_variant(device), device, plan.seed), timeout=plan.timeout) as worker:
+    with around.worker(probe_variant(device), WorkerSetup(device, plan.seed), timeout=plan.timeout) as worker:
         facts = worker.start()
         worker.ask({"do": "warm"})
         readings = worker.ask({"do": "self-check"})
@@ -147,9 +146,8 @@ def run_self_checks(
 
 def run_null_test(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -> tuple[Sequence[Block], NullTest]:
     """One network as two replicas in the real experiment: what differs between them is noise. Raises CannotMeasure."""
-    variant, budget, began = probe_variant(device), budget_seconds(plan), around.clock()
-    cost = price(variant)
-    tasks = [Task(variant, replica, cost.weight_bytes, cost.peak_bytes) for replica in range(2)]
+    budget, began = budget_seconds(plan), around.clock()
+    twice = plan_variants(KeptVariants(tuple(price_all([probe_variant(device)]))), 2)
     deadline = None if budget is None else began + budget
     setup = ExperimentSetup(
         plan,
@@ -161,7 +159,7 @@ def run_null_test(device: str, plan: MeasurePlan, say: Say, around: Surroundings
         worker=around.worker,
     )
     kept = _MemorySink(say)
-    measure(tasks, setup, kept)
+    measure(twice, setup, kept)
     if kept.failures:
         raise CannotMeasure(f"the A/A null failed: {kept.failures[0]}")
     name, height, width = _probe_size(device)

@@ -21,7 +21,7 @@ WORKERS, EXPERIMENTS = "archbench.measure.worker", "archbench.measure.experiment
 TIMING, DEVICES, NETWORK, WORKER = (f"{WORKERS}.{name}" for name in ("timing", "devices", "timed_network", "worker"))
 LOST = "archbench.measure.machine.scheduling"
 EXPERIMENT, GENERATION, STATE = (f"{EXPERIMENTS}.{name}" for name in ("experiment", "generation", "state"))
-DISTURBANCE, TURNS = f"{EXPERIMENTS}.disturbance", f"{EXPERIMENTS}.turns"
+TURNS = f"{EXPERIMENTS}.turns"
 ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another
 ROUNDS, FIT, STATS, VERDICTS = (f"archbench.statistics.{name}" for name in ("rounds", "fit", "summary", "verdicts"))
 
@@ -649,21 +649,21 @@ MUTANTS = [
     ),
     Mutant(
         "a clock compared with the fastest",
-        DISTURBANCE,
+        STATE,
         "usual = median(self.clocks)",
         "usual = max(self.clocks)",
         method.test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth,
     ),
     Mutant(
         "a throttled clock overlooked",
-        DISTURBANCE,
+        STATE,
         'if telemetry.get("throttle"):',
         'if telemetry.get("throttle") is True:',
         method.test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth,
     ),
     Mutant(
         "half the time may be lost to others",
-        DISTURBANCE,
+        STATE,
         "LOST = 0.1 ",
         "LOST = 0.5 ",
         method.test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth,
@@ -849,7 +849,7 @@ MUTANTS = [
     ),
     Mutant(
         "a clock compared with the last few blocks",
-        DISTURBANCE,
+        STATE,
         "usual = median(self.clocks)",
         "usual = median(self.clocks[-5:])",
         method.test_a_clock_that_stays_slow_stays_disturbed,

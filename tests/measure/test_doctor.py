@@ -414,8 +414,8 @@ class Clinic(Lab):
     readings = None
     noise = (1.0, 1.01, 0.99, 1.004, 0.996, 1.002, 0.997)
 
-    def worker(self, job, **given):
-        return Checked(self, job.variant.id)
+    def worker(self, variant, setup, **given):
+        return Checked(self, variant.id)
 
 
 def sound_readings(step_ns=50):

@@ -8,12 +8,11 @@ from fakes import Lab
 from networks import sized
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.measure.experiment.budget import FirstStart
-from archbench.measure.experiment.disturbance import DisturbanceJudge
 from archbench.measure.experiment.experiment import measure
+from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.groups import PROCESS_BYTES, add_company, make_groups
-from archbench.measure.experiment.setup import ExperimentSetup
-from archbench.measure.experiment.task import Task
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
+from archbench.measure.experiment.state import DisturbanceJudge
 from archbench.statistics.rounds import whole_rounds
 from archbench.statistics.summary import summarise
 
@@ -29,8 +28,8 @@ class Sink:
     def add_block(self, block):
         self.blocks.append(block)
 
-    def fail_variant(self, task, reason):
-        self.failures[task.key] = reason
+    def fail_variant(self, planned, reason):
+        self.failures[planned.key] = reason
 
     def report_progress(self, step):
         self.said.append(step)
@@ -39,13 +38,13 @@ class Sink:
         return [b for b in self.blocks if b.phase == "steady" and generation in (None, b.generation)]
 
 
-def tasks(count, *, reference=0, **sizes):
+def planned_variants(count, *, reference=0, **sizes):
     found = []
     for index in range(count):
         variant = sized("R-18-FPN", 64, 64, {"neck.channels": 8 * (index + 1)})
         if index == reference:
             variant = type(variant)(**{**variant.__dict__, "reference": True})
-        found.append(Task(variant, **sizes))
+        found.append(PlannedVariant(variant, **sizes))
     return found
 
 
@@ -56,7 +55,7 @@ def setup(lab, *, budget=None, memory=100 * GIB, stop=lambda: False, **plan):
 
 
 def test_each_generation_starts_every_variant_afresh_and_runs_an_order_and_its_mirror():
-    lab, sink, given = Lab(), Sink(), tasks(4)
+    lab, sink, given = Lab(), Sink(), planned_variants(4)
     measure(given, setup(lab, generations=2), sink)
     assert Counter(verb for verb, _ in lab.log) == {"start": 8, "warm": 8, "block": 2 * 3 * 8}
     for generation in (1, 2):
@@ -71,7 +70,7 @@ def test_each_generation_starts_every_variant_afresh_and_runs_an_order_and_its_m
 def test_orders_differ_between_rounds_and_are_the_same_for_the_same_seed():
     def orders(seed):
         lab, sink = Lab(), Sink()
-        measure(tasks(6), setup(lab, generations=3, seed=seed), sink)
+        measure(planned_variants(6), setup(lab, generations=3, seed=seed), sink)
         return [tuple(b.id for b in sink.steady(g) if b.round == r) for g in (1, 2, 3) for r in (1, 2, 3)]
 
     assert orders(0) == orders(0) != orders(1)
@@ -79,17 +78,17 @@ def test_orders_differ_between_rounds_and_are_the_same_for_the_same_seed():
 
 
 def test_every_variant_is_reached_once_before_any_is_repeated():
-    lab, sink, given = Lab(), Sink(), tasks(5)
+    lab, sink, given = Lab(), Sink(), planned_variants(5)
     measure(given, setup(lab, budget=60.0, generations=3), sink)
     first_half = [b.id for b in sink.steady()[:5]]
-    assert sorted(first_half) == sorted(task.variant.id for task in given)
+    assert sorted(first_half) == sorted(planned.variant.id for planned in given)
 
 
 def test_a_generation_that_does_not_fit_the_budget_is_not_begun():
     """Nine variants of 4 s: 27 s of starts, 36 of warming up, 72 of a round: 135 s. 270 s buy two, 269 buy one."""
     for budget, expected in ((270.5, 2), (269.0, 1)):
-        lab, sink, given = Lab(), Sink(), tasks(9)
-        lab.call_s = {task.variant.id: 4.0 for task in given}
+        lab, sink, given = Lab(), Sink(), planned_variants(9)
+        lab.call_s = {planned.variant.id: 4.0 for planned in given}
         measure(given, setup(lab, budget=budget, generations=3), sink)
         assert {b.generation for b in sink.steady()} == set(range(1, expected + 1))
         assert lab.now <= budget
@@ -97,8 +96,8 @@ def test_a_generation_that_does_not_fit_the_budget_is_not_begun():
 
 
 def test_rounds_go_on_while_the_generations_share_of_the_budget_lasts():
-    lab, sink, given = Lab(start_s=0.5), Sink(), tasks(3)
-    lab.call_s = {task.variant.id: 1.0 for task in given}
+    lab, sink, given = Lab(start_s=0.5), Sink(), planned_variants(3)
+    lab.call_s = {planned.variant.id: 1.0 for planned in given}
     measure(given, setup(lab, budget=90.0, generations=3), sink)
     assert {b.generation for b in sink.steady()} == {1, 2, 3}
     assert max(b.round for b in sink.steady()) == 4  # 30 s each: 1.5 of starts, 3 of warming up, rounds of 6
@@ -115,21 +114,21 @@ def test_a_generation_that_fits_with_fewer_rounds_is_run():
         lab.now += 0.6 if (block.generation, block.round) == (1, 4) else 0.0
 
     sink.add_block = slow_down
-    measure(tasks(3), setup(lab, budget=60.0, generations=2), sink)
+    measure(planned_variants(3), setup(lab, budget=60.0, generations=2), sink)
     assert [max(b.round for b in sink.steady(generation)) for generation in (1, 2)] == [4, 3]
 
 
 def test_a_budget_that_is_spent_on_half_a_round_leaves_the_mirror_out():
-    lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4)
-    lab.call_s = {task.variant.id: 10.0 for task in given}
+    lab, sink, given = Lab(start_s=1.0), Sink(), planned_variants(4)
+    lab.call_s = {planned.variant.id: 10.0 for planned in given}
     measure(given, setup(lab, budget=100.0, generations=3), sink)  # 4 + 40, and 56 s left for 40 or 80
     assert [b.size for b in sink.steady()] == [4] * 4
     assert len({b.id for b in sink.steady()}) == 4
 
 
 def test_what_the_budget_does_not_reach_is_left_and_the_reference_is_reached_first():
-    lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4, reference=2)
-    lab.call_s = {task.variant.id: 10.0 for task in given}
+    lab, sink, given = Lab(start_s=1.0), Sink(), planned_variants(4, reference=2)
+    lab.call_s = {planned.variant.id: 10.0 for planned in given}
     measure(given, setup(lab, budget=58.0, generations=3), sink)
     assert [b.id for b in sink.steady()] == [given[2].variant.id]
     assert sink.failures == {}
@@ -137,7 +136,7 @@ def test_what_the_budget_does_not_reach_is_left_and_the_reference_is_reached_fir
 
 @pytest.mark.parametrize("verb", ["start", "warm", "block"])
 def test_a_worker_that_fails_costs_its_own_row_and_no_other(verb):
-    lab, sink, given = Lab(), Sink(), tasks(3)
+    lab, sink, given = Lab(), Sink(), planned_variants(3)
     lab.fails = {(given[1].variant.id, verb): "its process died of SIGSEGV"}
     measure(given, setup(lab, generations=2), sink)
     assert sink.failures == {given[1].key: "its process died of SIGSEGV"}
@@ -147,7 +146,7 @@ def test_a_worker_that_fails_costs_its_own_row_and_no_other(verb):
 
 
 def test_going_on_begins_a_new_generation_and_runs_only_those_still_wanted():
-    lab, sink, given = Lab(), Sink(), tasks(3)
+    lab, sink, given = Lab(), Sink(), planned_variants(3)
     measure(given, setup(lab, generations=3), sink)
     done = [b for b in sink.blocks if b.generation == 1]
     again, more = Lab(), Sink()
@@ -159,7 +158,7 @@ def test_going_on_begins_a_new_generation_and_runs_only_those_still_wanted():
 
 
 def test_an_interrupted_generation_without_a_whole_round_does_not_count():
-    lab, sink, given = Lab(), Sink(), tasks(3)
+    lab, sink, given = Lab(), Sink(), planned_variants(3)
     measure(given, setup(lab, generations=1), sink)
     torn = [b for b in sink.blocks if b.phase == "warm-up"] + sink.steady()[:4]
     more = Sink()
@@ -168,16 +167,16 @@ def test_an_interrupted_generation_without_a_whole_round_does_not_count():
 
 
 def test_groups_fit_in_memory_and_share_the_reference():
-    given = tasks(7, weight_bytes=GIB, peak_bytes=3 * GIB)
+    given = planned_variants(7, resting_bytes=GIB, running_bytes=3 * GIB)
     found = make_groups(given, 4 * (PROCESS_BYTES + GIB) + 3 * GIB)
     assert [len(group) for group in found] == [4, 4]
     assert all(group[0] == given[0] for group in found)
-    assert sorted({task.key for group in found for task in group}) == sorted(task.key for task in given)
+    assert sorted({planned.key for group in found for planned in group}) == sorted(planned.key for planned in given)
 
 
 @pytest.mark.parametrize("reference", [0, 3, 4])
 def test_no_two_blocks_of_a_run_in_several_groups_have_one_place(reference):
-    sink, given = Sink(), tasks(5, reference=reference, weight_bytes=GIB, peak_bytes=GIB)
+    sink, given = Sink(), planned_variants(5, reference=reference, resting_bytes=GIB, running_bytes=GIB)
     measure(given, setup(Lab(), memory=3 * (PROCESS_BYTES + GIB), generations=2), sink)
     assert {block.group for block in sink.blocks} == {0, 1}
     assert len({block.place for block in sink.blocks}) == len(sink.blocks)
@@ -185,7 +184,10 @@ def test_no_two_blocks_of_a_run_in_several_groups_have_one_place(reference):
 
 def test_a_network_larger_than_memory_is_refused_with_the_figures_and_never_started():
     lab, sink = Lab(), Sink()
-    given = [*tasks(1), Task(sized("R-50-FPN", 64, 64), weight_bytes=GIB, peak_bytes=300 * GIB)]
+    given = [
+        *planned_variants(1),
+        PlannedVariant(sized("R-50-FPN", 64, 64), resting_bytes=GIB, running_bytes=300 * GIB),
+    ]
     measure(given, setup(lab, generations=1), sink)
     assert list(sink.failures) == [given[1].key]
     assert "MiB is to be had" in sink.failures[given[1].key]
@@ -194,18 +196,20 @@ def test_a_network_larger_than_memory_is_refused_with_the_figures_and_never_star
 
 def test_a_warm_up_block_keeps_what_the_process_found():
     sink = Sink()
-    measure(tasks(1), setup(Lab(), generations=1), sink)
+    measure(planned_variants(1), setup(Lab(), generations=1), sink)
     first = sink.blocks[0]
     assert (first.phase, first.start["memory_bytes"], first.start["steady"]) == ("warm-up", 5, True)
     assert first.start["cold_ms"] == {"import": 1.0, "build": 2.0, "first call": 1000.0}
 
 
 def test_a_pair_is_never_parted_by_memory():
-    given = [replace(task, pair=f"p{place // 2}") for place, task in enumerate(tasks(6, weight_bytes=GIB))]
+    given = [
+        replace(planned, pair=f"p{place // 2}") for place, planned in enumerate(planned_variants(6, resting_bytes=GIB))
+    ]
     found = make_groups(given, 3 * (PROCESS_BYTES + GIB))
     assert [len(group) for group in found] == [2, 3, 3]  # the reference's own pair, then the reference with each other
     for group in found:
-        pairs = Counter(task.pair for task in group)
+        pairs = Counter(planned.pair for planned in group)
         assert pairs["p0"] in (1, 2)
         assert all(count == 2 for pair, count in pairs.items() if pair != "p0")
 
@@ -214,7 +218,7 @@ THROTTLED, CALM = {"throttle": 8.0}, {"throttle": 0.0}
 
 
 def test_a_disturbed_block_is_kept_and_taken_again_after_pauses_that_grow():
-    lab, sink, given = Lab(), Sink(), tasks(2)
+    lab, sink, given = Lab(), Sink(), planned_variants(2)
     lab.telemetry = {given[1].variant.id: [THROTTLED, THROTTLED, CALM]}
     measure(given, setup(lab, generations=1), sink)
     first = [b for b in sink.steady() if b.id == given[1].variant.id and b.round == 1]
@@ -226,8 +230,8 @@ def test_a_disturbed_block_is_kept_and_taken_again_after_pauses_that_grow():
 
 
 def test_a_block_is_taken_again_three_times_at_most_and_the_run_goes_on():
-    lab, sink, given = Lab(call_s={}), Sink(), tasks(2)
-    lab.call_s = {task.variant.id: 0.01 for task in given}
+    lab, sink, given = Lab(call_s={}), Sink(), planned_variants(2)
+    lab.call_s = {planned.variant.id: 0.01 for planned in given}
     lab.telemetry = {given[0].variant.id: [THROTTLED] * 4 + [CALM] * 99}
     measure(given, setup(lab, generations=1), sink)
     attempts = Counter(b.attempt for b in sink.steady() if b.id == given[0].variant.id)
@@ -237,9 +241,9 @@ def test_a_block_is_taken_again_three_times_at_most_and_the_run_goes_on():
 
 def test_a_machine_that_is_always_disturbed_is_measured_as_it_is():
     """Twenty seconds of patience a generation: two turns of 1 + 2 + 4 s and one of 1 + 2, then no more."""
-    lab, sink, given = Lab(), Sink(), tasks(2)
-    lab.call_s = {task.variant.id: 0.01 for task in given}
-    lab.telemetry = {task.variant.id: [THROTTLED] * 99 for task in given}
+    lab, sink, given = Lab(), Sink(), planned_variants(2)
+    lab.call_s = {planned.variant.id: 0.01 for planned in given}
+    lab.telemetry = {planned.variant.id: [THROTTLED] * 99 for planned in given}
     measure(given, setup(lab, generations=1), sink)
     assert lab.paused == [1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 1.0, 2.0, 1.0, 1.0]
     assert len({(b.round, b.order) for b in sink.steady()}) == 12
@@ -287,27 +291,27 @@ def jittered(share):
 
 
 def test_with_a_budget_a_run_ends_once_its_intervals_are_narrow():
-    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), tasks(3)
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), planned_variants(3)
     measure(given, setup(lab, budget=100.0, generations=3), sink)
     assert {b.generation for b in sink.steady()} == {1, 2, 3}
     assert lab.now < 40
 
 
 def test_with_a_budget_a_run_whose_intervals_are_wide_goes_on_while_it_lasts():
-    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3)
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(3)
     measure(given, setup(lab, budget=100.0, generations=3), sink)
     assert len({b.generation for b in sink.steady()}) > 3
     assert 60 < lab.now <= 100
 
 
 def test_a_first_look_is_one_generation_whatever_the_budget():
-    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3)
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(3)
     measure(given, setup(lab, budget=100.0, generations=1), sink)
     assert {b.generation for b in sink.steady()} == {1}
 
 
 def test_two_variants_need_five_generations_before_their_interval_may_end_a_run():
-    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), tasks(2)
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.0)), Sink(), planned_variants(2)
     measure(given, setup(lab, budget=1000.0, generations=2), sink)
     assert {b.generation for b in sink.steady()} == {1, 2, 3, 4, 5}
 
@@ -320,7 +324,7 @@ def widest(sink, generations, *, looked):
 def test_the_precision_is_told_from_two_generations_on_and_is_the_tables():
     """Without a budget, where nothing stops by it, as with one whose rule waits for more degrees of freedom."""
     for budget in (None, 24.0):
-        lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(2)
+        lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(2)
         measure(given, replace(setup(lab, budget=budget, generations=3), widened=budget is not None), sink)
         said = {(step.generation, step.round): step.precision for step in sink.said}  # the last of each round
         assert {said[1, number] for number in (0, 1, 2, 3)} == {None}
@@ -331,7 +335,7 @@ def test_the_precision_is_told_from_two_generations_on_and_is_the_tables():
 
 def test_a_variant_without_an_interval_keeps_the_precision_from_being_told():
     """Two groups of one variant beside the reference: after the first the other has met one generation."""
-    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3, weight_bytes=GIB)
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(3, resting_bytes=GIB)
     measure(given, setup(lab, memory=2 * (PROCESS_BYTES + GIB), generations=2), sink)
     second = [step.precision for step in sink.said if step.generation == 2]
     known = [precision is not None for precision in second]
@@ -342,7 +346,7 @@ def test_a_variant_without_an_interval_keeps_the_precision_from_being_told():
 def test_without_a_budget_the_time_left_is_what_the_last_generation_took_for_each_that_is_wanted():
     """Three variants: 9 s of starts, 3 of warming up, 3 rounds of 6: 30 s a generation, and three of them."""
     lab, sink = Lab(), Sink()
-    measure(tasks(3), setup(lab, generations=3), sink)
+    measure(planned_variants(3), setup(lab, generations=3), sink)
     first = {number: next(s for s in sink.said if s.generation == number) for number in (1, 2, 3)}
     assert [(first[number].seconds_left, first[number].estimated) for number in (2, 3)] == [(60.0, True), (30.0, True)]
     assert first[1].seconds_left is None
@@ -351,36 +355,36 @@ def test_without_a_budget_the_time_left_is_what_the_last_generation_took_for_eac
 
 def test_a_generation_that_takes_longer_than_the_last_is_nearly_over_and_never_less():
     lab, sink = Lab(takes=lambda identifier, blocks: 1.0 if lab.now < 30 else 5.0), Sink()
-    measure(tasks(3), setup(lab, generations=2), sink)
+    measure(planned_variants(3), setup(lab, generations=2), sink)
     assert sink.said[-1].seconds_left == 0.0
 
 
 def test_with_a_budget_the_time_left_is_the_most_it_may_still_take():
     lab, sink = Lab(), Sink()
-    measure(tasks(3), setup(lab, budget=100.0, generations=3), sink)
+    measure(planned_variants(3), setup(lab, budget=100.0, generations=3), sink)
     assert (sink.said[0].seconds_left, sink.said[0].estimated) == (100.0, False)
     assert not any(step.estimated for step in sink.said)
 
 
 def test_what_starting_took_is_told_of_the_first_generation():
     """Four variants: 3 s to start each and 1 to warm up. In 7 s two or three are begun, and none is warm."""
-    whole = measure(tasks(4), setup(Lab(), generations=2), Sink())
+    whole = measure(planned_variants(4), setup(Lab(), generations=2), Sink())
     assert whole == FirstStart(4, 4, 16.0)
-    torn = measure(tasks(4), setup(Lab(), budget=7.0), Sink())
+    torn = measure(planned_variants(4), setup(Lab(), budget=7.0), Sink())
     assert torn.networks == 4
     assert (torn.started, torn.seconds) in {(3, 9.0), (4, 12.0)}
-    assert measure(tasks(4), setup(Lab(), budget=0.0), Sink()) == FirstStart(4, 0, 0.0)
+    assert measure(planned_variants(4), setup(Lab(), budget=0.0), Sink()) == FirstStart(4, 0, 0.0)
 
 
 def test_without_a_budget_the_wanted_generations_are_all():
-    lab, sink, given = Lab(takes=jittered(0.2)), Sink(), tasks(3)
+    lab, sink, given = Lab(takes=jittered(0.2)), Sink(), planned_variants(3)
     measure(given, setup(lab, generations=3), sink)
     assert {b.generation for b in sink.steady()} == {1, 2, 3}
 
 
 def test_the_other_quantities_the_device_tells_have_a_round_each():
-    lab, sink, given = Lab(quantities=("step", "device")), Sink(), tasks(3)
-    lab.call_s = {task.variant.id: 0.1 for task in given}
+    lab, sink, given = Lab(quantities=("step", "device")), Sink(), planned_variants(3)
+    lab.call_s = {planned.variant.id: 0.1 for planned in given}
     measure(given, setup(lab, generations=2), sink)
     for generation in (1, 2):
         by = Counter(b.quantity for b in sink.steady(generation))
@@ -391,29 +395,29 @@ def test_the_other_quantities_the_device_tells_have_a_round_each():
 
 
 def test_a_plan_for_steps_measures_steps_in_its_rounds_and_requests_only_if_the_device_tells():
-    lab, sink, given = Lab(quantities=("step",)), Sink(), tasks(2)
-    lab.call_s = {task.variant.id: 0.1 for task in given}
+    lab, sink, given = Lab(quantities=("step",)), Sink(), planned_variants(2)
+    lab.call_s = {planned.variant.id: 0.1 for planned in given}
     measure(given, setup(lab, generations=1, quantity="step"), sink)
     assert Counter(b.quantity for b in sink.steady()) == {"step": 12}
 
 
 def test_calls_of_a_second_are_not_made_for_a_second_quantity():
-    lab, sink, given = Lab(quantities=("step",)), Sink(), tasks(2)
+    lab, sink, given = Lab(quantities=("step",)), Sink(), planned_variants(2)
     measure(given, setup(lab, generations=1), sink)
     assert {b.quantity for b in sink.steady()} == {"request"}
 
 
 def test_a_run_that_is_stopped_ends_at_the_next_block_wherever_it_stands():
     for when in (0.5, 4.0, 8.5, 11.5):  # starting, warming up, in the first round, in a later one
-        lab, sink, given = Lab(start_s=1.0), Sink(), tasks(3)
+        lab, sink, given = Lab(start_s=1.0), Sink(), planned_variants(3)
         measure(given, setup(lab, stop=lambda lab=lab, when=when: lab.now >= when), sink)
         assert lab.now <= when + 1.0
         assert sink.failures == {}
 
 
 def test_a_quantity_that_a_network_does_not_have_is_missing_for_it_alone():
-    lab, sink, given = Lab(quantities=("device",)), Sink(), tasks(3)
-    lab.call_s = {task.variant.id: 0.1 for task in given}
+    lab, sink, given = Lab(quantities=("device",)), Sink(), planned_variants(3)
+    lab.call_s = {planned.variant.id: 0.1 for planned in given}
     lab.refuses = {(given[1].variant.id, "device")}
     measure(given, setup(lab, generations=2), sink)
     assert sink.failures == {}
@@ -426,20 +430,20 @@ def test_a_quantity_that_a_network_does_not_have_is_missing_for_it_alone():
 
 def test_energy_is_metered_once_a_variant_and_kept_with_its_start():
     lab, sink = Lab(energy_mj=250.0), Sink()
-    measure(tasks(2), setup(lab, generations=2), sink)
+    measure(planned_variants(2), setup(lab, generations=2), sink)
     assert [b.start.get("energy_mj") for b in sink.blocks if b.phase == "warm-up"] == [250.0, 250.0, None, None]
     assert sum(verb == "energy" for verb, _ in lab.log) == 2
 
 
 def test_energy_is_left_out_where_the_budget_cannot_spare_it():
     lab, sink = Lab(start_s=0.1, energy_mj=250.0), Sink()
-    measure(tasks(2), setup(lab, generations=2, budget=60.0), sink)  # a quarter of 30 s is under 8 a variant
+    measure(planned_variants(2), setup(lab, generations=2, budget=60.0), sink)  # a quarter of 30 s is under 8 a variant
     assert "energy" not in {verb for verb, _ in lab.log}
 
 
 def test_without_a_meter_nobody_is_asked_for_energy():
     lab, sink = Lab(), Sink()
-    measure(tasks(1), setup(lab, generations=1), sink)
+    measure(planned_variants(1), setup(lab, generations=1), sink)
     assert "energy" not in {verb for verb, _ in lab.log}
 
 
@@ -453,7 +457,7 @@ def stopped_then_again(given, first, *, lab=None, **plan):
 
 def test_a_group_that_a_stopped_run_did_not_reach_is_measured_by_the_same_command():
     """Two groups of one generation, stopped as the second begins: it is measured, beside the reference, and no other."""
-    given = tasks(3, weight_bytes=GIB)
+    given = planned_variants(3, resting_bytes=GIB)
     memory = 2 * (PROCESS_BYTES + GIB)
     first = whole_round_of(2)
     before, after = stopped_then_again(given, first, generations=1, memory=memory)
@@ -466,24 +470,26 @@ def whole_round_of(count):
 
 
 def test_what_a_small_budget_did_not_reach_a_larger_one_does():
-    lab, sink, given = Lab(start_s=1.0), Sink(), tasks(4)
-    lab.call_s = {task.variant.id: 10.0 for task in given}
+    lab, sink, given = Lab(start_s=1.0), Sink(), planned_variants(4)
+    lab.call_s = {planned.variant.id: 10.0 for planned in given}
     measure(given, setup(lab, budget=58.0, generations=1), sink)
     assert len({b.id for b in sink.steady()}) == 1
     more = Sink()
     measure(given, setup(Lab(call_s=lab.call_s), budget=1000.0, generations=1), more, sink.blocks)
-    assert {b.id for b in more.steady()} == {task.variant.id for task in given}
+    assert {b.id for b in more.steady()} == {planned.variant.id for planned in given}
     found = summarise([*sink.blocks, *more.blocks], given[0].key)
-    assert all(found[task.key].ratio is not None for task in given)
+    assert all(found[planned.key].ratio is not None for planned in given)
 
 
 def test_who_owes_a_generation_has_the_reference_and_its_partner_for_company():
-    given = [replace(task, pair=pair) for task, pair in zip(tasks(5), ("", "x", "y", "y", "x"), strict=True)]
+    given = [
+        replace(planned, pair=pair) for planned, pair in zip(planned_variants(5), ("", "x", "y", "y", "x"), strict=True)
+    ]
     assert add_company([given[1]], given) == [given[0], given[1], given[4]]
 
 
 def test_a_variant_whose_metering_was_missed_is_metered_by_the_same_command():
-    given = tasks(2)
+    given = planned_variants(2)
     before, after = stopped_then_again(
         given, lambda sink: len(sink.blocks) >= 1, lab=Lab(energy_mj=250.0), generations=1
     )
@@ -492,19 +498,19 @@ def test_a_variant_whose_metering_was_missed_is_metered_by_the_same_command():
 
 
 def test_a_variant_that_does_not_fit_beside_the_reference_is_a_group_without_it():
-    small, large = tasks(2)
-    given = [replace(small, weight_bytes=4 * GIB, peak_bytes=4 * GIB), replace(large, weight_bytes=8 * GIB)]
+    small, large = planned_variants(2)
+    given = [replace(small, resting_bytes=4 * GIB, running_bytes=4 * GIB), replace(large, resting_bytes=8 * GIB)]
     assert make_groups(given, 9 * GIB) == [[given[0]], [given[1]]]
 
 
 def test_on_a_device_that_keeps_what_it_took_those_who_wait_count_in_full():
-    given = tasks(3, weight_bytes=GIB, peak_bytes=3 * GIB)  # 1 + 1.5 x 2 GiB each, running
+    given = planned_variants(3, resting_bytes=GIB, running_bytes=3 * GIB)  # 1 + 1.5 x 2 GiB each, running
     memory = 3 * (PROCESS_BYTES + GIB) + 3 * GIB
     assert [len(group) for group in make_groups(given, memory)] == [3]
     assert [len(group) for group in make_groups(given, memory, caching=True)] == [1, 1, 1]
 
 
 def test_a_run_whose_intervals_are_not_widened_does_not_stop_by_them():
-    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), tasks(3)
+    lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(3)
     measure(given, replace(setup(lab, budget=100.0, generations=3), widened=False), sink)
     assert {b.generation for b in sink.steady()} == {1, 2, 3}

@@ -9,13 +9,12 @@ from types import SimpleNamespace
 import pytest
 from fakes import Lab
 from runs_on_disk import block, whole_round
-from test_experiment import Sink, tasks
+from test_experiment import Sink, planned_variants
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.measure.experiment import disturbance as the_disturbance
 from archbench.measure.experiment import experiment as the_experiment
 from archbench.measure.experiment import state as the_state
-from archbench.measure.experiment.setup import ExperimentSetup
+from archbench.measure.experiment.plan import ExperimentSetup
 from archbench.statistics import fit as the_fit
 from archbench.statistics import rounds as the_rounds
 from archbench.statistics import summary as the_stats
@@ -34,11 +33,6 @@ def experiment():
 @pytest.fixture
 def state():
     return the_state
-
-
-@pytest.fixture
-def disturbance():
-    return the_disturbance
 
 
 @pytest.fixture
@@ -67,7 +61,7 @@ def ran(experiment, *, lab=None, count=4, budget=None, **plan):
     setup = ExperimentSetup(
         MeasurePlan(**plan), "cpu", 1 << 40, (), budget, clock=lab.clock, pause=lab.pause, worker=lab.worker
     )
-    experiment.measure(tasks(count), setup, sink)
+    experiment.measure(planned_variants(count), setup, sink)
     return sink
 
 
@@ -107,19 +101,19 @@ def test_the_rounds_of_other_quantities_are_random_orders_too(experiment):
         for generation in (1, 2, 3)
         for quantity in ("step", "device")
     ]
-    assert all(sorted(order) == sorted(task.variant.id for task in tasks(6)) for order in orders)
+    assert all(sorted(order) == sorted(planned.variant.id for planned in planned_variants(6)) for order in orders)
     assert len(set(orders)) == 6  # of 720
 
 
 def test_a_disturbed_block_stays_in_the_data_beside_its_repeats(experiment):
-    lab = Lab(telemetry={tasks(4)[1].variant.id: [THROTTLED] * 2 + [{}] * 9})
+    lab = Lab(telemetry={planned_variants(4)[1].variant.id: [THROTTLED] * 2 + [{}] * 9})
     sink = ran(experiment, lab=lab, generations=1)
     assert [b.attempt for b in sink.steady() if b.disturbed] == [0, 1]
     assert lab.paused == [1.0, 2.0]
 
 
 def test_a_machine_disturbed_throughout_is_not_waited_for_without_end(experiment):
-    lab = Lab(telemetry={task.variant.id: [THROTTLED] * 500 for task in tasks(4)})
+    lab = Lab(telemetry={planned.variant.id: [THROTTLED] * 500 for planned in planned_variants(4)})
     sink = ran(experiment, lab=lab, generations=1)
     assert sum(lab.paused) <= 20
     assert len({(b.round, b.order) for b in sink.steady()}) == 24
@@ -161,8 +155,8 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(state):
     assert kept.widest == max(widths)
 
 
-def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(disturbance):
-    judge = disturbance.DisturbanceJudge()
+def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(state):
+    judge = state.DisturbanceJudge()
     assert [bool(judge.find_reasons({"sm_mhz": mhz})) for mhz in (1000, 1000, 910, 850, 1500, 1000)] == [
         *(0, 0, 0, 1, 0, 0)
     ]
@@ -172,9 +166,9 @@ def test_a_clock_is_slow_by_the_runs_median_and_lost_time_by_a_tenth(disturbance
     assert not judge.find_reasons({"throttle": None, "foreign": None, "lost": None, "sm_mhz": None})
 
 
-def test_a_clock_that_stays_slow_stays_disturbed(disturbance):
+def test_a_clock_that_stays_slow_stays_disturbed(state):
     """By the whole run's clocks: a median of the latest few would take throttling that lasts for usual."""
-    judge = disturbance.DisturbanceJudge()
+    judge = state.DisturbanceJudge()
     told = [bool(judge.find_reasons({"sm_mhz": mhz})) for mhz in [1000] * 20 + [850] * 15]
     assert told == [False] * 20 + [True] * 15
 

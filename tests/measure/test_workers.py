@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -21,9 +20,9 @@ from networks import sized
 from archbench.measure.supervisor import pipe, worker_process
 from archbench.measure.supervisor.worker_process import (
     Crew,
-    Job,
     Worker,
     WorkerFailed,
+    WorkerSetup,
     _describe_overdue,
     worker_environment,
 )
@@ -87,7 +86,7 @@ def hand_written(name):
 
 
 def hired(name, timeout=120.0, **given):
-    return Worker(Job(hand_written(name), "cpu", 0, **given), timeout=timeout)
+    return Worker(hand_written(name), WorkerSetup("cpu", 0, **given), timeout=timeout)
 
 
 def work(worker):
@@ -109,7 +108,7 @@ def failure(worker):
 @pytest.fixture(scope="module")
 def replies():
     variant = sized("R-18-FPN", 64, 96)
-    return variant, *work(Worker(Job(variant, "cpu", seed=1), timeout=120.0))
+    return variant, *work(Worker(variant, WorkerSetup("cpu", seed=1), timeout=120.0))
 
 
 def test_a_worker_counts_what_was_priced(replies):
@@ -139,7 +138,7 @@ def bare(plugin):
         with hired("says", plugins=(plugin,), memory_bytes=1 << 30) as worker:
             worker.start()
             warm, block = worker.ask({"do": "warm"}), worker.ask({"do": "block", "call_ns": 1_000_000})
-            worker.job = replace(worker.job, variant=hand_written("tensor_of_4_gib"))
+            worker.variant = hand_written("tensor_of_4_gib")
             worker.start()
             with pytest.raises(WorkerFailed) as failed:
                 worker.ask({"do": "warm"})
@@ -168,8 +167,9 @@ def test_a_network_that_takes_more_than_it_may_is_out_of_memory_and_says_how_muc
 def answered(variant, *requests, device="cpu", plugins=()):
     """The last of a worker's answers to its start and to what it is asked then."""
     handlers = the_worker._WorkerState(lambda: None)
-    job = Job(variant, device, 0, tuple(plugins))
-    for request in ({"do": "start", **job.as_json()}, *requests):
+    setup = WorkerSetup(device, 0, tuple(plugins))
+    start = {"do": "start", "variant": variant.as_json(), **setup.as_json()}
+    for request in (start, *requests):
         reply = the_worker.answer_request(handlers, request)
     return reply
 
@@ -309,7 +309,7 @@ def test_a_worker_is_out_of_reach_of_the_terminals_interrupt():
 def test_a_crew_that_is_killed_keeps_nobody_waiting(tmp_path, monkeypatch):
     with Cues() as cues, Crew(tmp_path / "compiled") as crew:
         monkeypatch.setenv("CUE", cues.environment["CUE"])
-        worker = crew.hire(Job(hand_written("good"), "cpu", 0), timeout=120.0)
+        worker = crew.hire(hand_written("good"), WorkerSetup("cpu", 0), timeout=120.0)
         killer = threading.Thread(target=lambda: (cues.until("warm"), crew.kill()))
         killer.start()
         worker.start()
@@ -325,7 +325,7 @@ def test_a_crew_leaves_no_worker_and_no_compiled_code_and_finds_none(tmp_path):
     (compiled / "of_a_killed_run.so").touch()
     with Crew(compiled) as crew:
         assert not compiled.exists()
-        worker = crew.hire(Job(hand_written("good"), "cpu", 0), timeout=120.0)
+        worker = crew.hire(hand_written("good"), WorkerSetup("cpu", 0), timeout=120.0)
         compiled.mkdir()
     assert not compiled.exists()
     assert not psutil.pid_exists(worker._process.pid)
@@ -370,7 +370,7 @@ def test_a_worker_dies_with_its_parent():
     code = (
         "import os; from commands import SCRIPTED_WORKER; from networks import sized\n"
         "from archbench.measure.supervisor import worker_process; worker_process.PROGRAM = SCRIPTED_WORKER\n"
-        "worker = worker_process.Worker(worker_process.Job(sized('R-18-FPN', 64, 64), 'cpu', 0), timeout=120.0)\n"
+        "worker = worker_process.Worker(sized('R-18-FPN', 64, 64), worker_process.WorkerSetup('cpu', 0), timeout=120.0)\n"
         "worker.start(); print(worker._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     environment = os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(__file__))}

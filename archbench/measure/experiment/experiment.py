@@ -14,38 +14,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from archbench.measure.experiment.budget import FirstStart
-from archbench.measure.experiment.generation import Generation
+from archbench.measure.experiment.generation import FirstStart, Generation
 from archbench.measure.experiment.groups import drop_too_large
-from archbench.measure.experiment.setup import ExperimentSetup, ResultSink
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
 from archbench.measure.experiment.state import ExperimentState
-from archbench.measure.experiment.task import Task
 from archbench.runs.records import Block, Key
 
 
 def measure(
-    tasks: Sequence[Task],
+    plan: Sequence[PlannedVariant],
     setup: ExperimentSetup,
     sink: ResultSink,
     done: Iterable[Block] = (),
     failed: frozenset[Key] = frozenset(),
 ) -> FirstStart:
-    """Measure all tasks, going on from the blocks already on disk and without the variants that failed before.
+    """Measure all planned variants, going on from the blocks on disk and without the variants that failed before.
 
-    Tells what starting them the first time took.
-
-    An interrupted generation with a whole round counts as a shorter one. Failures go to the sink; none is raised.
+    Returns what starting them the first time took. An interrupted generation with a whole round counts as a shorter one.
+    Failures go to the sink; none is raised.
     """
-    history = ExperimentState(setup, sink, list(done), set(failed))
-    alive = list(drop_too_large(tasks, setup, history))
-    starting = FirstStart(len(alive), 0, 0.0)
-    least = 0.0  # what a generation of one round takes
-    for number in history.number_generations(alive):
+    state = ExperimentState(setup, sink, list(done), set(failed))
+    alive = list(drop_too_large(plan, setup, state))
+    first_start = FirstStart(len(alive), 0, 0.0)
+    least = 0.0  # seconds that a generation of one round takes
+    for number in state.number_generations(alive):
         if least >= setup.seconds_left():
             break
-        fresh = Generation(number, setup, history, history.due, history.seconds_for_next())
-        fresh.measure_groups()
-        starting = starting if starting.started else fresh.first_start
-        least = fresh.least
-        alive[:] = [task for task in alive if task.key not in history.lost]
-    return starting
+        generation = Generation(number, setup, state, state.due, state.seconds_for_next())
+        generation.measure_groups()
+        first_start = first_start if first_start.started else generation.first_start
+        least = generation.least
+        alive[:] = [planned for planned in alive if planned.key not in state.lost]
+    return first_start

@@ -1,111 +1,176 @@
-"""What a run sets out to measure: every variant of its spec, and of the one it is compared with, replica by replica."""
+"""The plan of a run: each variant of its spec, and of the one it is compared with, replica by replica; and where results go.
+
+Nothing is built, started or measured here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from archbench.design.spec.schema import MeasurePlan
 from archbench.errors import SpecError
-from archbench.measure.experiment.task import Task
-from archbench.runs.records import Key, Record, Side
+from archbench.measure.supervisor.worker_process import Worker
+from archbench.models.variant import Variant
+from archbench.pricing.price import Cost
+from archbench.runs.progress import Step
+from archbench.runs.records import Block, Key, Record, Side
 from archbench.space.constraints import KeptVariants, PricedVariant
 
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """One (variant, replica). In a comparison `side` says whose it is, and `pair` names what it is compared with."""
+    """One replica of one variant to measure. In a comparison `side` says of which spec it is.
 
-    item: PricedVariant
+    `pair` names what it is compared with: those of one pair are never in two groups. A worker holds `resting_bytes` of
+    tensors while another runs and `running_bytes` while it runs itself; 0 where nothing is priced.
+    """
+
+    variant: Variant
     replica: int = 0
     side: Side = ""
     pair: str = ""
+    cost: Cost | None = None
+    resting_bytes: int = 0
+    running_bytes: int = 0
 
     @property
     def key(self) -> Key:
-        return self.item.variant.id, self.replica
+        return self.variant.id, self.replica
+
+    @property
+    def title(self) -> str:
+        """Its name as progress shows it."""
+        return _name_replica(self.variant.name, self.replica)
 
     def open_record(self) -> Record:
-        """As it stands before anything is measured."""
-        variant, cost = self.item.variant, self.item.cost
+        """The record as it stands before anything is measured."""
         return Record(
-            id=variant.id,
-            name=variant.name,
+            id=self.variant.id,
+            name=self.variant.name,
             status="not reached",
-            axes=dict(variant.axes),
-            exact=cost.as_json() if cost else None,
-            reference=variant.reference,
+            axes=dict(self.variant.axes),
+            exact=self.cost.as_json() if self.cost else None,
+            reference=self.variant.reference,
             replica=self.replica,
             side=self.side,
             pair=self.pair,
-            **variant.as_json(),
+            **self.variant.as_json(),
         )
-
-    def task(self) -> Task:
-        weights, peak = planned_bytes(self.item)
-        return Task(self.item.variant, self.replica, weights, peak, self.pair)
-
-
-def planned_bytes(item: PricedVariant) -> tuple[int, int]:
-    """(resting, running) tensor bytes to make room for; nothing is known of a hand-written module.
-
-    Training keeps a gradient and a momentum beside each weight, and every map until the way back: about two for each
-    convolution, its own and its norm's (R-50-FPN at 800 x 1344 holds 2.45 GB, traced; planned 2.50).
-    """
-    if item.cost is None:
-        return 0, 0
-    weights, workload = item.cost.weight_bytes, item.variant.workload
-    if workload.mode == "infer":
-        return weights, item.cost.peak_bytes
-    return 3 * weights, 3 * weights + 2 * item.cost.acts * workload.feature_bytes
 
 
 def plan_variants(kept: KeptVariants, replicas: int, against: KeptVariants | None = None) -> tuple[PlannedVariant, ...]:
-    """Everything to measure, the spec's own variants first.
+    """Every variant to measure, the spec's own first.
 
-    Those of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one; a pair
-    is called as its new network is. A network that is in both is measured for both. Raises SpecError where nothing can be paired.
+    The variants of `against` are named `NAME (base)` and paired by name, or with each other where either spec has but one; a
+    pair is called as its new network is. A network of both specs is measured for both. Raises SpecError where nothing can be
+    paired.
     """
-    own = [PlannedVariant(item, replica) for item in kept.priced for replica in range(replicas)]
+    own = [_plan_replica(priced, replica) for priced in kept.priced for replica in range(replicas)]
     if against is None:
         return tuple(own)
-    called = {base: new for new, base in _find_pairs(kept.priced, against.priced)}
-    if not called:
+    new_names = dict(_pair_names(kept.priced, against.priced))
+    if not new_names:
         raise SpecError(
-            f"--against: no variant of the two specs has the same name "
+            "--against: no variant of the two specs has the same name "
             f"({_first_names(kept.priced)}; {_first_names(against.priced)}); "
             "let both vary along the same axes, or have one variant each"
         )
-    shared = {item.variant.id for item in kept.priced}
-    paired = {name: name for name in called.values()}
-    new = [replace(each, side="new", pair=_name_pair(paired.get(each.item.variant.name), each.replica)) for each in own]
+    shared = {priced.variant.id for priced in kept.priced}
+    paired = set(new_names.values())
+    new = [replace(planned, side="new", pair=_name_pair(planned, paired)) for planned in own]
     base = [
-        PlannedVariant(
-            _mark_as_base(item), replica + replicas * (item.variant.id in shared), "base", _name_pair(name, replica)
+        replace(
+            _plan_replica(_mark_as_base(priced), replica + replicas * (priced.variant.id in shared)),
+            side="base",
+            pair=_name_replica(new_names[name], replica) if name in new_names else "",
         )
-        for item in against.priced
-        for name in [called.get(item.variant.name)]
+        for priced in against.priced
+        for name in [priced.variant.name]
         for replica in range(replicas)
     ]
     return (*new, *base)
 
 
-def _find_pairs(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Iterator[tuple[str, str]]:
-    """The names of new variants, each with its base's."""
+def _plan_replica(priced: PricedVariant, replica: int) -> PlannedVariant:
+    resting, running = planned_bytes(priced)
+    return PlannedVariant(priced.variant, replica, cost=priced.cost, resting_bytes=resting, running_bytes=running)
+
+
+def planned_bytes(priced: PricedVariant) -> tuple[int, int]:
+    """(resting, running) tensor bytes to make room for; nothing is known of a hand-written module.
+
+    Training keeps a gradient and a momentum beside each weight, and every map until the way back: about two for each
+    convolution, its own and its norm's (R-50-FPN at 800 x 1344 holds 2.45 GB, traced; planned 2.50).
+    """
+    if priced.cost is None:
+        return 0, 0
+    weights, workload = priced.cost.weight_bytes, priced.variant.workload
+    if workload.mode == "infer":
+        return weights, priced.cost.peak_bytes
+    return 3 * weights, 3 * weights + 2 * priced.cost.acts * workload.feature_bytes
+
+
+def _pair_names(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Iterator[tuple[str, str]]:
+    """The name of each base variant that has a partner, with the partner's."""
     if len(new) == len(base) == 1:
-        yield new[0].variant.name, base[0].variant.name
+        yield base[0].variant.name, new[0].variant.name
         return
-    known = {item.variant.name for item in base}
-    yield from ((item.variant.name, item.variant.name) for item in new if item.variant.name in known)
+    known = {priced.variant.name for priced in base}
+    yield from ((priced.variant.name, priced.variant.name) for priced in new if priced.variant.name in known)
 
 
-def _name_pair(name: str | None, replica: int) -> str:
-    return "" if name is None else name + (f" (replica {replica})" if replica else "")
+def _name_pair(planned: PlannedVariant, paired: set[str]) -> str:
+    return planned.title if planned.variant.name in paired else ""
 
 
-def _mark_as_base(item: PricedVariant) -> PricedVariant:
-    variant = item.variant
-    return replace(item, variant=replace(variant, name=f"{variant.name} (base)", reference=False))
+def _name_replica(name: str, replica: int) -> str:
+    return name + (f" (replica {replica})" if replica else "")
 
 
-def _first_names(items: Sequence[PricedVariant]) -> str:
-    return ", ".join(item.variant.name for item in items[:3]) + (" ..." if len(items) > 3 else "")
+def _mark_as_base(priced: PricedVariant) -> PricedVariant:
+    variant = priced.variant
+    return replace(priced, variant=replace(variant, name=f"{variant.name} (base)", reference=False))
+
+
+def _first_names(priced: Sequence[PricedVariant]) -> str:
+    return ", ".join(one.variant.name for one in priced[:3]) + (" ..." if len(priced) > 3 else "")
+
+
+class ResultSink(Protocol):
+    """Where results go, each on disk before the call returns."""
+
+    def add_block(self, block: Block) -> None: ...
+
+    def fail_variant(self, planned: PlannedVariant, reason: str) -> None: ...
+
+    def report_progress(self, step: Step) -> None: ...
+
+
+@dataclass(frozen=True)
+class ExperimentSetup:
+    """Everything all workers of a run share, and until when (on `clock`) the run may go on; null: until it is done."""
+
+    plan: MeasurePlan
+    device: str
+    memory_bytes: int  # that all workers together may take
+    plugins: tuple[str, ...] = ()
+    deadline: float | None = None
+    widened: bool = True  # the run's intervals are made for one that stops by them: it may
+    stop: Callable[[], bool] = lambda: False  # somebody wants the run to end at the next block
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+    worker: Callable[..., Worker] = Worker
+
+    @property
+    def stops_when_narrow(self) -> bool:
+        """Whether the run goes on past the wanted generations until its intervals are narrow."""
+        return self.deadline is not None and self.widened
+
+    def seconds_left(self) -> float:
+        """Seconds the run may still take."""
+        if self.stop():
+            return 0.0
+        return float("inf") if self.deadline is None else self.deadline - self.clock()

@@ -1,23 +1,24 @@
-"""A run's folder as the experiment sees it: begun or gone on with, and written as results come."""
+"""The recorder of a run: its folder is begun or gone on with, and written as results come."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from archbench import units
 from archbench.comparison.gate import Limit
 from archbench.comparison.paired import limits_text
 from archbench.design.spec.schema import MeasurePlan
 from archbench.design.spec.spec import Spec, budget_seconds
-from archbench.measure.experiment.budget import FirstStart, explain_starved
+from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.groups import add_company
 from archbench.measure.experiment.plan import PlannedVariant
-from archbench.measure.experiment.task import Task
-from archbench.measure.machine import environment
+from archbench.measure.machine.environment import capture_environment
 from archbench.measure.supervisor.plugins import code_digests
 from archbench.runs.environments import fingerprint
 from archbench.runs.find import newest
@@ -32,6 +33,10 @@ from archbench.statistics.summary import summarise
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
 SAME = ("spec", "against", "plan", "planned", "scores", "code", "environment")
 BOUNDS = ("budget", "timeout", "device")
+
+START_S = 10.0  # of a network, where none was started: importing torch takes 3 to 5 s, building and warming up as much
+ROUNDS_SHARE = 1.5  # of what starting takes: rounds come on top, and not every generation starts as fast
+STEP_S = 30.0  # people give half minutes
 
 
 @dataclass(frozen=True)
@@ -49,31 +54,31 @@ SILENT = RunListener()
 def make_manifest(
     spec: Spec,
     funnel: Funnel,
-    planned: Sequence[PlannedVariant],
+    plan: Sequence[PlannedVariant],
     device: str,
     *,
     against: Spec | None = None,
     plugins: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What run.json says: with records and samples, enough to rebuild every derived file."""
-    plan = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
+    """The content of run.json: with records and samples, enough to rebuild every derived file."""
+    measure = {name: value for name, value in asdict(spec.measure).items() if name not in BOUNDS}
     captured = {
         "name": spec.name if against is None else f"{spec.name} against {against.name}",
         "spec": _spec_without_bounds(spec),
         "against": None if against is None else _spec_without_bounds(against),
-        "plan": plan,
+        "plan": measure,
         "budget_s": budget_seconds(spec.measure),
-        "environment": environment.capture_environment(device),
+        "environment": capture_environment(device),
         "space": funnel.as_json(),
         "scores": spec_scores(spec),
-        "planned": [as_json(each.open_record()) for each in planned],
+        "planned": [as_json(planned.open_record()) for planned in plan],
         **({"code": code_digests(plugins)} if plugins else {}),
     }
     return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
 
 
 def _spec_without_bounds(spec: Spec) -> dict[str, Any]:
-    """A spec without what only bounds its run."""
+    """A spec's own keys without those that only bound its run."""
     whole = spec.as_json()
     return whole | {"measure": {k: v for k, v in whole.get("measure", {}).items() if k not in BOUNDS}}
 
@@ -108,11 +113,11 @@ class RunRecorder:
             self._open.pop(record.key, None)
         self._places = {block.place for block in folder.blocks()}
 
-    def find_unfinished(self, planned: Iterable[PlannedVariant]) -> list[Task]:
+    def find_unfinished(self, plan: Iterable[PlannedVariant]) -> list[PlannedVariant]:
         """Every (variant, replica) without a record, and whom they are compared with if that did not fail."""
-        tasks = [each.task() for each in planned if each.key not in self._failed]
-        open_tasks = [task for task in tasks if task.key in self._open]
-        return add_company(open_tasks, tasks) if open_tasks else []
+        able = [planned for planned in plan if planned.key not in self._failed]
+        unfinished = [planned for planned in able if planned.key in self._open]
+        return add_company(unfinished, able) if unfinished else []
 
     def add_block(self, block: Block) -> None:
         """Store a block. Raises RuntimeError where its place is taken: nobody could read the run any more."""
@@ -121,10 +126,10 @@ class RunRecorder:
         self.folder.append_block(block)
         self._places.add(block.place)
 
-    def fail_variant(self, task: Task, reason: str) -> None:
-        """Close its record with the reason. One that was measured before, and is here for company, stays as it was."""
-        if task.key in self._open:
-            self._close_record(replace(self._open[task.key], status="failed", reason=reason))
+    def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
+        """Close the variant's record with the reason. If it was measured before, and is here for company, it stays as it was."""
+        if planned.key in self._open:
+            self._close_record(replace(self._open[planned.key], status="failed", reason=reason))
 
     def report_progress(self, step: Step) -> None:
         self.listener.step(step)
@@ -144,13 +149,13 @@ class RunRecorder:
                 starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
                 self._close_record(measured_record(record, starts))
 
-    def note_starved(self, starting: FirstStart, plan: MeasurePlan) -> None:
+    def note_starved(self, first_start: FirstStart, plan: MeasurePlan) -> None:
         """Where the budget left some without a round, say what starting took, and keep it for the table's caption."""
         budget = budget_seconds(plan)
         if self._open and budget is not None:
-            said = explain_starved(starting, len(self._open), generations=plan.generations, budget_s=budget)
-            self.folder = self.folder.amend(starved=said)
-            self.listener.say(said)
+            starved = explain_starved(first_start, len(self._open), generations=plan.generations, budget_s=budget)
+            self.folder = self.folder.amend(starved=starved)
+            self.listener.say(starved)
 
     def clear_caption(self) -> None:
         """Take back what an earlier command's caption said of its budget."""
@@ -163,11 +168,35 @@ class RunRecorder:
         self.listener.done(record)
 
 
+def explain_starved(first_start: FirstStart, without: int, *, generations: int, budget_s: float) -> str:
+    """A sentence on a budget that ended before `without` networks had a round: what starting took, what to give."""
+    missed = "no round was reached" if without >= first_start.networks else f"{without} had no round"
+    more = units.format_duration(_sufficient_seconds(first_start, generations, budget_s))
+    start = _describe_start(first_start, units.format_duration(budget_s))
+    return f"{start}: {missed}; give more: --set measure.budget={more}"
+
+
+def _describe_start(first_start: FirstStart, budget: str) -> str:
+    if not first_start.started:
+        return f"the budget of {budget} was over before a network was started"
+    some = first_start.started < first_start.networks
+    count = f"{first_start.started} of {first_start.networks}" if some else f"{first_start.networks}"
+    noun = "network" if first_start.networks == 1 else "networks"
+    return f"starting {count} {noun} took {units.format_duration(first_start.seconds)}, the budget was {budget}"
+
+
+def _sufficient_seconds(first_start: FirstStart, generations: int, budget_s: float) -> float:
+    """Seconds that start all of them as often as is wanted, with rounds; more than was given."""
+    one = first_start.seconds / first_start.started if first_start.started else START_S
+    wanted = max(one * first_start.networks * generations * ROUNDS_SHARE, budget_s + 1)
+    return math.ceil(wanted / STEP_S) * STEP_S
+
+
 def measured_record(record: Record, starts: Sequence[Mapping[str, Any]]) -> Record:
     """The record of a measured variant, with what its processes found while starting, first to last.
 
-    The first alone was cold: what it compiled may have been kept for the others. Of energy it is the median of those that
-    told.
+    The first alone was cold: what it compiled may have been kept for the others. Energy is the median of the
+    processes that metered it.
     """
     first, last = starts[0], starts[-1]
     uncounted = [f"{op}: {calls} calls are in no count" for op, calls in last["uncounted"].items()]

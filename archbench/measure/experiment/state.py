@@ -1,22 +1,53 @@
-"""Everything measured so far, and the stopping rule. Imports no torch."""
+"""The state of an experiment: everything measured so far, and the stopping rule. Imports no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
+from archbench import units
 from archbench.design.spec.schema import Quantity
-from archbench.measure.experiment.disturbance import DisturbanceJudge
 from archbench.measure.experiment.groups import add_company
-from archbench.measure.experiment.setup import ExperimentSetup, ResultSink
-from archbench.measure.experiment.task import Task
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
 from archbench.runs.progress import Step
 from archbench.runs.records import Block, Key
 from archbench.statistics.rounds import whole_rounds
 from archbench.statistics.summary import summarise
 
 LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
+SLOW_CLOCK = 0.9  # of the run's median clock
+LOST = 0.1  # of the time a process could have run
+
+
+@dataclass
+class DisturbanceJudge:
+    """Judges the blocks of one run; it remembers the clocks it saw, since only the others tell which is slow."""
+
+    clocks: list[float] = field(default_factory=list)
+
+    def find_reasons(self, telemetry: Mapping[str, float | None]) -> tuple[str, ...]:
+        """Why a block with this telemetry is disturbed; nothing where it is not, or where the device does not tell."""
+        found = []
+        if telemetry.get("throttle"):
+            found.append("the clock was throttled")
+        if slow := self._describe_slow_clock(telemetry.get("sm_mhz")):
+            found.append(slow)
+        if telemetry.get("foreign"):
+            found.append("another process was on the device")
+        lost = telemetry.get("lost")
+        if lost is not None and lost > LOST:
+            found.append(f"{units.format_percent(lost)} of its time was lost to others")
+        return tuple(found)
+
+    def _describe_slow_clock(self, mhz: float | None) -> str | None:
+        if not mhz:
+            return None
+        self.clocks.append(mhz)
+        usual = median(self.clocks)
+        slow = f"the clock was at {units.format_percent(mhz / usual)} of the run's median"
+        return slow if mhz < SLOW_CLOCK * usual else None
 
 
 @dataclass
@@ -29,17 +60,17 @@ class ExperimentState:
     lost: set[Key]
     judge: DisturbanceJudge = field(default_factory=DisturbanceJudge)
     refused: set[tuple[Key, Quantity]] = field(default_factory=set)  # quantities a network does not have here
-    widest: float | None = None  # the widest interval, once all of this run have one
+    widest: float | None = None  # the widest interval, once every variant of this run has one
     df: int = 0  # degrees of freedom behind it
-    finished: int = 0  # generations of the task that has fewest
-    due: list[Task] = field(default_factory=list)  # of the next generation
+    finished: int = 0  # generations of the variant that has fewest
+    due: list[PlannedVariant] = field(default_factory=list)  # of the next generation
     share: float = float("inf")
-    alive: Sequence[Task] = ()
+    alive: Sequence[PlannedVariant] = ()
     began: float = 0.0  # this generation, on the run's clock
     took: float | None = None  # seconds of the last one
 
-    def number_generations(self, alive: list[Task]) -> Iterator[int]:
-        """The numbers of the generations to run: as many as each task wants, then more until the intervals are narrow.
+    def number_generations(self, alive: list[PlannedVariant]) -> Iterator[int]:
+        """The numbers of the generations to run: as many as each variant wants, then more until the intervals are narrow.
 
         Before each, `due` is who takes part: whoever owes a generation with its company, then all.
         """
@@ -53,31 +84,26 @@ class ExperimentState:
             self.took = self.setup.clock() - self.began
             number += 1
 
-    def _find_due(self, alive: Sequence[Task]) -> None:
+    def _find_due(self, alive: Sequence[PlannedVariant]) -> None:
         counted = {
             (block.key, block.generation)
             for block in whole_rounds(self.blocks, frozenset(self.lost))
             if block.quantity == self.setup.plan.quantity
         }
         done = Counter(key for key, _ in counted)
-        self.finished = min(done[task.key] for task in alive)
-        owing = [task for task in alive if done[task.key] < self.setup.plan.generations]
+        self.finished = min(done[planned.key] for planned in alive)
+        owing = [planned for planned in alive if done[planned.key] < self.setup.plan.generations]
         self.due = add_company(owing, alive) if owing else list(alive)
         self.widest, self.df = None, 0
         if self.finished > 1:
             self._find_widest()
 
-    def note_first_round(self) -> None:
-        """Told by a generation, of each group: the second generation's is the first to give an interval."""
-        if self.finished == 1 and self.widest is None:
-            self._find_widest()
-
     def _find_widest(self) -> None:
-        """How wide the widest interval is, made as the table makes it; null while one of this run has none."""
+        """How wide the widest interval is, made as the table makes it; null while a variant of this run has none."""
         failed, quantity = frozenset(self.lost), self.setup.plan.quantity
         found = summarise(self.blocks, None, failed=failed, quantity=quantity, looked=self.setup.widened)
-        widths = {key: each.half_width for key, each in found.items() if each.half_width is not None}
-        if all(task.key in widths for task in self.alive if task.key not in self.lost):
+        widths = {key: summary.half_width for key, summary in found.items() if summary.half_width is not None}
+        if all(planned.key in widths for planned in self.alive if planned.key not in self.lost):
             self.widest = max(widths.values(), default=None)
             self.df = min((found[key].df for key in widths), default=0)
 
@@ -88,11 +114,16 @@ class ExperimentState:
         return not self.setup.stops_when_narrow or self.setup.plan.generations == 1 or within
 
     def seconds_for_next(self) -> float:
-        """Seconds the next generation may take: an equal share of what is left; those beyond the wanted ones as much as these."""
+        """Seconds the next generation may take: an equal share of what is left; beyond the wanted ones as much as these."""
         wanted = self.setup.plan.generations - self.finished
         if wanted > 0:
             self.share = self.setup.seconds_left() / wanted
         return min(self.share, self.setup.seconds_left())
+
+    def note_first_round(self) -> None:
+        """Called after each group's first round: the second generation's is the first to give an interval."""
+        if self.finished == 1 and self.widest is None:
+            self._find_widest()
 
     def estimate_seconds_left(self) -> tuple[float | None, bool]:
         """The most the run may still take; where nothing bounds it an estimate, and then True; null before there is one.
@@ -115,9 +146,9 @@ class ExperimentState:
         self.blocks.append(block)
         self.sink.add_block(block)
 
-    def fail_variant(self, task: Task, reason: str) -> None:
-        self.lost.add(task.key)
-        self.sink.fail_variant(task, reason)
+    def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
+        self.lost.add(planned.key)
+        self.sink.fail_variant(planned, reason)
 
     def report_progress(self, step: Step) -> None:
         self.sink.report_progress(step)

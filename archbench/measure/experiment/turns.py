@@ -1,4 +1,4 @@
-"""A process and its requests: warmed up, metered, taken a turn with; each reply is kept. Imports no torch."""
+"""The turns of a worker: it is warmed up, metered, asked for blocks; each reply is stored. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 from archbench import units
 from archbench.design.spec.schema import Quantity
-from archbench.measure.experiment.setup import ExperimentSetup
+from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
 from archbench.measure.experiment.state import ExperimentState
-from archbench.measure.experiment.task import Task
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed
 from archbench.runs.progress import Doing, Step
 from archbench.runs.records import Block, Phase
@@ -23,10 +22,10 @@ ENERGY_S = 8.0  # of idling and calls, for a counter that some GPUs move ten tim
 
 
 @dataclass
-class Seat:
-    """A task with its worker, what that found while starting, and how long a call and a turn take as seen so far."""
+class RunningVariant:
+    """A planned variant with its worker, what that found while starting, and how long a call and a turn take so far."""
 
-    task: Task
+    planned: PlannedVariant
     worker: Worker
     facts: dict[str, Any]
     call_ns: int = 0
@@ -35,79 +34,79 @@ class Seat:
 
 @dataclass
 class GenerationTurns:
-    """What is asked of the workers of one generation."""
+    """The requests to the workers of one generation, with the patience it has for disturbed blocks."""
 
     number: int  # of the generation
     setup: ExperimentSetup
-    history: ExperimentState
+    state: ExperimentState
     patience: float  # seconds that pauses and repeats may still take
     spare: float  # seconds that metering one variant may take
 
-    def warm_up(self, seat: Seat, group: int) -> bool:
+    def warm_up(self, running: RunningVariant, group: int) -> bool:
         """The first calls of a process, kept with what the process found while starting. False: lost, or no time left."""
         if self.setup.seconds_left() <= 0:
             return False
-        self.report_doing("warming up", seat.task)
-        reply = self._ask_worker(seat, {"do": "warm"})
+        self.report_doing("warming up", running.planned)
+        reply = self._ask_worker(running, {"do": "warm"})
         if reply is None:
             return False
         found = {name: reply.pop(name) for name in list(reply) if name not in TIMED}
-        start = seat.facts | found | {"cold_ms": _cold_pieces(seat.facts["cold_ms"], reply["wall_ns"][0])}
-        start |= self._meter_energy(seat, reply["wall_ns"][-1])
-        self._add_block(seat, reply, phase="warm-up", group=group, start=start)
-        seat.call_ns = reply["wall_ns"][-1]
-        seat.turn_s = seat.call_ns / units.NS_PER_S
+        start = running.facts | found | {"cold_ms": _cold_pieces(running.facts["cold_ms"], reply["wall_ns"][0])}
+        start |= self._meter_energy(running, reply["wall_ns"][-1])
+        self._add_block(running, reply, phase="warm-up", group=group, start=start)
+        running.call_ns = reply["wall_ns"][-1]
+        running.turn_s = running.call_ns / units.NS_PER_S
         return True
 
-    def _meter_energy(self, seat: Seat, call_ns: int) -> dict[str, Any]:
+    def _meter_energy(self, running: RunningVariant, call_ns: int) -> dict[str, Any]:
         """The energy of a call, once a variant, where there is a meter and the generation can spare the seconds."""
-        if not seat.facts.get("meter") or self.history.has_been_metered(seat.task.key) or self.spare < ENERGY_S:
+        if not running.facts.get("meter") or self.state.has_been_metered(running.planned.key) or self.spare < ENERGY_S:
             return {}
-        self.report_doing("metering", seat.task)
-        reply = self._ask_worker(seat, {"do": "energy", "call_ns": call_ns}) or {}
+        self.report_doing("metering", running.planned)
+        reply = self._ask_worker(running, {"do": "energy", "call_ns": call_ns}) or {}
         return {"energy_mj": reply.get("energy_mj")}
 
-    def take_block(self, seat: Seat, quantity: Quantity, where: Mapping[str, Any]) -> None:
+    def take_block(self, running: RunningVariant, quantity: Quantity, where: Mapping[str, Any]) -> None:
         """A block, and again while it is disturbed and there is patience."""
-        self.report_doing("measuring", seat.task, where["round"])
+        self.report_doing("measuring", running.planned, where["round"])
         began = self.setup.clock()
-        disturbed = self._take_once(seat, quantity, 0, where)
-        seat.turn_s = self.setup.clock() - began
+        disturbed = self._take_once(running, quantity, 0, where)
+        running.turn_s = self.setup.clock() - began
         for attempt, pause in enumerate(PAUSES_S, 1):
-            needed = pause + seat.turn_s
+            needed = pause + running.turn_s
             if not disturbed or needed > min(self.patience, self.setup.seconds_left()):
                 return
             self.patience -= needed
             self.setup.pause(pause)
-            disturbed = self._take_once(seat, quantity, attempt, where)
+            disturbed = self._take_once(running, quantity, attempt, where)
 
-    def _take_once(self, seat: Seat, quantity: Quantity, attempt: int, where: Mapping[str, Any]) -> bool:
+    def _take_once(self, running: RunningVariant, quantity: Quantity, attempt: int, where: Mapping[str, Any]) -> bool:
         """Take one block and keep it; whether it was disturbed."""
         optional = quantity != self.setup.plan.quantity
-        request = {"do": "block", "call_ns": seat.call_ns, "quantity": quantity, "optional": optional}
-        reply = self._ask_worker(seat, request)
+        request = {"do": "block", "call_ns": running.call_ns, "quantity": quantity, "optional": optional}
+        reply = self._ask_worker(running, request)
         if reply is None:
             return False
         if "refused" in reply:
-            self.history.refused.add((seat.task.key, quantity))
+            self.state.refused.add((running.planned.key, quantity))
             return False
-        reasons = self.history.judge.find_reasons(reply.get("telemetry", {}))
-        self._add_block(seat, reply, quantity=quantity, attempt=attempt, disturbed=reasons, **where)
+        reasons = self.state.judge.find_reasons(reply.get("telemetry", {}))
+        self._add_block(running, reply, quantity=quantity, attempt=attempt, disturbed=reasons, **where)
         if quantity == self.setup.plan.quantity:
-            seat.call_ns = int(median(reply["wall_ns"]))
+            running.call_ns = int(median(reply["wall_ns"]))
         return bool(reasons)
 
-    def _ask_worker(self, seat: Seat, request: dict[str, Any]) -> dict[str, Any] | None:
-        """The worker's reply; null where it failed, which loses the task."""
+    def _ask_worker(self, running: RunningVariant, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The worker's reply; null where it failed, which loses the variant."""
         try:
-            return seat.worker.ask(request)
+            return running.worker.ask(request)
         except WorkerFailed as failure:
-            self.history.fail_variant(seat.task, str(failure))
+            self.state.fail_variant(running.planned, str(failure))
             return None
 
     def _add_block(
         self,
-        seat: Seat,
+        running: RunningVariant,
         reply: Mapping[str, Any],
         *,
         phase: Phase = "steady",
@@ -116,8 +115,8 @@ class GenerationTurns:
         **where: Any,
     ) -> None:
         timed = {name: tuple(value) if isinstance(value, list) else value for name, value in reply.items()}
-        identifier, replica = seat.task.key
-        self.history.add_block(
+        identifier, replica = running.planned.key
+        self.state.add_block(
             Block(
                 id=identifier,
                 replica=replica,
@@ -131,10 +130,10 @@ class GenerationTurns:
             )
         )
 
-    def report_doing(self, doing: Doing, task: Task, round: int = 0) -> None:
-        seconds_left, estimated = self.history.estimate_seconds_left()
-        precision = self.history.widest
-        self.history.report_progress(Step(doing, task.title, self.number, round, precision, seconds_left, estimated))
+    def report_doing(self, doing: Doing, planned: PlannedVariant, round: int = 0) -> None:
+        seconds_left, estimated = self.state.estimate_seconds_left()
+        precision = self.state.widest
+        self.state.report_progress(Step(doing, planned.title, self.number, round, precision, seconds_left, estimated))
 
 
 def _cold_pieces(started: Mapping[str, float], first_ns: int) -> dict[str, float]:

@@ -30,10 +30,9 @@ class WorkerFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a worker is asked to hold: a variant, on a device, from a seed, in so many bytes of the host beside torch itself."""
+class WorkerSetup:
+    """How every worker of a run holds its network: on a device, from a seed, in so many bytes of the host beside torch itself."""
 
-    variant: Variant
     device: str
     seed: int
     plugins: tuple[str, ...] = ()
@@ -41,7 +40,6 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "variant": self.variant.as_json(),
             "device": self.device,
             "seed": self.seed,
             "plugins": list(self.plugins),
@@ -55,8 +53,8 @@ class Worker:
     Used as a context manager, it is never left behind. `timeout` is of each request; `cache` is where compiled code goes.
     """
 
-    def __init__(self, job: Job, *, timeout: float, cache: Path | None = None) -> None:
-        self.job, self.timeout = job, timeout
+    def __init__(self, variant: Variant, setup: WorkerSetup, *, timeout: float, cache: Path | None = None) -> None:
+        self.variant, self.setup, self.timeout = variant, setup, timeout
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
         ours, theirs = socket.socketpair()
         with theirs:
@@ -67,7 +65,7 @@ class Worker:
                 stderr=self._stderr,
                 pass_fds=(theirs.fileno(),),
                 process_group=0,
-                env=worker_environment(job.variant.workload.threads, cache),
+                env=worker_environment(variant.workload.threads, cache),
             )
         self._end = ours
 
@@ -81,7 +79,7 @@ class Worker:
 
     def start(self) -> dict[str, Any]:
         """Build and check the network; the facts of the process."""
-        return self.ask({"do": "start", **self.job.as_json()})
+        return self.ask({"do": "start", "variant": self.variant.as_json(), **self.setup.as_json()})
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request and its reply. Raises WorkerFailed with the reason, after which the worker is gone."""
@@ -188,9 +186,9 @@ class Crew:
         self._cache = cache
         self._workers: list[Worker] = []
 
-    def hire(self, job: Job, *, timeout: float) -> Worker:
-        worker = Worker(job, timeout=timeout, cache=self._cache)
-        self._workers = [*(each for each in self._workers if each.is_running), worker]
+    def hire(self, variant: Variant, setup: WorkerSetup, *, timeout: float) -> Worker:
+        worker = Worker(variant, setup, timeout=timeout, cache=self._cache)
+        self._workers = [*(other for other in self._workers if other.is_running), worker]
         return worker
 
     def kill(self) -> None:

@@ -22,7 +22,7 @@ from statistics import median
 
 from archbench.design.spec.schema import Quantity
 from archbench.errors import CannotMeasure
-from archbench.measure.supervisor.pace import SLOW_NS
+from archbench.measure.supervisor.pipe import SLOW_NS
 from archbench.measure.worker.devices import Device, Forward
 from archbench.units import NS_PER_S
 

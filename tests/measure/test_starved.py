@@ -2,7 +2,8 @@
 
 import pytest
 
-from archbench.measure.experiment.budget import FirstStart, explain_starved
+from archbench.measure.experiment.generation import FirstStart
+from archbench.measure.experiment.recorder import explain_starved
 
 
 @pytest.mark.parametrize(

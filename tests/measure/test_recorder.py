@@ -10,7 +10,7 @@ import pytest
 from runs_on_disk import HEADER, block, record, whole_round
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.measure.experiment.budget import FirstStart
+from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.recorder import SILENT, RunListener, RunRecorder
 from archbench.runs.records import Block, Record, as_json
 from archbench.runs.store import RunFolder
