@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the static twin of `_HOMES`: what a type checker sees
     from archbench.measure.worker.build import build as build
     from archbench.measure.worker.count import trace as trace
     from archbench.pipeline import run as run
-    from archbench.pricing.price import layers as layers
+    from archbench.pricing.price import list_layers as list_layers
     from archbench.reporting.run import read_run as read_run
     from archbench.space.by_spec import price_any
     from archbench.space.by_spec import variants as variants

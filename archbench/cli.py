@@ -118,7 +118,7 @@ def run_command(
     (without it: slower by 3 %), 4 where one cannot be told or only the base has it; other limits judge what is measured.
     The spec's budgets are a gate likewise. --format csv is the table alone: verdicts and budgets are in markdown and JSON.
     """
-    from archbench.design.lookup import specs
+    from archbench.design.lookup import load_specs
     from archbench.measure.experiment.recorder import RunListener
     from archbench.measure.supervisor.interruption import StopRequest
     from archbench.pipeline import run as run_spec
@@ -127,7 +127,7 @@ def run_command(
 
     form = _output_format(form, as_json=as_json, github=github)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
-    asked, base = specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
+    asked, base = load_specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
     limits = _parse_gate_limits(asked, base, fail_on, junit=junit, github=github)
     announce_on = sys.stderr if as_json else sys.stdout
     with StopRequest(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
@@ -194,12 +194,12 @@ def price_command(
 
     Of a large space, one that is drawn or one that selects, what is shown is the Pareto front, or what --by and --top ask for.
     """
-    from archbench.design.lookup import load
+    from archbench.design.lookup import load_spec
     from archbench.reporting.formats import formats
     from archbench.space.constraints import is_many
     from archbench.tables.prices import price_each
 
-    read, form = load(spec, sets), "json" if as_json else form
+    read, form = load_spec(spec, sets), "json" if as_json else form
     if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
         formats.show(price_each(read), form)
         return
@@ -234,12 +234,12 @@ def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *
 @json_option
 def check_command(spec: str, sets: tuple[str, ...], as_json: bool) -> None:
     """Validate SPEC and count its variants: raw, excluded, duplicate, refused by each constraint, on the front."""
-    from archbench.design.lookup import load
+    from archbench.design.lookup import load_spec
     from archbench.runs.scores import spec_scores
     from archbench.space.price_space import count_funnel
     from archbench.tables.captions import counted_lines
 
-    read = load(spec, sets)
+    read = load_spec(spec, sets)
     funnel = count_funnel(read, spec_scores(read))
     counts = funnel.as_json() | {"variants": funnel.variants}
     click.echo(json.dumps(counts) if as_json else "\n".join(counted_lines(read.name, counts)))
@@ -258,12 +258,12 @@ def show_command(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_js
     """
     if len(names) > 2:
         raise click.UsageError("show takes a spec or preset and up to two names")
-    from archbench.design.lookup import networks
+    from archbench.design.lookup import find_networks
     from archbench.reporting.formats.terminal import console
     from archbench.reporting.terminal.differences import differences_json, show_differences
     from archbench.reporting.terminal.layers import layers_json, show_layers
 
-    found = networks(spec, names, sets, _sample_positions)
+    found = find_networks(spec, names, sets, _sample_positions)
     if len(found) == 1:
         (network,) = found
         click.echo(json.dumps(layers_json(network))) if as_json else show_layers(network, console())
@@ -457,9 +457,9 @@ def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None
 @click.argument("path", default="spec.yaml")
 def init_command(path: str) -> None:
     """Write a first spec to PATH, to edit."""
-    from archbench.design.spec.template import write_first
+    from archbench.design.spec.template import write_first_spec
 
-    write_first(path)
+    write_first_spec(path)
     click.echo(f"wrote {path}; next: archbench price {path}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from archbench.comparison.gate import Limit
 from archbench.comparison.of_run import judge_run
 from archbench.design.spec.spec import Spec, budget_seconds
-from archbench.design.variants import Space, expand
+from archbench.design.variants import Expansion, expand
 from archbench.errors import SpecError
 from archbench.measure.experiment.experiment import measure
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
@@ -145,7 +145,7 @@ def _measure(plan: Sequence[PlannedVariant], setup: ExperimentSetup, recorder: R
         recorder.note_starved(first_start, setup.plan)
 
 
-def check_plugins(space: Space, plugins: Sequence[str]) -> None:
+def check_plugins(space: Expansion, plugins: Sequence[str]) -> None:
     """Refuse a spec that names user code the command line did not allow."""
     for variant in space.variants:
         if isinstance(variant.architecture, ModuleFactory):

@@ -15,7 +15,7 @@ import archbench
 from archbench import exits
 from archbench.cli import exit_code_of
 from archbench.comparison.of_run import Outcome
-from archbench.design.lookup import load
+from archbench.design.lookup import load_spec
 from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.metrics import EXACT
 from archbench.statistics.verdicts import Word
@@ -258,7 +258,7 @@ def test_a_run_whose_budget_ends_before_a_round_says_what_to_give_and_the_next_t
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(Interrupted):
-            archbench.run(load("spec.yaml", ["measure.device=cpu"]), stop=stop)
+            archbench.run(load_spec("spec.yaml", ["measure.device=cpu"]), stop=stop)
     assert json.loads(header.read_text())["starved"] is None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from archbench import units
-from archbench.design.spec.limits import TIMED, limited
+from archbench.design.spec.limits import TIMED, resolve_limit_metric
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, METRICS
 from archbench.statistics.verdicts import MARGIN, Verdict, Word
@@ -139,7 +139,7 @@ def _limit(term: str, at: int) -> Limit:
         raise _stumble(at, f"{visible(term) or 'nothing'}: not METRIC > AMOUNT; {EXAMPLE}")
     name, digits, unit = found.groups()
     try:
-        metric, scale = limited(name)
+        metric, scale = resolve_limit_metric(name)
     except SpecError as error:
         raise _stumble(at + found.start(1), error.message) from None
     amount = float(digits) * _scale(name, metric, unit, scale, at + found.start(2))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archbench.design.spec.spec import Spec, preset_spec, read_spec
-from archbench.design.variants import Draw, expand
+from archbench.design.variants import Sampler, expand
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import Variant
@@ -19,7 +19,7 @@ MOST_NAMES = 12
 GATE_GENERATIONS = 8
 
 
-def load(spec: str, sets: Sequence[str]) -> Spec:
+def load_spec(spec: str, sets: Sequence[str]) -> Spec:
     """The spec in a file, or a preset by its name. Raises SpecError; for what is neither, with the preset it is close to."""
     if spec in PRESETS:
         return preset_spec(spec, sets)
@@ -29,33 +29,33 @@ def load(spec: str, sets: Sequence[str]) -> Spec:
     return read_spec(spec, sets)
 
 
-def specs(
+def load_specs(
     spec: str, against: str | None, sets: Sequence[str], own: Mapping[str, str | None]
 ) -> tuple[Spec, Spec | None]:
     """A spec and the base it is measured against. `sets` are of both, `own` of the spec where they are given.
 
     A comparison takes the generations of a gate where nothing says how many.
     """
-    read = load(spec, [*sets, *(f"{path}={value}" for path, value in own.items() if value is not None)])
+    read = load_spec(spec, [*sets, *(f"{path}={value}" for path, value in own.items() if value is not None)])
     if against is None:
         return read, None
     if "generations" not in read.overrides.get("measure", {}):
         read = replace(read, measure=replace(read.measure, generations=GATE_GENERATIONS))
-    return read, load(against, sets)
+    return read, load_spec(against, sets)
 
 
-def networks(spec: str, names: Sequence[str], sets: Sequence[str], draw: Draw | None = None) -> list[Variant]:
+def find_networks(spec: str, names: Sequence[str], sets: Sequence[str], draw: Sampler | None = None) -> list[Variant]:
     """One or two networks: a spec's variants by name or id, presets, other specs' references.
 
     Of no name it is the spec's reference; of one that is not the spec's, its reference and that. `draw` is as in
     `expand`. Raises SpecError.
     """
-    space = expand(load(spec, sets), draw)
+    space = expand(load_spec(spec, sets), draw)
     known = {text for variant in space.variants for text in (variant.name, variant.id)}
     found = [
-        expand(load(name, sets), draw).reference
+        expand(load_spec(name, sets), draw).reference
         if name not in known and _is_spec(name)
-        else _named(space.variants, name)
+        else _find_variant(space.variants, name)
         for name in names
     ]
     alone = len(found) == 1 and names[0] not in known
@@ -66,7 +66,7 @@ def _is_spec(text: str) -> bool:
     return text in PRESETS or text.endswith((".yaml", ".yml"))
 
 
-def _named(variants: Sequence[Variant], name: str) -> Variant:
+def _find_variant(variants: Sequence[Variant], name: str) -> Variant:
     """The variant of that name or id; SpecError with the nearest."""
     for variant in variants:
         if name in (variant.name, variant.id):

@@ -12,15 +12,15 @@ from typing import Any
 
 from archbench import units
 from archbench.design.expressions.parse import Expression
-from archbench.design.spec.axes import UNSET, Axis, applied, assigned, in_order, thinned
-from archbench.design.spec.config import Config, base_config, factory, merged, split
+from archbench.design.spec.axes import UNSET, Axis, apply_conditions, assign_values, coarsen_axes, order_axes
+from archbench.design.spec.config import Config, base_config, merge_sections, read_factory, split_path
 from archbench.design.spec.schema import (
     WORKLOAD_IN_INPUT,
     WORKLOAD_IN_MEASURE,
     Sample,
-    choice,
+    choose_part,
     section_model,
-    validated,
+    validate_knobs,
 )
 from archbench.design.spec.spec import Spec, preset_spec
 from archbench.errors import SpecError
@@ -31,11 +31,11 @@ from archbench.text import visible
 MAX_VARIANTS = 100_000
 
 Assignment = Mapping[str, Any]  # dotted path -> value
-Draw = Callable[[Sequence[Axis], Sample], Sequence[Sequence[int]]]  # for each axis, the positions of the draws
+Sampler = Callable[[Sequence[Axis], Sample], Sequence[Sequence[int]]]  # for each axis, the positions of the draws
 
 
 @dataclass(frozen=True)
-class Space:
+class Expansion:
     """The variants of a spec, and what became of the rest of the grid. `raw` counts included ones too.
 
     collapsed  draws of a sample that fell on a point drawn before
@@ -52,24 +52,24 @@ class Space:
         return next(variant for variant in self.variants if variant.reference)
 
 
-def size(spec: Spec) -> int:
+def count_raw(spec: Spec) -> int:
     """How many variants the axes and includes span, or how many are drawn, by multiplication alone.
 
     Where an axis has a `when`, an upper bound: points at which it does not apply are counted once for each of its values.
     """
     drawn = spec.sample.n if spec.sample and spec.sample.method != "grid" else None
-    return (drawn or math.prod(axis.size for axis in spanned(spec))) + len(spec.include)
+    return (drawn or math.prod(axis.size for axis in walked_axes(spec))) + len(spec.include)
 
 
-def spanned(spec: Spec) -> tuple[Axis, ...]:
+def walked_axes(spec: Spec) -> tuple[Axis, ...]:
     """The axes whose grid is walked: the spec's, or fewer levels of each where it is sampled so."""
     sample = spec.sample
-    return thinned(spec.axes, sample.n) if sample and sample.method == "grid" and sample.n else spec.axes
+    return coarsen_axes(spec.axes, sample.n) if sample and sample.method == "grid" and sample.n else spec.axes
 
 
 def check_size(spec: Spec, most: int) -> None:
     """Refuse a spec that spans more than `most`, at once and with the number."""
-    if (raw := size(spec)) > most:
+    if (raw := count_raw(spec)) > most:
         about = "up to " if any(axis.when for axis in spec.axes) else ""
         raise SpecError(
             f"axes: {about}{raw:,} variants are more than the {most:,} of one spec; sample them, "
@@ -78,23 +78,25 @@ def check_size(spec: Spec, most: int) -> None:
         )
 
 
-def expand(spec: Spec, draw: Draw | None = None) -> Space:
+def expand(spec: Spec, draw: Sampler | None = None) -> Expansion:
     """Every variant of a spec, checked to be a network that can be built; the reference is added if no axis gives it.
 
     `draw` is asked only where the spec samples otherwise than by a grid, and may be left out elsewhere: it waits for numpy.
     Raises SpecError at the place of the axis or key that a variant fails on.
     """
     check_size(spec, MAX_VARIANTS)
-    collapsed, grid = _points(spec, draw)
+    collapsed, grid = _walk_points(spec, draw)
     raw = collapsed + len(grid) + len(spec.include)
-    candidates = [make(spec, point) for point in [*(p for p in grid if not excluded(p, spec)), *spec.include]]
+    candidates = [
+        make_variant(spec, point) for point in [*(p for p in grid if not is_excluded(p, spec)), *spec.include]
+    ]
     unique: dict[str, Variant] = {}
     for variant in candidates:
         unique.setdefault(variant.id, variant)
-    reference = make(spec, spec.reference)
+    reference = make_variant(spec, spec.reference)
     kept = list(unique.values()) if reference.id in unique else [reference, *unique.values()]
-    return Space(
-        variants=tuple(replace(v, reference=v.id == reference.id) for v in named(kept, spec)),
+    return Expansion(
+        variants=tuple(replace(v, reference=v.id == reference.id) for v in assign_names(kept, spec)),
         raw=raw,
         excluded=raw - collapsed - len(candidates),
         duplicates=len(candidates) - len(unique),
@@ -106,26 +108,26 @@ def preset(name: str, overrides: Mapping[str, object] | None = None) -> Variant:
     """A preset's variant, with dotted paths overridden: `preset("R-50-FPN", {"neck.channels": 128})`."""
     given = overrides or {}
     changes = ",".join(f"{path}={units.format_plain(value)}" for path, value in given.items())
-    return replace(make(preset_spec(name), given), name=f"{name},{changes}" if changes else name)
+    return replace(make_variant(preset_spec(name), given), name=f"{name},{changes}" if changes else name)
 
 
-def _points(spec: Spec, draw: Draw | None) -> tuple[int, list[Assignment]]:
+def _walk_points(spec: Spec, draw: Sampler | None) -> tuple[int, list[Assignment]]:
     """The grid, the first axis slowest, or what is drawn of it, each point once; and how many draws fell on another's."""
-    axes = spanned(spec)
-    order = in_order(axes)
+    axes = walked_axes(spec)
+    order = order_axes(axes)
     if spec.sample and spec.sample.method != "grid":
         assert draw is not None
         drawn = zip(*draw(axes, spec.sample), strict=True)
-        rows = [applied(axes, order, row) for row in drawn] or [()]
+        rows = [apply_conditions(axes, order, row) for row in drawn] or [()]
     else:
         grid = itertools.product(*(range(axis.size) for axis in axes))
-        pairs = ((row, applied(axes, order, row)) for row in grid)
+        pairs = ((row, apply_conditions(axes, order, row)) for row in grid)
         rows = [at for row, at in pairs if not any(row[i] for i, place in enumerate(at) if place == UNSET)]
     distinct = dict.fromkeys(rows)
-    return len(rows) - len(distinct), [assigned(axes, row) for row in distinct]
+    return len(rows) - len(distinct), [assign_values(axes, row) for row in distinct]
 
 
-def excluded(point: Assignment, spec: Spec) -> bool:
+def is_excluded(point: Assignment, spec: Spec) -> bool:
     """Whether some `exclude` agrees with the point in every path it names, or holds there; an axis that is unset is null."""
     unset = {path: None for axis in spec.axes for path in axis.paths}
     return any(
@@ -136,48 +138,48 @@ def excluded(point: Assignment, spec: Spec) -> bool:
     )
 
 
-def make(spec: Spec, point: Assignment) -> Variant:
+def make_variant(spec: Spec, point: Assignment) -> Variant:
     """The variant at one point: base, the spec's own keys, the point, in that order."""
     try:
-        return _make(spec, point)
+        return _make_checked(spec, point)
     except SpecError as error:
         at = ", ".join(f"{path}: {visible(units.format_plain(value))}" for path, value in point.items())
         placed = spec.error(error.message)
         raise SpecError(f"{error.message} (in the variant {at})" if at else error.message, placed.place) from None
 
 
-def _make(spec: Spec, point: Assignment) -> Variant:
-    config = configured(spec, point)
+def _make_checked(spec: Spec, point: Assignment) -> Variant:
+    config = configure_point(spec, point)
     paths = dict.fromkeys([*(path for axis in spec.axes for path in axis.paths), *point])
-    axes = {path: _value(config, path) for path in paths}
-    known = validated(section_model("measure"), config.get("measure", {}), "measure", "measure")
-    inputs = validated(section_model("input"), config.get("input", {}), "input", "input")
+    axes = {path: _find_value(config, path) for path in paths}
+    known = validate_knobs(section_model("measure"), config.get("measure", {}), "measure", "measure")
+    inputs = validate_knobs(section_model("input"), config.get("input", {}), "input", "input")
     workload = Workload(
         **{key: inputs[key] for key in WORKLOAD_IN_INPUT}, **{key: known[key] for key in WORKLOAD_IN_MEASURE}
     )
     if config.get("module"):
-        return Variant("", ModuleFactory(factory(config["module"])), workload, axes)
-    architecture = Architecture(**{family: choice(family, config.get(family, {})) for family in FAMILIES})
+        return Variant("", ModuleFactory(read_factory(config["module"])), workload, axes)
+    architecture = Architecture(**{family: choose_part(family, config.get(family, {})) for family in FAMILIES})
     variant = Variant("", architecture, workload, axes)
     assert variant.graph.nodes  # recording it is the check that its parts fit
     return variant
 
 
-def configured(spec: Spec, point: Assignment) -> Config:
+def configure_point(spec: Spec, point: Assignment) -> Config:
     """The sections of one point. An axis over `base` starts each variant from its own preset."""
     base = point.get("base", spec.base)
     changes: Config = {}
     for path, value in point.items():
-        section, key = split(path)
+        section, key = split_path(path)
         if section != "base":
             changes.setdefault(section, {}).update({key: value}) if key else changes.update({section: value})
-    config = merged(merged(base_config(base, Path(spec.document.path).parent), spec.overrides), changes)
+    config = merge_sections(merge_sections(base_config(base, Path(spec.document.path).parent), spec.overrides), changes)
     return config | {"base": base}
 
 
-def _value(config: Config, path: str) -> Any:
+def _find_value(config: Config, path: str) -> Any:
     """What a dotted path is in a variant; null where its parts have no such knob."""
-    section, key = split(path)
+    section, key = split_path(path)
     if not key:
         return config.get(section)
     part = config.get(section, {})
@@ -186,26 +188,26 @@ def _value(config: Config, path: str) -> Any:
     return part.get(key, getattr(Workload(), key, None))
 
 
-def paths(spec: Spec) -> tuple[str, ...]:
+def varied_paths(spec: Spec) -> tuple[str, ...]:
     """Every dotted path that some variant of a spec sets: the columns of its table, and what its names are made of."""
     along = (path for axis in spec.axes for path in axis.paths)
     return tuple(dict.fromkeys([*along, *(path for given in (*spec.include, spec.reference) for path in given)]))
 
 
-def named(variants: list[Variant], spec: Spec) -> list[Variant]:
+def assign_names(variants: list[Variant], spec: Spec) -> list[Variant]:
     """Names from the axes: the last word of each path where that is enough, the part's family for its type.
 
     How a path is written hangs on the whole spec, so a variant is called the same among few as among all. What only an
     include or the reference sets is in the names of those that set it. A variant that sets nothing has the spec's name.
     """
-    groups = _groups(paths(spec), spec)
-    named = [replace(variant, name=_name(variant, groups) or spec.name) for variant in variants]
+    groups = _group_paths(varied_paths(spec), spec)
+    named = [replace(variant, name=_make_name(variant, groups) or spec.name) for variant in variants]
     counts = Counter(variant.name for variant in named)
     return [v if counts[v.name] == 1 else replace(v, name=f"{v.name}#{v.id[:6]}") for v in named]
 
 
 @dataclass(frozen=True)
-class _Group:
+class _NamedPaths:
     """Paths that a name writes as one; `may_be_unset`: it has nothing to say where they are null."""
 
     label: str
@@ -213,39 +215,39 @@ class _Group:
     may_be_unset: bool = False
 
 
-def _groups(paths: Sequence[str], spec: Spec) -> list[_Group]:
+def _group_paths(paths: Sequence[str], spec: Spec) -> list[_NamedPaths]:
     """Every path by itself, those of a zip that has a name together, in the order of the axes."""
-    labels = _labels(paths)
+    labels = _shorten_paths(paths)
     owners = {path: axis for axis in spec.axes for path in axis.paths}
     groups = []
     for path in paths:
         axis = owners.get(path)
         if axis is None or not axis.name:
-            groups.append(_Group(labels[path], (path,), axis is not None and axis.when is not None))
+            groups.append(_NamedPaths(labels[path], (path,), axis is not None and axis.when is not None))
         elif path == axis.paths[0]:
-            groups.append(_Group(axis.name, axis.paths, axis.when is not None))
+            groups.append(_NamedPaths(axis.name, axis.paths, axis.when is not None))
     return groups
 
 
-def _labels(paths: Sequence[str]) -> dict[str, str]:
+def _shorten_paths(paths: Sequence[str]) -> dict[str, str]:
     short = {path: path.split(".")[0] if path.endswith(".type") else path.split(".")[-1] for path in paths}
     counts = Counter(short.values())
     return {path: label if counts[label] == 1 else path for path, label in short.items()}
 
 
-def _name(variant: Variant, groups: list[_Group]) -> str:
+def _make_name(variant: Variant, groups: list[_NamedPaths]) -> str:
     if list(variant.axes) == ["base"]:  # a preset's own name says it all
         return str(variant.axes["base"])
     own = (group for group in groups if any(path in variant.axes for path in group.paths))
     said = ((group, [variant.axes.get(path) for path in group.paths]) for group in own)
     return ",".join(
-        f"{group.label}={'/'.join(map(_written, values))}"
+        f"{group.label}={'/'.join(map(_format_axis_value, values))}"
         for group, values in said
         if not group.may_be_unset or any(value is not None for value in values)
     )
 
 
-def _written(value: Any) -> str:
+def _format_axis_value(value: Any) -> str:
     return (
         "-".join(units.format_plain(item) for item in value) if isinstance(value, list) else units.format_plain(value)
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from archbench.design.spec.schema import MeasurePlan
-from archbench.design.spec.spec import budget_seconds, measure_plan
+from archbench.design.spec.spec import budget_seconds, parse_measure_plan
 from archbench.design.variants import preset
 from archbench.doctor import checks as machine_checks
 from archbench.doctor import gpus, host
@@ -92,7 +92,7 @@ def plan_diagnosis(device: str, *, quick: bool) -> MeasurePlan:
     """How a diagnosis measures. Raises SpecError for what is no device, or none."""
     if device == "none":
         raise SpecError("--device none: nothing to examine; take auto, cpu, cuda or cuda:N")
-    return measure_plan(
+    return parse_measure_plan(
         {
             "device": device,
             "replicas": 2,

@@ -59,11 +59,11 @@ def price(variant: Variant) -> Cost:
     cost = add_up(variant.graph, variant.workload.batch, variant.workload.feature_bytes)
     for metric, count in cost.as_json().items():
         if count > INT64_MAX:
-            raise _too_much(metric, count, variant)
+            raise _too_large_error(metric, count, variant)
     return cost
 
 
-def _too_much(metric: str, count: int, variant: Variant) -> SpecError:
+def _too_large_error(metric: str, count: int, variant: Variant) -> SpecError:
     at = (
         ", ".join(f"{path}: {visible(units.format_plain(value))}" for path, value in variant.axes.items())
         or variant.name
@@ -77,7 +77,7 @@ def _too_much(metric: str, count: int, variant: Variant) -> SpecError:
 def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
     """The whole graph's cost for a batch of images, features at `feature_bytes` an element."""
     costs = [(node.times, cost) for node, cost in zip(graph.nodes, graph.costs, strict=True)]
-    total = OpCost(*(_total((times, cost[place]) for times, cost in costs) for place in range(len(OpCost._fields))))
+    total = OpCost(*(_sum_times((times, cost[place]) for times, cost in costs) for place in range(len(OpCost._fields))))
     weights, macs = total.params * FLOAT_BYTES + total.buffer_bytes, batch * total.macs
     return Cost(
         params=total.params,
@@ -86,30 +86,30 @@ def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
         flops=2 * macs,
         fvcore_flops=batch * total.fvcore,
         acts=batch * total.acts,
-        kernels=kernels(graph),
+        kernels=count_kernels(graph),
         peak_bytes=weights + peak_feature_bytes(graph, batch=batch, feature_bytes=feature_bytes),
     )
 
 
-def _total(counts: Iterable[tuple[int, int]]) -> int:
+def _sum_times(counts: Iterable[tuple[int, int]]) -> int:
     """The sum of times x count."""
     total: int = added(times * added(group) for times, group in grouped(counts))
     return total
 
 
-def layers(variant: Variant) -> tuple[Layer, ...]:
+def list_layers(variant: Variant) -> tuple[Layer, ...]:
     """Every node of the variant's graph with its cost, in execution order."""
     batch = variant.workload.batch
     graph = variant.graph
-    return tuple(_layer(node, cost, batch) for node, cost in zip(graph.nodes, graph.costs, strict=True))
+    return tuple(_make_layer(node, cost, batch) for node, cost in zip(graph.nodes, graph.costs, strict=True))
 
 
-def kernels(graph: Graph) -> int:
+def count_kernels(graph: Graph) -> int:
     """Nodes that write a tensor."""
-    return _total((node.times, int(node.op.writes != "view")) for node in graph.nodes)
+    return _sum_times((node.times, int(node.op.writes != "view")) for node in graph.nodes)
 
 
-def _layer(node: Node, cost: OpCost, batch: int) -> Layer:
+def _make_layer(node: Node, cost: OpCost, batch: int) -> Layer:
     return Layer(
         name=node.name,
         op=type(node.op).__name__,

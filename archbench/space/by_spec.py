@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import overload
 
-from archbench.design.lookup import load
+from archbench.design.lookup import load_spec
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import expand
 from archbench.models.variant import Variant
@@ -40,4 +40,4 @@ def price_any(what: Variant | Spec | str | Path) -> Cost | tuple[PricedVariant, 
 
 def open_spec(spec: Spec | str | Path) -> Spec:
     """The spec in a file or a preset's; one that was read already is itself. Raises SpecError."""
-    return spec if isinstance(spec, Spec) else load(str(spec), ())
+    return spec if isinstance(spec, Spec) else load_spec(str(spec), ())

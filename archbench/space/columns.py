@@ -17,9 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from archbench.design.expressions.nodes import MAX_INTEGER, Call, Chain, Compute, Constant, Items, Logic, Name, Node
+from archbench.design.expressions.nodes import (
+    MAX_INTEGER,
+    Arithmetic,
+    ComparisonChain,
+    Constant,
+    ExpressionNode,
+    FunctionCall,
+    ListLiteral,
+    LogicOperation,
+    NameRef,
+)
 from archbench.design.expressions.parse import Expression, names_in
-from archbench.design.expressions.scalar import COMPARE, COMPUTE, value_of
+from archbench.design.expressions.scalar import COMPARE, COMPUTE, evaluate_node
 from archbench.errors import SpecError
 from archbench.space.points import (
     LARGEST,
@@ -71,7 +81,7 @@ def evaluate_mask(expression: Expression, names: Mapping[str, Array], kept: Mask
     """The rows where a condition is true; see `Expression.holds` and `evaluate_columns`."""
     met: Mask = evaluate_columns(expression, names, kept)
     if met.dtype != bool:
-        raise expression.undecided(met.flat[0] if met.size else "nothing")
+        raise expression.undecided_error(met.flat[0] if met.size else "nothing")
     return met
 
 
@@ -99,8 +109,8 @@ def _raise_as_row(expression: Expression, names: Mapping[str, Array], bad: Mask)
     raise AssertionError(f"{expression.text}: computed for one row and not for many")
 
 
-def _result(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
-    if isinstance(node, Logic):
+def _result(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
+    if isinstance(node, LogicOperation):
         return _logic(node, [_truth(_result(operand, arrays)) for operand in node.operands])
     try:
         return _numbers(node, arrays)
@@ -108,7 +118,7 @@ def _result(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
         return _by_distinct_row(node, arrays)
 
 
-def _logic(node: Logic, operands: Sequence[ColumnResult]) -> ColumnResult:
+def _logic(node: LogicOperation, operands: Sequence[ColumnResult]) -> ColumnResult:
     if node.word == "not":
         return ColumnResult(~operands[0].values, operands[0].bad)
     open_, bad = ~GOOD, GOOD  # open: no operand has decided yet
@@ -127,7 +137,7 @@ def _truth(result: ColumnResult) -> ColumnResult:
     return ColumnResult(known & np.equal(result.values, True).astype(bool), result.bad | ~known)
 
 
-def _by_distinct_row(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
+def _by_distinct_row(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
     """Evaluate a node once for each distinct row of what it names."""
     read = {name: number_values(arrays[name]) for name in dict.fromkeys(names_in(node)) if name in arrays}
     places, which = find_distinct(*combine_codes((codes, len(values)) for values, codes in read.values()))
@@ -143,28 +153,30 @@ def _by_distinct_row(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
     return ColumnResult(take_at(values, which), bad[which])
 
 
-def _tried(node: Node, row: Mapping[str, Any]) -> tuple[Any, bool]:
+def _tried(node: ExpressionNode, row: Mapping[str, Any]) -> tuple[Any, bool]:
     """A node's value on one row, and whether it could not be computed."""
     try:
-        return value_of(node, row), False
+        return evaluate_node(node, row), False
     except SpecError:
         return None, True
 
 
-def _numbers(node: Node, arrays: Mapping[str, Array]) -> ColumnResult:
+def _numbers(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
     """A node computed by numpy. Raises _PythonOnly where its result might not be Python's."""
     match node:
         case Constant():
             return _number(box_values([node.value], ()))
-        case Name() if node.name in arrays:
+        case NameRef() if node.name in arrays:
             return _number(arrays[node.name])
-        case Compute():
+        case Arithmetic():
             return _arithmetic(node.symbol, [_numbers(operand, arrays) for operand in node.operands])
-        case Call(_, "abs", (argument,)):
+        case FunctionCall(_, "abs", (argument,)):
             return _arithmetic("abs", [_numbers(argument, arrays)])
-        case Call(_, "min" | "max", (Items(_, items),)) | Call(_, "min" | "max", (_, _, *_) as items):
+        case FunctionCall(_, "min" | "max", (ListLiteral(_, items),)) | FunctionCall(
+            _, "min" | "max", (_, _, *_) as items
+        ):
             return _extreme(node.function, [_numbers(item, arrays) for item in items])
-        case Chain():
+        case ComparisonChain():
             return _chain(node, arrays)
     raise _PythonOnly
 
@@ -204,12 +216,12 @@ def _extreme(function: str, operands: Sequence[ColumnResult]) -> ColumnResult:
     return ColumnResult(reduce(EXTREMES[function], (operand.values for operand in operands)), _any_bad(operands))
 
 
-def _chain(node: Chain, arrays: Mapping[str, Array]) -> ColumnResult:
+def _chain(node: ComparisonChain, arrays: Mapping[str, Array]) -> ColumnResult:
     """Comparisons from left to right: where one fails, what stands right of it is not computed and never bad."""
     left = _numbers(node.operands[0], arrays)
     holds, bad = ~GOOD, left.bad
     for symbol, operand in zip(node.symbols, node.operands[1:], strict=True):
-        if symbol not in COMPARE or isinstance(operand, Items):
+        if symbol not in COMPARE or isinstance(operand, ListLiteral):
             raise _PythonOnly
         right = _numbers(operand, arrays)
         if not _is_same_order(left.values, right.values):

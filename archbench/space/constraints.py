@@ -16,8 +16,8 @@ import numpy as np
 
 from archbench.design.expressions.parse import Expression
 from archbench.design.spec.spec import Spec
-from archbench.design.spec.variables import knob_paths, nameable
-from archbench.design.variants import Space, size
+from archbench.design.spec.variables import knob_paths, list_nameable
+from archbench.design.variants import Expansion, count_raw
 from archbench.errors import SpecError
 from archbench.metrics import SCALED
 from archbench.models.variant import ModuleFactory, Variant
@@ -77,7 +77,7 @@ class Funnel:
 
 def is_many(spec: Spec) -> bool:
     """Whether a spec is priced by columns and a few of its front stand for it: a large one, a drawn one, one that selects."""
-    return size(spec) > MANY or spec.sample is not None or spec.select is not None
+    return count_raw(spec) > MANY or spec.sample is not None or spec.select is not None
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def nameable_values(item: PricedVariant) -> dict[str, Any]:
     return {**dict.fromkeys(knob_paths()), **item.variant.axes, **paths, **scaled, **exact}
 
 
-def funnel_of(space: Space, kept: KeptVariants) -> Funnel:
+def funnel_of(space: Expansion, kept: KeptVariants) -> Funnel:
     """The steps of a spec whose variants are all there."""
     within = len(space.variants) - sum(kept.refused.values())
     return Funnel(
@@ -175,10 +175,10 @@ class NamedColumns(Mapping[str, Array]):
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        yield from nameable(self.space.spec.axes)
+        yield from list_nameable(self.space.spec.axes)
 
     def __len__(self) -> int:
-        return len(nameable(self.space.spec.axes))
+        return len(list_nameable(self.space.spec.axes))
 
     def column(self, path: str) -> CodedColumn:
         """A path as every point has it: as it sets it, or else as the base and the part's defaults do."""

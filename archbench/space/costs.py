@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.spec.config import split
+from archbench.design.spec.config import split_path
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
 from archbench.models.detector import FAMILIES, Architecture, PartChoice, record_network
@@ -117,7 +117,7 @@ class _Pricing:
         parts = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
         types = {section: part.get("type", "") for section, part in parts.items()}
         for path, given in knobs(block, self.columns, types, endless=endless).items():
-            section, key = split(path)
+            section, key = split_path(path)
             if section in parts:
                 parts[section][key] = given
         choices = {family: PartChoice(parts[family].pop("type"), parts[family]) for family in FAMILIES}

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbench.design.expressions.parse import Expression
-from archbench.design.spec.axes import MAX_LISTS, Axis, Product, in_order
+from archbench.design.spec.axes import MAX_LISTS, Axis, Product, order_axes
 from archbench.design.spec.spec import Exclusion, Spec
-from archbench.design.variants import check_size, make, spanned
+from archbench.design.variants import check_size, make_variant, walked_axes
 from archbench.errors import SpecError
 from archbench.space.columns import evaluate_mask
 from archbench.space.identity import REFUSED, Section, check_tied, sections_of
@@ -63,14 +63,14 @@ class DesignSpace:
         check_size(spec, MAX_POINTS)
         self.spec = spec
         self.drawn = bool(spec.axes and spec.sample and spec.sample.method != "grid")
-        self.grid, self.there = _drawn(spec) if self.drawn else _laid_out(spanned(spec), spec)
+        self.grid, self.there = _drawn(spec) if self.drawn else _laid_out(walked_axes(spec), spec)
         self.extras = make_points([spec.reference, *spec.include])
         self.sections = sections_of(spec, [*self.grid.columns, *self.extras.columns])
         self.identities = [one for section in self.sections.values() for one in self._identities(section)]
         self.ties = self._tied(_excluded(spec.exclude, self.grid))
         self._check()
         for point in (*spec.include, spec.reference):
-            make(spec, point)
+            make_variant(spec, point)
 
     def _tied(self, excluded: Sequence[Mask]) -> list[_Tie]:
         """The ties: what is hung on axes that others share, and once more what hangs on none."""
@@ -111,7 +111,7 @@ class DesignSpace:
             if tie.refused is not None:
                 at = sum((*first[:place], *first[place + 1 :]), tie.position(tie.refused))
                 rows.append(int(np.ravel_multi_index(tuple(at), self.grid.shape)))
-        make(self.spec, self.grid.assignment(min(rows)))
+        make_variant(self.spec, self.grid.assignment(min(rows)))
         raise AssertionError("a section was refused and its variant is not")
 
     @cached_property
@@ -284,7 +284,7 @@ def _drawn(spec: Spec) -> tuple[Points, list[Mask]]:
 def _columns(axes: Sequence[Axis], places: Sequence[NDArray[np.int64]], there: list[Mask]) -> tuple[CodedColumn, ...]:
     """A column a path. Where an axis does not apply it is unset; in a grid only its first position is then there."""
     made: dict[int, list[CodedColumn]] = {}
-    for dim in in_order(axes):
+    for dim in order_axes(axes):
         axis, place = axes[dim], places[dim]
         if axis.when is not None:
             read = [column for columns in made.values() for column in columns if column.path in axis.when.names]
@@ -299,13 +299,13 @@ def _axis_columns(axis: Axis, place: NDArray[np.int64]) -> list[CodedColumn]:
     """The columns of one axis: only the levels that are there are made."""
     used = np.unique(place[place != UNSET])
     level = np.where(place == UNSET, used.size, np.searchsorted(used, place))
-    if isinstance(axis.levels, Product):  # each of its lists is there once
+    if isinstance(axis.values, Product):  # each of its lists is there once
         return [
             CodedColumn(
-                axis.key, Lists(axis.levels.factors, used), np.where(place == UNSET, UNSET, level).astype(np.int32)
+                axis.key, Lists(axis.values.factors, used), np.where(place == UNSET, UNSET, level).astype(np.int32)
             )
         ]
-    levels = [axis.levels[int(position)] for position in used]
+    levels = [axis.values[int(position)] for position in used]
     return [_column(path, [values[n] for values in levels], level) for n, path in enumerate(axis.paths)]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.spec.config import SECTIONS, split
+from archbench.design.spec.config import SECTIONS, split_path
 from archbench.design.spec.schema import NOT_ACCEPTED
 from archbench.design.spec.spec import Spec
 from archbench.errors import SpecError
@@ -58,7 +58,7 @@ class Section:
 
     def reads(self, path: str) -> bool:
         """Whether a path can change what the section is: its own keys, what it starts from, and the levels it is built to."""
-        section, _ = split(path)
+        section, _ = split_path(path)
         return section in ("base", "module", self.name) or (self._is_trimmed and path in ("neck.type", "neck.levels"))
 
     @cached_property
@@ -241,7 +241,7 @@ class _Passed(_View):
 
 def _own_key(section: str, path: str) -> str:
     """The knob of a section's own that a path names; none for its type, and for a path of another."""
-    home, key = split(path)
+    home, key = split_path(path)
     return key if home == section and key != "type" else ""
 
 
@@ -283,10 +283,10 @@ def _together(frames: Sequence[Frame], which: Codes) -> Iterator[tuple[Frame, ND
 
 def sections_of(spec: Spec, columns: Sequence[CodedColumn]) -> dict[str, Section]:
     """Every section that a network's identity is made of, where points have these columns."""
-    own = {column.path: split(column.path) for column in columns}
+    own = {column.path: split_path(column.path) for column in columns}
     listed = {column.path for column in columns if isinstance(column.values, Lists)}
     return {
-        name: Section(spec, name, _keys(name, own.values()), frozenset(_keys(name, map(split, listed))))
+        name: Section(spec, name, _keys(name, own.values()), frozenset(_keys(name, map(split_path, listed))))
         for name in (*SECTIONS, "module")
     }
 

@@ -14,14 +14,14 @@ from archbench.design.spec.schema import (
     NOT_ACCEPTED,
     WORKLOAD_IN_INPUT,
     WORKLOAD_IN_MEASURE,
-    choice,
-    each_validated,
+    choose_part,
     part_model,
     section_model,
-    validated,
+    validate_knobs,
+    validate_values,
 )
 from archbench.design.spec.spec import Spec
-from archbench.design.variants import configured
+from archbench.design.variants import configure_point
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.registry import LAST_LEVEL
@@ -125,7 +125,7 @@ class Frame:
         """Values of a varied knob, validated; NOT_ACCEPTED where one is not, or the part has no such knob."""
         if self.part is None or any(isinstance(value, Passed) for value in values):
             return list(values)
-        return each_validated(self._model, key, values)
+        return validate_values(self._model, key, values)
 
     def unset(self, key: str) -> Any:
         """A knob of its own that a point leaves as it is; null where the part has none of that name."""
@@ -139,7 +139,7 @@ class Frame:
 def frame_of(spec: Spec, section: str, varied: Sequence[str], leading: Mapping[str, Any]) -> Frame:
     """The frame of the points that set these paths, beside varied knobs of the section's own."""
     try:
-        return _frame(section, varied, configured(spec, leading))
+        return _frame(section, varied, configure_point(spec, leading))
     except SpecError:  # told by the variant that has it, if one is asked for
         return Frame(section)
 
@@ -154,16 +154,16 @@ def _frame(section: str, varied: Sequence[str], config: Config) -> Frame:
     given = {key: value for key, value in own.items() if key in varied}
     rest = {key: value for key, value in own.items() if key not in varied}
     if section not in FAMILIES:
-        known = validated(section_model(section), rest, section, section)
+        known = validate_knobs(section_model(section), rest, section, section)
         return Frame(section, None, section, {key: known[key] for key in KEPT[section]}, given)
-    part = choice(section, rest)
+    part = choose_part(section, rest)
     return Frame(section, None, part.type, part.knobs, given, _last_level(config) if is_trimmed(section) else 0)
 
 
 def _last_level(config: Config) -> int:
     """The coarsest level that the neck reads, whatever else it has."""
     neck = {key: value for key, value in config.get("neck", {}).items() if key in ("type", "levels")}
-    return int(max(choice("neck", neck).knobs["levels"]))
+    return int(max(choose_part("neck", neck).knobs["levels"]))
 
 
 def reads_of_parts(section: str) -> list[Reads]:

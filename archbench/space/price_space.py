@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.design.spec.spec import Spec
-from archbench.design.spec.variables import nameable
-from archbench.design.variants import expand, make, named, paths
+from archbench.design.spec.variables import list_nameable
+from archbench.design.variants import assign_names, expand, make_variant, varied_paths
 from archbench.errors import SpecError
 from archbench.models.variant import Variant
 from archbench.space.columns import evaluate_columns
@@ -109,7 +109,7 @@ def price_space(
     """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
     asked = asked or SpaceQuery()
     limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
-    asked.check_names(nameable(spec.axes))
+    asked.check_names(list_nameable(spec.axes))
     span, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, asked.where)
     scored = Scored(span, asked.scores) if asked.scores is not None and is_scored(spec.select) else None
     aims = aims_of(spec.select, scored=bool(scored))
@@ -156,7 +156,7 @@ class _Front:
 
 def count_funnel(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
     """How many variants there are at each step, and on the front. `scores` are by name or id."""
-    if "module" in (*spec.overrides, *paths(spec)):  # which has no price, and no columns
+    if "module" in (*spec.overrides, *varied_paths(spec)):  # which has no price, and no columns
         space = expand(spec, sample_lists)
         return funnel_of(space, keep_variants(price_all(space.variants), spec.constraints))
     return price_space(spec, SpaceQuery(scores=scores)).funnel
@@ -167,7 +167,7 @@ def _priced(
 ) -> Iterator[PricedChunk]:
     done = 0
     for points, scores in zip(span.chunks(), scored or repeat(None), strict=False):
-        costs = price_points(points, partial(make, span.spec))
+        costs = price_points(points, partial(make_variant, span.spec))
         known = costs if scores is None else {**costs, "score": scores}
         yield judge.judge(NamedColumns(span, points, known))
         said(done := done + points.size)
@@ -205,7 +205,7 @@ def _chosen(shown: PickedRows) -> tuple[ChosenRow, ...]:
 
 def _funnel(span: DesignSpace, judge: ConstraintJudge, reference: ReferenceFinder) -> Funnel:
     spec, counts = span.spec, span.counts
-    (kept_anyway,) = price_all([make(spec, reference.point)])
+    (kept_anyway,) = price_all([make_variant(spec, reference.point)])
     return Funnel(
         raw=counts.raw,
         excluded=counts.excluded,
@@ -236,9 +236,9 @@ def price_shown(
 
 def make_shown_variants(spec: Spec, space: PricedSpace) -> tuple[ShownVariant, ...]:
     """The chosen rows as variants with names, ids and prices; the reference first where it is none of them."""
-    reference = make(spec, space.reference)
-    made: list[tuple[int | None, Variant]] = [(chosen.at, make(spec, chosen.point)) for chosen in space.chosen]
+    reference = make_variant(spec, space.reference)
+    made: list[tuple[int | None, Variant]] = [(chosen.at, make_variant(spec, chosen.point)) for chosen in space.chosen]
     if reference.id not in [variant.id for _, variant in made]:
         made.insert(0, (space.reference_at, reference))
-    variants = named([replace(v, reference=v.id == reference.id) for _, v in made], spec)
+    variants = assign_names([replace(v, reference=v.id == reference.id) for _, v in made], spec)
     return tuple(ShownVariant(at, item) for (at, _), item in zip(made, price_all(variants), strict=True))

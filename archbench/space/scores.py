@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.design.variants import make, named
+from archbench.design.variants import assign_names, make_variant
 from archbench.errors import SpecError
 from archbench.space.constraints import MANY
 from archbench.space.grid import DesignSpace
@@ -29,8 +29,8 @@ class Scored:
                 span.spec.place("scores"),
             )
         chunks = [(points, _rows(points)) for points in span.chunks()]
-        made = [make(span.spec, points.assignment(row)) for points, rows in chunks for row in rows]
-        variants = named(made, span.spec)
+        made = [make_variant(span.spec, points.assignment(row)) for points, rows in chunks for row in rows]
+        variants = assign_names(made, span.spec)
         known = {text for variant in variants for text in (variant.id, variant.name)}
         self.strangers = tuple(text for text in scores if text not in known)
         found = iter([scores.get(each.id, scores.get(each.name, math.nan)) for each in variants])

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from archbench.design.spec.config import split
-from archbench.design.spec.schema import NOT_ACCEPTED, each_validated, part_model, section_model
+from archbench.design.spec.config import split_path
+from archbench.design.spec.schema import NOT_ACCEPTED, part_model, section_model, validate_values
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.pricing.lanes import Diverged, Draw, lanes
@@ -121,14 +121,14 @@ def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *,
 
 def _validated_table(column: CodedColumn, refused: Array, part: str) -> Table:
     """The table of a column's values but for those that are refused already, as not of the kind."""
-    section, key = split(column.path)
+    section, key = split_path(column.path)
     model = part_model(section, part) if section in FAMILIES else section_model(section)
     if isinstance(column.values, Lists) and refused[:-1].sum() == 0:
-        diagonal = each_validated(model, key, column.values.diagonal())
+        diagonal = validate_values(model, key, column.values.diagonal())
         if NOT_ACCEPTED not in diagonal:
             return Table(_factored(column.values, diagonal), True, refused)
     codes = np.flatnonzero(~refused).tolist()
-    found = zip(codes, each_validated(model, key, [column.values[code] for code in codes]), strict=True)
+    found = zip(codes, validate_values(model, key, [column.values[code] for code in codes]), strict=True)
     accepted = {code: value for code, value in found if value is not NOT_ACCEPTED}
     refused = refused.copy()
     refused[[code for code in codes if code not in accepted]] = True

@@ -30,7 +30,7 @@ def read(tmp_path):
 
 def values(spec: Spec) -> list[Any]:
     (axis,) = spec.axes
-    return [level[0] for level in axis.levels]
+    return [level[0] for level in axis.values]
 
 
 def names(spec: Spec) -> list[str]:

@@ -19,7 +19,7 @@ from archbench.design.spec.document import (
     MAX_DEPTH,
     MAX_EVENTS,
     Document,
-    Mark,
+    FilePosition,
     parse_document,
     read_document,
 )
@@ -56,13 +56,13 @@ def test_a_spec_becomes_plain_data() -> None:
 
 def test_places_are_those_of_keys_and_of_list_items() -> None:
     document = parse_document("# sweep\nname: x\naxes:\n  neck.channels: [64,\n    128]\n", "s.yaml")
-    assert document.marks == {
-        (): Mark(2, 1),
-        ("name",): Mark(2, 1),
-        ("axes",): Mark(3, 1),
-        ("axes", "neck.channels"): Mark(4, 3),
-        ("axes", "neck.channels", 0): Mark(4, 19),
-        ("axes", "neck.channels", 1): Mark(5, 5),
+    assert document.positions == {
+        (): FilePosition(2, 1),
+        ("name",): FilePosition(2, 1),
+        ("axes",): FilePosition(3, 1),
+        ("axes", "neck.channels"): FilePosition(4, 3),
+        ("axes", "neck.channels", 0): FilePosition(4, 19),
+        ("axes", "neck.channels", 1): FilePosition(5, 5),
     }
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archbench.design.spec.spec import read_spec
-from archbench.design.variants import expand, preset, size
+from archbench.design.variants import count_raw, expand, preset
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, Architecture, PartChoice
 from archbench.models.graph import Features
@@ -32,7 +32,9 @@ PINNED = Path(__file__).with_name("ids.txt")
 def known() -> list[str]:
     """`id what` of every preset, and of every variant of every spec in the repository under 1,000 variants."""
     specs = [read_spec(path) for path in SPECS.glob("*.yaml")]
-    swept = [(f"{spec.name}: {v.name}", v.id) for spec in specs if size(spec) < 1000 for v in expand(spec).variants]
+    swept = [
+        (f"{spec.name}: {v.name}", v.id) for spec in specs if count_raw(spec) < 1000 for v in expand(spec).variants
+    ]
     return sorted(f"{identity} {what}" for what, identity in [*((name, preset(name).id) for name in PRESETS), *swept])
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from yardstick import at_most
 
 from archbench.design.spec.spec import Spec, read_spec
-from archbench.design.variants import expand, make
+from archbench.design.variants import expand, make_variant
 from archbench.errors import SpecError
 from archbench.models.resnet import widen_channels
 from archbench.space.grid import DesignSpace, chunks, count_points
@@ -45,7 +45,7 @@ def made(spec: Spec, rows: int) -> set[tuple[str, str]]:
         (variant.id, str(variant.axes))
         for points in chunks(spec, rows=rows)
         for row in wanted(points)
-        for variant in [make(spec, points.assignment(row))]
+        for variant in [make_variant(spec, points.assignment(row))]
     ]
     assert len(set(found)) == len(found)
     return set(found)
@@ -283,7 +283,7 @@ def test_fields_are_what_each_variant_has(read):
         }
         assert list(fields) == list(names)
         for row in wanted(points):
-            variant = make(spec, points.assignment(row))
+            variant = make_variant(spec, points.assignment(row))
             parts = {**variant.architecture.as_json(), "input": variant.as_json()["workload"]}
             expected = [parts[name.split(".")[0]].get(name.split(".")[1]) for name in names]
             assert [fields[name][row] for name in names] == expected

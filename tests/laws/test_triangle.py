@@ -8,7 +8,7 @@ from archbench.measure.worker.build import build
 from archbench.measure.worker.count import trace
 from archbench.measure.worker.trace import find_disagreements, trace_layers
 from archbench.models.presets import PRESETS
-from archbench.pricing.price import layers, price
+from archbench.pricing.price import list_layers, price
 
 
 def image_of(variant, device):
@@ -29,7 +29,7 @@ def totals(counted):
 def test_every_preset_does_what_it_is_priced_at_layer_by_layer(name):
     variant = sized(name, 800, 1333)
     network = build(variant, device="meta")
-    assert find_disagreements(layers(variant), trace_layers(network, image_of(variant, "meta")), 1) == []
+    assert find_disagreements(list_layers(variant), trace_layers(network, image_of(variant, "meta")), 1) == []
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -52,7 +52,7 @@ def test_every_presets_totals_are_what_torch_and_fvcore_count_on_real_tensors(na
 def test_a_random_network_does_what_it_is_priced_at(seed):
     variant = random_variant(seed)
     network, image = build(variant, device="meta"), image_of(variant, "meta")
-    assert find_disagreements(layers(variant), trace_layers(network, image), variant.workload.batch) == []
+    assert find_disagreements(list_layers(variant), trace_layers(network, image), variant.workload.batch) == []
     counted, exact = totals(trace(network, image, fvcore=False)), price(variant).as_json()
     assert counted == {metric: exact[metric] for metric in counted}
 
@@ -86,7 +86,9 @@ def test_random_networks_cover_every_part_and_knob():
 
 def test_a_layer_priced_otherwise_is_named():
     variant, other = sized("R-50-FPN", 64, 64), sized("R-50-FPN", 64, 64, {"neck.channels": 128})
-    wrong = find_disagreements(layers(other), trace_layers(build(variant, device="meta"), image_of(variant, "meta")), 1)
+    wrong = find_disagreements(
+        list_layers(other), trace_layers(build(variant, device="meta"), image_of(variant, "meta")), 1
+    )
     assert len(wrong) > 4
     assert wrong[0].startswith(
         "neck.p5.lateral: priced ((1, 128, 2, 2), 262272, 1048576), traced ((1, 256, 2, 2), 524544"

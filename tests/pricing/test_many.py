@@ -9,7 +9,7 @@ from columns import costs_of, drawn, grid
 
 import archbench.space.costs
 from archbench.design.spec.spec import preset_spec
-from archbench.design.variants import make, preset
+from archbench.design.variants import make_variant, preset
 from archbench.errors import SpecError
 from archbench.models.detector import record_network
 from archbench.models.graph import add, repeat
@@ -26,7 +26,7 @@ GROUPED = {  # 32 groups of the norm divide 4 x 32 channels, 32 x 1 and 32 x 3, 
     "input.height": [64, 96],
 }
 
-variant = partial(make, preset_spec("R-50-FPN"))
+variant = partial(make_variant, preset_spec("R-50-FPN"))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from archbench import exits
 from archbench.cli import exit_code_of
 from archbench.comparison.budgets import budget_table, excesses_of
 from archbench.comparison.cases import suites_of
-from archbench.design.spec.limits import read_budgets
+from archbench.design.spec.limits import parse_budgets
 from archbench.design.spec.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
@@ -45,12 +45,12 @@ def told(budgets: dict[str, float], **given: Any) -> list[str]:
 
 
 def test_budgets_are_read_in_base_units() -> None:
-    assert read_budgets({"latency_ms": 30, "peak_bytes": "2GiB", "gmacs": 1.5}) == {
+    assert parse_budgets({"latency_ms": 30, "peak_bytes": "2GiB", "gmacs": 1.5}) == {
         "latency_ms": 30,
         "peak_bytes": 2 * 2**30,
         "macs": 1.5e9,
     }
-    assert read_budgets(None) == {}
+    assert parse_budgets(None) == {}
 
 
 @pytest.mark.parametrize(

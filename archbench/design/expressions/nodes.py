@@ -16,7 +16,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Name:
+class NameRef:
     """A name with its dots: `neck.channels` is one."""
 
     text: str
@@ -24,54 +24,56 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Index:
+class ItemAt:
     text: str
-    items: Node
+    items: ExpressionNode
     position: int
 
 
 @dataclass(frozen=True)
-class Items:
+class ListLiteral:
     """A literal list or tuple; every list is a tuple here, so that the two compare equal."""
 
     text: str
-    items: tuple[Node, ...]
+    items: tuple[ExpressionNode, ...]
 
 
 @dataclass(frozen=True)
-class Compute:
+class Arithmetic:
     """An arithmetic operator of COMPUTE on its operands."""
 
     text: str
     symbol: str
-    operands: tuple[Node, ...]
+    operands: tuple[ExpressionNode, ...]
 
 
 @dataclass(frozen=True)
-class Call:
+class FunctionCall:
     """One of FUNCTIONS."""
 
     text: str
     function: str
-    arguments: tuple[Node, ...]
+    arguments: tuple[ExpressionNode, ...]
 
 
 @dataclass(frozen=True)
-class Chain:
+class ComparisonChain:
     """Comparisons `a < b <= c`; one node, so that b is computed once."""
 
     text: str
     symbols: tuple[str, ...]
-    operands: tuple[Node, ...]
+    operands: tuple[ExpressionNode, ...]
 
 
 @dataclass(frozen=True)
-class Logic:
+class LogicOperation:
     """`and`, `or` or `not`; operands after the deciding one are not computed, as `a != null and a > 3` needs."""
 
     text: str
     word: str
-    operands: tuple[Node, ...]
+    operands: tuple[ExpressionNode, ...]
 
 
-Node = Constant | Name | Index | Items | Compute | Call | Chain | Logic
+ExpressionNode = (
+    Constant | NameRef | ItemAt | ListLiteral | Arithmetic | FunctionCall | ComparisonChain | LogicOperation
+)

@@ -18,17 +18,17 @@ from typing import Any
 
 from archbench.design.expressions.nodes import (
     MAX_INTEGER,
-    Call,
-    Chain,
-    Compute,
+    Arithmetic,
+    ComparisonChain,
     Constant,
-    Index,
-    Items,
-    Logic,
-    Name,
-    Node,
+    ExpressionNode,
+    FunctionCall,
+    ItemAt,
+    ListLiteral,
+    LogicOperation,
+    NameRef,
 )
-from archbench.design.expressions.scalar import Values, unknown, value_of
+from archbench.design.expressions.scalar import Values, evaluate_node, unknown_name_error
 from archbench.errors import SpecError
 from archbench.registry import suggest_nearest
 from archbench.text import visible
@@ -87,14 +87,14 @@ class Expression:
 
     text: str
     names: tuple[str, ...]
-    root: Node = field(repr=False)
+    root: ExpressionNode = field(repr=False)
     place: str = ""
 
     def check_names(self, known: Sequence[str]) -> None:
         """Refuse a name that is none of those known, whether or not an evaluation would come to it. SpecError, at the place."""
         for name in self.names:
             if name not in known:
-                raise SpecError(_about(self.text, unknown(name, known).message), self.place)
+                raise SpecError(_quote_expression(self.text, unknown_name_error(name, known).message), self.place)
 
     def evaluate(self, values: Values) -> Any:
         """Its value over plain values by dotted name; lists come back as tuples.
@@ -102,18 +102,18 @@ class Expression:
         Raises SpecError, with the place, for a name that is missing and for what cannot be computed or compared.
         """
         try:
-            return value_of(self.root, values)
+            return evaluate_node(self.root, values)
         except SpecError as error:
-            raise SpecError(_about(self.text, error.message), self.place) from None
+            raise SpecError(_quote_expression(self.text, error.message), self.place) from None
 
     def holds(self, values: Values) -> bool:
         """Whether it is true over plain values. Raises SpecError as `evaluate`, and where it is neither true nor false."""
         met = self.evaluate(values)
         if not isinstance(met, bool):
-            raise self.undecided(met)
+            raise self.undecided_error(met)
         return met
 
-    def undecided(self, met: Any) -> SpecError:
+    def undecided_error(self, met: Any) -> SpecError:
         """What is said of a condition that is neither true nor false."""
         given = visible(str(met), 40)
         return SpecError(
@@ -129,28 +129,33 @@ def compile_expression(text: Any, place: str = "") -> Expression:
     if len(text) > MAX_LENGTH:
         raise SpecError(f"{visible(text, 40)}: an expression of over {MAX_LENGTH:,} characters; shorten it", place)
     try:
-        root = _Compiler(text).root()
+        root = _Compiler(text).compile_root()
     except SpecError as error:
-        raise SpecError(_about(text, error.message), place) from None
+        raise SpecError(_quote_expression(text, error.message), place) from None
     return Expression(text, tuple(dict.fromkeys(names_in(root))), root, place)
 
 
-def _about(text: str, message: str) -> str:
+def _quote_expression(text: str, message: str) -> str:
     shown = visible(text) or "''"
     return message if message.startswith(f"{shown}: ") else f"{shown}: {message}"
 
 
-def names_in(node: Node) -> Iterable[str]:
+def names_in(node: ExpressionNode) -> Iterable[str]:
     """Every name of a node in order of appearance, as often as it appears."""
     match node:
-        case Name():
+        case NameRef():
             yield node.name
-        case Index():
+        case ItemAt():
             yield from names_in(node.items)
-        case Items(_, children) | Compute(_, _, children) | Call(_, _, children) | Chain(_, _, children):
+        case (
+            ListLiteral(_, children)
+            | Arithmetic(_, _, children)
+            | FunctionCall(_, _, children)
+            | ComparisonChain(_, _, children)
+        ):
             for child in children:
                 yield from names_in(child)
-        case Logic():
+        case LogicOperation():
             for child in node.operands:
                 yield from names_in(child)
 
@@ -164,12 +169,12 @@ class _Compiler:
         self.indent = len(line) - len(line.lstrip(" "))
         self.line = line.strip(" ")
 
-    def root(self) -> Node:
-        tree = self._parse()
+    def compile_root(self) -> ExpressionNode:
+        tree = self._parse_line()
         self._check_nesting(tree.body)
-        return self.node(tree.body)
+        return self.compile_node(tree.body)
 
-    def _parse(self) -> ast.Expression:
+    def _parse_line(self) -> ast.Expression:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # `1if`, `"\d"`: what Python only warns of is not an expression here
@@ -191,125 +196,131 @@ class _Compiler:
         while level:
             depth += 1
             if depth > MAX_NESTING:
-                raise self.refused(level[0], f"nesting deeper than {MAX_NESTING}", "write several constraints")
+                raise self.refusal_of(level[0], f"nesting deeper than {MAX_NESTING}", "write several constraints")
             level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
-    def refused(self, node: ast.expr, what: str, instead: str = "") -> SpecError:
+    def refusal_of(self, node: ast.expr, what: str, instead: str = "") -> SpecError:
         before = self.line.encode()[: node.col_offset].decode()  # Python counts columns in bytes
         message = f"{what} is not allowed at column {self.indent + len(before) + 1}"
         return SpecError(f"{message}; {instead}" if instead else message)
 
-    def source(self, node: ast.expr) -> str:
+    def source_text(self, node: ast.expr) -> str:
         return self.line.encode()[node.col_offset : node.end_col_offset].decode()
 
-    def shown(self, node: ast.expr) -> str:
-        return visible(self.source(node), 40)
+    def quote_source(self, node: ast.expr) -> str:
+        return visible(self.source_text(node), 40)
 
-    def nodes(self, given: Iterable[ast.expr]) -> tuple[Node, ...]:
-        return tuple(self.node(node) for node in given)
+    def compile_nodes(self, given: Iterable[ast.expr]) -> tuple[ExpressionNode, ...]:
+        return tuple(self.compile_node(node) for node in given)
 
-    def node(self, given: ast.expr) -> Node:
+    def compile_node(self, given: ast.expr) -> ExpressionNode:
         match given:
             case ast.Constant():
-                return self._constant(given)
+                return self._compile_constant(given)
             case ast.Name() | ast.Attribute():
-                return self._name(given)
+                return self._compile_name(given)
             case ast.Subscript():
-                return self._index(given)
+                return self._compile_index(given)
             case ast.List() | ast.Tuple():
-                return Items(self.source(given), self.nodes(given.elts))
+                return ListLiteral(self.source_text(given), self.compile_nodes(given.elts))
             case ast.BinOp():
-                return self._arithmetic(given)
+                return self._compile_arithmetic(given)
             case ast.UnaryOp():
-                return self._unary(given)
+                return self._compile_unary(given)
             case ast.BoolOp():
-                return self._logic(given, "and" if isinstance(given.op, ast.And) else "or", given.values)
+                return self._compile_logic(given, "and" if isinstance(given.op, ast.And) else "or", given.values)
             case ast.Compare():
-                return self._chain(given)
+                return self._compile_chain(given)
             case ast.Call():
-                return self._call(given)
-        raise self.refused(given, *INSTEAD.get(type(given), (f"`{self.shown(given)}`", ACCEPTED)))
+                return self._compile_call(given)
+        raise self.refusal_of(given, *INSTEAD.get(type(given), (f"`{self.quote_source(given)}`", ACCEPTED)))
 
-    def _constant(self, given: ast.Constant) -> Constant:
+    def _compile_constant(self, given: ast.Constant) -> Constant:
         value = given.value
         if value is not None and not isinstance(value, bool | int | float | str):
-            raise self.refused(given, self.shown(given), "write a number, a quoted text, true, false or null")
+            raise self.refusal_of(given, self.quote_source(given), "write a number, a quoted text, true, false or null")
         if isinstance(value, int | float) and not abs(value) <= MAX_INTEGER:
-            raise self.refused(given, "a number over 2**200")
-        return Constant(self.source(given), value)
+            raise self.refusal_of(given, "a number over 2**200")
+        return Constant(self.source_text(given), value)
 
-    def _name(self, given: ast.Name | ast.Attribute) -> Node:
+    def _compile_name(self, given: ast.Name | ast.Attribute) -> ExpressionNode:
         parts, node = [], given
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value  # type: ignore[assignment]
         if not isinstance(node, ast.Name):
-            raise self.refused(given, f"the attribute .{visible(parts[0], 40)}", "only names have dots")
+            raise self.refusal_of(given, f"the attribute .{visible(parts[0], 40)}", "only names have dots")
         name = ".".join([node.id, *reversed(parts)])
-        if name != self.source(given):  # Python reads full-width letters as plain ones, and spaces around dots as none
-            raise self.refused(
-                given, f"the name {self.shown(given)}", f"write {visible(name, 40)} in plain letters, no spaces"
+        if name != self.source_text(
+            given
+        ):  # Python reads full-width letters as plain ones, and spaces around dots as none
+            raise self.refusal_of(
+                given, f"the name {self.quote_source(given)}", f"write {visible(name, 40)} in plain letters, no spaces"
             )
-        return Constant(name, WORDS[name]) if name in WORDS else Name(name, name)
+        return Constant(name, WORDS[name]) if name in WORDS else NameRef(name, name)
 
-    def _index(self, given: ast.Subscript) -> Index:
+    def _compile_index(self, given: ast.Subscript) -> ItemAt:
         position, sign = given.slice, 1
         if isinstance(position, ast.UnaryOp) and isinstance(position.op, ast.USub):
             position, sign = position.operand, -1
         if not isinstance(position, ast.Constant) or type(position.value) is not int:
-            unknown = (f"the index {self.shown(given.slice)}", "an index is an integer")
-            raise self.refused(given.slice, *INSTEAD.get(type(position), unknown))
-        return Index(self.source(given), self.node(given.value), sign * position.value)
+            unknown = (f"the index {self.quote_source(given.slice)}", "an index is an integer")
+            raise self.refusal_of(given.slice, *INSTEAD.get(type(position), unknown))
+        return ItemAt(self.source_text(given), self.compile_node(given.value), sign * position.value)
 
-    def _arithmetic(self, given: ast.BinOp) -> Compute:
+    def _compile_arithmetic(self, given: ast.BinOp) -> Arithmetic:
         symbol = ARITHMETIC.get(type(given.op))
         if symbol is None:
-            unknown = (f"the operator of `{self.shown(given)}`", "there are + - * / // % **")
-            raise self.refused(given, *INSTEAD.get(type(given.op), unknown))
+            unknown = (f"the operator of `{self.quote_source(given)}`", "there are + - * / // % **")
+            raise self.refusal_of(given, *INSTEAD.get(type(given.op), unknown))
         if symbol == "**" and not _is_small_exponent(given.right):
             instead = f"write an integer from 0 to {MAX_EXPONENT}"
-            raise self.refused(given.right, f"the exponent {self.shown(given.right)}", instead)
-        return Compute(self.source(given), symbol, self.nodes((given.left, given.right)))
+            raise self.refusal_of(given.right, f"the exponent {self.quote_source(given.right)}", instead)
+        return Arithmetic(self.source_text(given), symbol, self.compile_nodes((given.left, given.right)))
 
-    def _unary(self, given: ast.UnaryOp) -> Node:
+    def _compile_unary(self, given: ast.UnaryOp) -> ExpressionNode:
         if isinstance(given.op, ast.Not):
-            return self._logic(given, "not", [given.operand])
+            return self._compile_logic(given, "not", [given.operand])
         if isinstance(given.op, ast.USub):
-            return Compute(self.source(given), "negative", self.nodes([given.operand]))
-        raise self.refused(given, *INSTEAD[type(given.op)])
+            return Arithmetic(self.source_text(given), "negative", self.compile_nodes([given.operand]))
+        raise self.refusal_of(given, *INSTEAD[type(given.op)])
 
-    def _logic(self, given: ast.expr, word: str, operands: list[ast.expr]) -> Logic:
-        nodes = self.nodes(operands)
+    def _compile_logic(self, given: ast.expr, word: str, operands: list[ast.expr]) -> LogicOperation:
+        nodes = self.compile_nodes(operands)
         for operand, node in zip(operands, nodes, strict=True):
             # `depth == 50 or 101` is Python for "always": refuse it before it counts.
             if _is_never_true_or_false(node):
-                raise self.refused(operand, f"{visible(node.text, 40)} beside `{word}`", "write a whole comparison")
-        return Logic(self.source(given), word, nodes)
+                raise self.refusal_of(operand, f"{visible(node.text, 40)} beside `{word}`", "write a whole comparison")
+        return LogicOperation(self.source_text(given), word, nodes)
 
-    def _chain(self, given: ast.Compare) -> Chain:
+    def _compile_chain(self, given: ast.Compare) -> ComparisonChain:
         for symbol, operand in zip(given.ops, given.comparators, strict=True):
             if type(symbol) not in COMPARISONS:
-                raise self.refused(given, *INSTEAD[type(symbol)])
+                raise self.refusal_of(given, *INSTEAD[type(symbol)])
             if isinstance(symbol, ast.In | ast.NotIn) and not isinstance(operand, ast.List | ast.Tuple):
-                raise self.refused(operand, f"`in` {self.shown(operand)}", "write the list out: in [1, 2]")
+                raise self.refusal_of(operand, f"`in` {self.quote_source(operand)}", "write the list out: in [1, 2]")
         symbols = tuple(COMPARISONS[type(symbol)] for symbol in given.ops)
-        return Chain(self.source(given), symbols, self.nodes((given.left, *given.comparators)))
+        return ComparisonChain(self.source_text(given), symbols, self.compile_nodes((given.left, *given.comparators)))
 
-    def _call(self, given: ast.Call) -> Call:
-        function = self.source(given.func)
+    def _compile_call(self, given: ast.Call) -> FunctionCall:
+        function = self.source_text(given.func)
         if not isinstance(given.func, ast.Name) or function not in FUNCTIONS:
             close = suggest_nearest(function, list(FUNCTIONS))
-            raise self.refused(given, f"calling {visible(function, 40)}", f"there are {', '.join(FUNCTIONS)}.{close}")
+            raise self.refusal_of(
+                given, f"calling {visible(function, 40)}", f"there are {', '.join(FUNCTIONS)}.{close}"
+            )
         if given.keywords:
-            raise self.refused(given, f"a named argument of {function}", "write the value alone")
+            raise self.refusal_of(given, f"a named argument of {function}", "write the value alone")
         if not given.args or (len(given.args) > 1 and function not in ("min", "max")):
-            raise self.refused(given, f"{function} of {len(given.args)} arguments", "give it one")
-        return Call(self.source(given), function, self.nodes(given.args))
+            raise self.refusal_of(given, f"{function} of {len(given.args)} arguments", "give it one")
+        return FunctionCall(self.source_text(given), function, self.compile_nodes(given.args))
 
 
 def _is_small_exponent(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int and 0 <= node.value <= MAX_EXPONENT
 
 
-def _is_never_true_or_false(node: Node) -> bool:
-    return isinstance(node, Items | Compute) or (isinstance(node, Constant) and not isinstance(node.value, bool))
+def _is_never_true_or_false(node: ExpressionNode) -> bool:
+    return isinstance(node, ListLiteral | Arithmetic) or (
+        isinstance(node, Constant) and not isinstance(node.value, bool)
+    )

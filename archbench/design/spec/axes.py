@@ -19,7 +19,7 @@ from typing import Any
 from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.design.spec.config import check_varies
 from archbench.design.spec.document import Document
-from archbench.design.spec.schema import named, shown
+from archbench.design.spec.schema import quote_key, quote_value
 from archbench.errors import SpecError
 from archbench.registry import suggest_nearest
 
@@ -28,11 +28,11 @@ MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at 
 MAX_PRODUCT = 2**62  # so that a position fits an int64
 
 UNSET = -1  # the position of an axis that does not apply: its paths are as the base has them
-Level = tuple[Any, ...]  # what an axis sets at one position, a value a path
+AxisValue = tuple[Any, ...]  # what an axis sets at one position, a value a path
 
 
 @dataclass(frozen=True)
-class Product(Sequence[Level]):
+class Product(Sequence[AxisValue]):
     """Every list of one value from each factor, the first factor slowest; made when it is asked for."""
 
     factors: tuple[tuple[Any, ...], ...]
@@ -69,93 +69,93 @@ class Axis:
 
     key: str
     paths: tuple[str, ...]
-    levels: Sequence[Level]
+    values: Sequence[AxisValue]
     name: str = ""
     when: Expression | None = None
 
     @property
     def size(self) -> int:
-        return len(self.levels)
+        return len(self.values)
 
     @property
     def radices(self) -> tuple[int, ...]:
         """Sizes of the independent choices that make a position, the first slowest: one, or one a factor."""
-        return tuple(map(len, self.levels.factors)) if isinstance(self.levels, Product) else (self.size,)
+        return tuple(map(len, self.values.factors)) if isinstance(self.values, Product) else (self.size,)
 
     def takes(self, path: str, value: Any) -> bool:
         """Whether some position gives the path that value."""
-        if isinstance(self.levels, Product):
-            return (value,) in self.levels
+        if isinstance(self.values, Product):
+            return (value,) in self.values
         column = self.paths.index(path)
-        return any(level[column] == value for level in self.levels)
+        return any(level[column] == value for level in self.values)
 
     def first_values(self, path: str) -> list[Any]:
         """The first few distinct values of a path, for a message."""
         column = self.paths.index(path)
-        values = [self.levels[position][column] for position in range(min(self.size, 12))]
+        values = [self.values[position][column] for position in range(min(self.size, 12))]
         return [value for position, value in enumerate(values) if value not in values[:position]]
 
 
-def read_axes(given: Any, document: Document) -> tuple[Axis, ...]:
+def parse_axes(given: Any, document: Document) -> tuple[Axis, ...]:
     """The axes of a spec, in its order. Raises SpecError beginning with the axis's key."""
     if not isinstance(given, dict):
-        raise SpecError(f"axes: {shown(given)} is not a mapping; write axes: {{neck.channels: [128, 256]}}")
-    axes = tuple(_axis(key, form, document) for key, form in given.items())
+        raise SpecError(f"axes: {quote_value(given)} is not a mapping; write axes: {{neck.channels: [128, 256]}}")
+    axes = tuple(_parse_axis(key, form, document) for key, form in given.items())
     owners: dict[str, str] = {}
     for axis in axes:
         for path in axis.paths:
             if path in owners:
                 raise SpecError(f"axes.{axis.key}: {path} is set by the axis {owners[path]} too; let one set it")
             owners[path] = axis.key
-    in_order(axes)
+    order_axes(axes)
     return axes
 
 
-def _axis(key: str, form: Any, document: Document) -> Axis:
+def _parse_axis(key: str, form: Any, document: Document) -> Axis:
     where = f"axes.{key}"
     if isinstance(form, dict) and "zip" in form:
-        return _zipped(key, form, document)
+        return _parse_zip(key, form, document)
     check_varies(key)
     if isinstance(form, dict):
-        kind = _kind_of_form(where, form)
+        kind = _find_form(where, form)
         levels = FORMS[kind](where, form[kind])
-        return Axis(key, (key,), levels, when=_when(where, key, form, document))
-    return Axis(key, (key,), _listed(where, form))
+        return Axis(key, (key,), levels, when=_parse_when(where, key, form, document))
+    return Axis(key, (key,), _parse_list(where, form))
 
 
-def _kind_of_form(where: str, form: Mapping[str, Any], *, beside: tuple[str, ...] = ("when",)) -> str:
+def _find_form(where: str, form: Mapping[str, Any], *, beside: tuple[str, ...] = ("when",)) -> str:
     """Which form a mapping is; one and only one, with nothing unknown beside it."""
     for key in form:
         if key not in FORMS and key not in beside:
             close = suggest_nearest(str(key), [*FORMS, "zip", *beside])
-            raise SpecError(f"{where}.{named(str(key))}: unknown key; {ACCEPTED}.{close}")
+            raise SpecError(f"{where}.{quote_key(str(key))}: unknown key; {ACCEPTED}.{close}")
     kinds = [key for key in form if key in FORMS]
     if len(kinds) != 1:
-        given = " and ".join(kinds) + " together" if kinds else shown(form)
+        given = " and ".join(kinds) + " together" if kinds else quote_value(form)
         raise SpecError(f"{where}: {given} is not one form; {ACCEPTED}")
     return kinds[0]
 
 
-def _when(where: str, key: str, form: Mapping[str, Any], document: Document) -> Expression | None:
+def _parse_when(where: str, key: str, form: Mapping[str, Any], document: Document) -> Expression | None:
     if "when" not in form:
         return None
     return compile_expression(form["when"], document.place(("axes", key, "when")))
 
 
-def _listed(where: str, values: Any) -> tuple[Level, ...]:
-    return tuple((value,) for value in _values(where, values))
+def _parse_list(where: str, values: Any) -> tuple[AxisValue, ...]:
+    return tuple((value,) for value in _check_values(where, values))
 
 
-def _values(where: str, values: Any, *, repeats: bool = False) -> list[Any]:
+def _check_values(where: str, values: Any, *, repeats: bool = False) -> list[Any]:
     """A list of at least one value, of one kind, each there once unless `repeats`."""
     if not isinstance(values, list) or not values:
-        raise SpecError(f"{where}: {shown(values)} is not a list of at least one value; {ACCEPTED}")
+        raise SpecError(f"{where}: {quote_value(values)} is not a list of at least one value; {ACCEPTED}")
     for value in values:
         if isinstance(value, dict):
-            raise SpecError(f"{where}: {shown(value)} is not a value; give each knob an axis of its own")
+            raise SpecError(f"{where}: {quote_value(value)} is not a value; give each knob an axis of its own")
     if not repeats:
         _check_once(where, values)
-    kinds = {_kind(value) for value in values if value is not None}
+    kinds = {_kind_of_value(value) for value in values if value is not None}
     if len(kinds) > 1:
         raise SpecError(f"{where}: {' and '.join(sorted(kinds))} are mixed; an axis holds one kind of value")
     return values
@@ -164,70 +164,72 @@ def _values(where: str, values: Any, *, repeats: bool = False) -> list[Any]:
 def _check_once(where: str, values: Sequence[Any]) -> None:
     seen = set()
     for value in values:
-        if (key := hashable(value)) in seen:
-            raise SpecError(f"{where}: {shown(value)} is there twice")
+        if (key := hashable_value(value)) in seen:
+            raise SpecError(f"{where}: {quote_value(value)} is there twice")
         seen.add(key)
 
 
-def hashable(value: Any) -> Any:
+def hashable_value(value: Any) -> Any:
     """A value of a spec as a key of a dict: equal where the values are."""
-    return tuple(map(hashable, value)) if isinstance(value, list | tuple) else value
+    return tuple(map(hashable_value, value)) if isinstance(value, list | tuple) else value
 
 
-def _kind(value: Any) -> str:
+def _kind_of_value(value: Any) -> str:
     if isinstance(value, bool):
         return "truth values"
     return {int: "numbers", float: "numbers", str: "words", list: "lists"}[type(value)]
 
 
-def _numbers(where: str, given: Any, count: int, example: str) -> list[Any]:
+def _check_numbers(where: str, given: Any, count: int, example: str) -> list[Any]:
     numbers = isinstance(given, list) and [n for n in given if isinstance(n, int | float) and not isinstance(n, bool)]
     if not numbers or len(numbers) != len(given) or len(given) != count:
-        raise SpecError(f"{where}: {shown(given)} is not {count} numbers; write {example}")
+        raise SpecError(f"{where}: {quote_value(given)} is not {count} numbers; write {example}")
     return numbers
 
 
-def _range(where: str, given: Any) -> tuple[Level, ...]:
+def _parse_range(where: str, given: Any) -> tuple[AxisValue, ...]:
     """From lo to hi by step, in decimals as they are written: 0.5, 0.6, 0.7 and never 0.7000000000000001."""
-    numbers = _numbers(where, given, 3, "{range: [64, 256, 32]}: from, to, step")
+    numbers = _check_numbers(where, given, 3, "{range: [64, 256, 32]}: from, to, step")
     low, high, step = (Fraction(str(number)) for number in numbers)
     if step <= 0 or high < low:
-        raise SpecError(f"{where}: {shown(given)} goes nowhere; write the smaller first and a step over 0")
+        raise SpecError(f"{where}: {quote_value(given)} goes nowhere; write the smaller first and a step over 0")
     count = (high - low) // step + 1
     if count > MAX_VALUES:
-        many = shown(f"{count:,}").strip("'")
+        many = quote_value(f"{count:,}").strip("'")
         raise SpecError(f"{where}: {many} values are more than the {MAX_VALUES:,} of one axis; widen the step")
     plain = int if all(isinstance(number, int) for number in numbers) else float
     return tuple((plain(low + position * step),) for position in range(count))
 
 
-def _log2(where: str, given: Any) -> tuple[Level, ...]:
+def _parse_log2(where: str, given: Any) -> tuple[AxisValue, ...]:
     """The powers of two from lo to hi, both included."""
-    low, high = _numbers(where, given, 2, "{log2: [64, 512]}: the first and the last power of two")
+    low, high = _check_numbers(where, given, 2, "{log2: [64, 512]}: the first and the last power of two")
     for number in (low, high):
         if number <= 0 or number != math.ldexp(0.5, math.frexp(number)[1]):
-            raise SpecError(f"{where}: {shown(number)} is not a power of two; write {{log2: [64, 512]}}, or a list")
+            raise SpecError(
+                f"{where}: {quote_value(number)} is not a power of two; write {{log2: [64, 512]}}, or a list"
+            )
     if high < low:
-        raise SpecError(f"{where}: {shown(given)} goes nowhere; write the smaller first")
+        raise SpecError(f"{where}: {quote_value(given)} goes nowhere; write the smaller first")
     count = math.frexp(high)[1] - math.frexp(low)[1] + 1
     plain = int if isinstance(low, int) and isinstance(high, int) else float
     return tuple((plain(low * 2**power),) for power in range(count))
 
 
-def _product(where: str, given: Any) -> Product:
+def _parse_product(where: str, given: Any) -> Product:
     if not isinstance(given, list) or not given or not all(isinstance(factor, list) for factor in given):
-        raise SpecError(f"{where}: {shown(given)} is not a list of lists; write {{product: [[2, 3], [4, 6]]}}")
-    factors = tuple(tuple(_values(f"{where}", factor)) for factor in given)
+        raise SpecError(f"{where}: {quote_value(given)} is not a list of lists; write {{product: [[2, 3], [4, 6]]}}")
+    factors = tuple(tuple(_check_values(f"{where}", factor)) for factor in given)
     if math.prod(map(len, factors)) > MAX_PRODUCT:
         raise SpecError(f"{where}: over 2**62 values; shorten the lists")
     return Product(factors)
 
 
-FORMS: dict[str, Callable[[str, Any], Sequence[Level]]] = {
-    "values": _listed,
-    "range": _range,
-    "log2": _log2,
-    "product": _product,
+FORMS: dict[str, Callable[[str, Any], Sequence[AxisValue]]] = {
+    "values": _parse_list,
+    "range": _parse_range,
+    "log2": _parse_log2,
+    "product": _parse_product,
 }
 ACCEPTED = (
     "an axis is a list, {range: [lo, hi, step]}, {log2: [lo, hi]}, {product: [[..], [..]]}, {zip: {path: [..]}}, "
@@ -235,19 +237,21 @@ ACCEPTED = (
 )
 
 
-def _zipped(key: str, form: Mapping[str, Any], document: Document) -> Axis:
+def _parse_zip(key: str, form: Mapping[str, Any], document: Document) -> Axis:
     """Several paths that move together: position by position, not every combination."""
     where = f"axes.{key}"
     for other in form:
         if other not in ("zip", "name", "when"):
             close = suggest_nearest(str(other), ["zip", "name", "when"])
-            raise SpecError(f"{where}.{named(str(other))}: unknown key; beside zip there are name and when.{close}")
+            raise SpecError(f"{where}.{quote_key(str(other))}: unknown key; beside zip there are name and when.{close}")
     columns = form["zip"]
     if not isinstance(columns, dict) or not columns:
-        raise SpecError(f"{where}: {shown(columns)} is not a mapping; write {{zip: {{input.height: [480, 800], ..}}}}")
+        raise SpecError(
+            f"{where}: {quote_value(columns)} is not a mapping; write {{zip: {{input.height: [480, 800], ..}}}}"
+        )
     for path, values in columns.items():
         check_varies(path)
-        _values(f"{where}: {path}", values, repeats=True)
+        _check_values(f"{where}: {path}", values, repeats=True)
     if len({len(values) for values in columns.values()}) > 1:
         given = ", ".join(f"{path} has {len(values)}" for path, values in columns.items())
         raise SpecError(f"{where}: lists of a zip are equally long; {given}")
@@ -255,11 +259,11 @@ def _zipped(key: str, form: Mapping[str, Any], document: Document) -> Axis:
     _check_once(where, levels)
     name = form.get("name", "")
     if not isinstance(name, str) or len(name) > 200 or ("name" in form and not name):
-        raise SpecError(f"{where}.name: {shown(name)} is not a name of 1 to 200 characters")
-    return Axis(key, tuple(columns), levels, name, _when(where, key, form, document))
+        raise SpecError(f"{where}.name: {quote_value(name)} is not a name of 1 to 200 characters")
+    return Axis(key, tuple(columns), levels, name, _parse_when(where, key, form, document))
 
 
-def in_order(axes: Sequence[Axis]) -> tuple[int, ...]:
+def order_axes(axes: Sequence[Axis]) -> tuple[int, ...]:
     """Positions of the axes with every `when` after the axes it reads. SpecError where it reads no axis, or goes round."""
     owner = {path: position for position, axis in enumerate(axes) for path in axis.paths}
     reads: dict[int, set[int]] = {}
@@ -282,36 +286,38 @@ def in_order(axes: Sequence[Axis]) -> tuple[int, ...]:
     return tuple(ordered)
 
 
-def applied(axes: Sequence[Axis], order: Sequence[int], positions: Sequence[int]) -> tuple[int, ...]:
-    """Positions with UNSET where an axis's `when` does not hold; what is unset is null to the others. `order`: `in_order`."""
+def apply_conditions(axes: Sequence[Axis], order: Sequence[int], positions: Sequence[int]) -> tuple[int, ...]:
+    """Positions with UNSET where an axis's `when` does not hold; what is unset is null to the others. `order`: `order_axes`."""
     given = list(positions)
     values: dict[str, Any] = {path: None for axis in axes for path in axis.paths}
     for place in order:
         axis = axes[place]
         if axis.when is None or axis.when.holds(values):
-            values |= zip(axis.paths, axis.levels[given[place]], strict=True)
+            values |= zip(axis.paths, axis.values[given[place]], strict=True)
         else:
             given[place] = UNSET
     return tuple(given)
 
 
-def assigned(axes: Sequence[Axis], positions: Sequence[int]) -> dict[str, Any]:
+def assign_values(axes: Sequence[Axis], positions: Sequence[int]) -> dict[str, Any]:
     """The paths that positions set, with their values."""
     return {
         path: value
         for axis, position in zip(axes, positions, strict=True)
         if position != UNSET
-        for path, value in zip(axis.paths, axis.levels[position], strict=True)
+        for path, value in zip(axis.paths, axis.values[position], strict=True)
     }
 
 
-def thinned(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
+def coarsen_axes(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
     """A coarser grid of `count` points at most: the middles of even strata of every axis, and of every factor of a product."""
-    steps = _steps([size for axis in axes for size in axis.radices], count)
-    return tuple(replace(axis, levels=_coarser(axis.levels, [steps.pop(0) for _ in axis.radices])) for axis in axes)
+    steps = _choose_sizes([size for axis in axes for size in axis.radices], count)
+    return tuple(
+        replace(axis, values=_coarsen_values(axis.values, [steps.pop(0) for _ in axis.radices])) for axis in axes
+    )
 
 
-def _steps(sizes: Sequence[int], count: int) -> list[int]:
+def _choose_sizes(sizes: Sequence[int], count: int) -> list[int]:
     """How many are kept of each, `count` combinations at most: the poorest is refined first."""
     kept = [1] * len(sizes)
     growing = {place for place, size in enumerate(sizes) if size > 1}
@@ -325,11 +331,11 @@ def _steps(sizes: Sequence[int], count: int) -> list[int]:
     return kept
 
 
-def _coarser(levels: Sequence[Level], steps: Sequence[int]) -> Sequence[Level]:
+def _coarsen_values(levels: Sequence[AxisValue], steps: Sequence[int]) -> Sequence[AxisValue]:
     if isinstance(levels, Product):
-        return Product(tuple(_middles(factor, kept) for factor, kept in zip(levels.factors, steps, strict=True)))
-    return _middles(levels, steps[0])
+        return Product(tuple(_take_middles(factor, kept) for factor, kept in zip(levels.factors, steps, strict=True)))
+    return _take_middles(levels, steps[0])
 
 
-def _middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
+def _take_middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
     return tuple(values[(2 * step + 1) * len(values) // (2 * steps)] for step in range(steps))

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from archbench.design.spec.document import parse_document, read_document
-from archbench.design.spec.schema import MODULE_PATTERN, OF_THE_RUN, SPEC_VERSION, WORKLOAD_IN_MEASURE, named, shown
+from archbench.design.spec.schema import (
+    MODULE_PATTERN,
+    OF_THE_RUN,
+    SPEC_VERSION,
+    WORKLOAD_IN_MEASURE,
+    quote_key,
+    quote_value,
+)
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.models.presets import PRESETS, find_preset
@@ -32,14 +39,14 @@ def check_keys(data: Mapping[str, Any]) -> None:
     for key in data:
         if key not in KEYS:
             raise SpecError(
-                f"{named(key)}: unknown key; a spec takes {', '.join(KEYS)}.{suggest_nearest(key, list(KEYS))}"
+                f"{quote_key(key)}: unknown key; a spec takes {', '.join(KEYS)}.{suggest_nearest(key, list(KEYS))}"
             )
     if data.get("archbench") != SPEC_VERSION or isinstance(data.get("archbench"), bool):
-        given = shown(data["archbench"]) if "archbench" in data else "missing"
+        given = quote_value(data["archbench"]) if "archbench" in data else "missing"
         raise SpecError(f"archbench: {given}; a spec begins with `archbench: {SPEC_VERSION}`")
 
 
-def merged(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+def merge_sections(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
     """`config` with `overrides` over it, section by section; a new `type` drops the old type's keys."""
     result = {section: dict(value) if isinstance(value, Mapping) else value for section, value in config.items()}
     for section, given in overrides.items():
@@ -57,18 +64,18 @@ def base_config(base: Any, folder: Path, depth: int = 0) -> Config:
     if base is None:
         return {"top_block": {"type": "none"}, "head": {"type": "none"}}
     if not isinstance(base, str):
-        raise SpecError(f"base: {shown(base)} is not a preset's name or a spec's path")
+        raise SpecError(f"base: {quote_value(base)} is not a preset's name or a spec's path")
     if not base.endswith((".yaml", ".yml")):
         try:
             return {family: dict(part) for family, part in find_preset(base).parts.items()}
         except SpecError as error:
             raise SpecError(f"base: {error.message}") from None
     if depth >= MAX_BASES:
-        raise SpecError(f"base: over {MAX_BASES} specs deep at {shown(base)}; does one name itself?")
-    path = inside(folder, base, "base")
+        raise SpecError(f"base: over {MAX_BASES} specs deep at {quote_value(base)}; does one name itself?")
+    path = resolve_inside(folder, base, "base")
     data = read_document(path).data
     check_keys(data)
-    return merged(base_config(data.get("base"), path.parent, depth + 1), written(data))
+    return merge_sections(base_config(data.get("base"), path.parent, depth + 1), own_sections(data))
 
 
 def is_preset(base: Any) -> bool:
@@ -76,65 +83,67 @@ def is_preset(base: Any) -> bool:
     return isinstance(base, str) and base in PRESETS
 
 
-def inside(folder: Path, name: str, key: str) -> Path:
+def resolve_inside(folder: Path, name: str, key: str) -> Path:
     """A path a spec names, which must not leave the spec's folder."""
     root = folder.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise SpecError(f"{key}: {shown(name)} is outside the spec's folder; move it below {folder}")
+        raise SpecError(f"{key}: {quote_value(name)} is outside the spec's folder; move it below {folder}")
     return path
 
 
-def written(data: Mapping[str, Any]) -> Config:
+def own_sections(data: Mapping[str, Any]) -> Config:
     """The sections a spec writes itself. Knobs are checked when a variant is made; here, only that they are mappings."""
     config: Config = {}
     for section in SECTIONS:
         if section in data:
             if not isinstance(data[section], dict):
-                raise SpecError(f"{section}: {shown(data[section])} is not a mapping; write {section}: {{key: value}}")
+                raise SpecError(
+                    f"{section}: {quote_value(data[section])} is not a mapping; write {section}: {{key: value}}"
+                )
             config[section] = dict(data[section])
     if data.get("module") is not None:
-        config["module"] = factory(data["module"])
+        config["module"] = read_factory(data["module"])
     return config
 
 
-def factory(module: Any) -> str:
+def read_factory(module: Any) -> str:
     """The factory of a hand-written module, as `package.file:factory` names it."""
     if not isinstance(module, str) or not re.fullmatch(MODULE_PATTERN, module):
-        raise SpecError(f"module: {shown(module)} is not package.file:factory")
+        raise SpecError(f"module: {quote_value(module)} is not package.file:factory")
     return module
 
 
-def with_sets(data: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:
+def apply_sets(data: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:
     """A spec's data with each `--set PATH=VALUE` written over it; a value is read as YAML."""
     result = dict(data)
     for text in sets:
         path, parsed = parse_set(text)
         if path in (data.get("axes") or {}):
             raise SpecError(f"--set {path}: it is an axis of the spec; take it out of axes first")
-        section, key = _settable(path)
-        result = merged(result, {section: {key: parsed}}) if key else {**result, section: parsed}
+        section, key = _split_settable(path)
+        result = merge_sections(result, {section: {key: parsed}}) if key else {**result, section: parsed}
     return result
 
 
-def _settable(path: str) -> tuple[str, str]:
+def _split_settable(path: str) -> tuple[str, str]:
     """What `--set` may write: a path that can vary, or a key of `sample` or `select`."""
     section, _, key = path.partition(".")
-    return (section, key) if section in SETTINGS and key and "." not in key else split(path)
+    return (section, key) if section in SETTINGS and key and "." not in key else split_path(path)
 
 
 def parse_set(text: str) -> tuple[str, Any]:
     """The path and value of `PATH=VALUE`."""
     path, equals, value = text.partition("=")
     if not equals:
-        raise SpecError(f"--set {shown(text)}: not PATH=VALUE")
+        raise SpecError(f"--set {quote_value(text)}: not PATH=VALUE")
     try:
         return path, parse_document(f"value: {value}", "").data["value"]
     except SpecError as error:
-        raise SpecError(f"--set {shown(text)}: {error.message}") from None
+        raise SpecError(f"--set {quote_value(text)}: {error.message}") from None
 
 
-def split(path: str) -> tuple[str, str]:
+def split_path(path: str) -> tuple[str, str]:
     """A dotted path as section and key; SpecError unless it names one that can vary."""
     section, _, key = path.partition(".")
     if path in WHOLE:
@@ -142,14 +151,15 @@ def split(path: str) -> tuple[str, str]:
     if section not in SECTIONS or not key or "." in key:
         example = "neck.channels" if section not in SECTIONS else f"{section}.KEY"
         raise SpecError(
-            f"{named(path)}: not a path of a spec; write it like {example}." + suggest_nearest(section, list(SECTIONS))
+            f"{quote_key(path)}: not a path of a spec; write it like {example}."
+            + suggest_nearest(section, list(SECTIONS))
         )
     return section, key
 
 
 def check_varies(path: str) -> None:
     """SpecError unless a dotted path names what can differ between variants."""
-    section, key = split(path)
+    section, key = split_path(path)
     if section == "measure" and key in OF_THE_RUN:
         raise SpecError(
             f"{path}: of the whole run, the same for every variant; write it under measure:, or `--set {path}=VALUE`. "

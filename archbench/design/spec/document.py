@@ -60,7 +60,7 @@ WAYS_OUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class FilePosition:
     """A position in a file, both from 1, as editors count."""
 
     line: int
@@ -73,15 +73,15 @@ class Document:
 
     path: str
     data: Any
-    marks: Mapping[Keys, Mark]
+    positions: Mapping[Keys, FilePosition]
 
     def place(self, keys: Keys = ()) -> str:
         """`path:line:column` of the longest prefix of `keys` that the file has. A dotted key is one key."""
-        known = (keys[:count] for count in range(len(keys), 0, -1) if keys[:count] in self.marks)
-        return _place(self.path, self.marks[next(known, ())])
+        known = (keys[:count] for count in range(len(keys), 0, -1) if keys[:count] in self.positions)
+        return _format_place(self.path, self.positions[next(known, ())])
 
 
-def _place(path: str, mark: Mark | None = None) -> str:
+def _format_place(path: str, mark: FilePosition | None = None) -> str:
     shown = visible(path, 1000) or "''"  # an editor jumps there: only absurd paths are cut
     return f"{shown}:{mark.line}:{mark.column}" if mark else shown
 
@@ -93,12 +93,14 @@ def read_document(path: str | Path) -> Document:
         content = _read_regular(name)
     except FileNotFoundError:
         message = "no such file; check the path, or write a first spec with `archbench init`"
-        raise SpecError(message, _place(name)) from None
+        raise SpecError(message, _format_place(name)) from None
     except OSError as error:
-        raise SpecError(f"{_os_reason(error)}; give the path of a YAML file you may read", _place(name)) from None
+        raise SpecError(
+            f"{_os_reason(error)}; give the path of a YAML file you may read", _format_place(name)
+        ) from None
     except ValueError:  # a NUL or a lone surrogate in the path
-        raise SpecError("not the name of a file; give the path of a YAML file", _place(name)) from None
-    return parse_document(_decoded(content, name), name)
+        raise SpecError("not the name of a file; give the path of a YAML file", _format_place(name)) from None
+    return parse_document(_decode_bytes(content, name), name)
 
 
 def _read_regular(name: str) -> bytes:
@@ -114,7 +116,7 @@ def _read_regular(name: str) -> bytes:
 def _check_regular(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-        raise SpecError(f"not a regular file but {kind}; give the path of a YAML file", _place(name))
+        raise SpecError(f"not a regular file but {kind}; give the path of a YAML file", _format_place(name))
 
 
 def _os_reason(error: OSError) -> str:
@@ -123,36 +125,36 @@ def _os_reason(error: OSError) -> str:
     return f"cannot be read ({error.strerror})"
 
 
-def _decoded(content: bytes, name: str) -> str:
+def _decode_bytes(content: bytes, name: str) -> str:
     if len(content) > MAX_BYTES:
-        raise _too_large(name)
+        raise _too_large_error(name)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        place = f"{_place(name)}:{line}"
+        place = f"{_format_place(name)}:{line}"
         raise SpecError(f"not UTF-8 text (byte 0x{content[error.start]:02x}); save the file as UTF-8", place) from None
 
 
-def _too_large(name: str) -> SpecError:
-    return SpecError("larger than 1 MiB; a spec is a page: let axes span the variants", _place(name))
+def _too_large_error(name: str) -> SpecError:
+    return SpecError("larger than 1 MiB; a spec is a page: let axes span the variants", _format_place(name))
 
 
 def parse_document(text: str, path: str) -> Document:
     """The YAML `text` as data; `path` is only what messages call it. Raises SpecError with the place."""
     if len(text) > MAX_BYTES:
-        raise _too_large(path)
+        raise _too_large_error(path)
     text = text.removeprefix("\ufeff")
     _check_characters(text, path)
     _check_directives(text, path)
     builder = _Builder(path)
-    for count, event in enumerate(_events(text, path)):
+    for count, event in enumerate(_parse_events(text, path)):
         if count > MAX_EVENTS:
-            raise builder.refusal(event, f"over {MAX_EVENTS:,} keys and values; let axes span the variants")
-        builder.take(event)
-    if not builder.marks:
-        raise SpecError("the file is empty; write a first spec with `archbench init`", _place(path))
-    return Document(path, builder.root, builder.marks)
+            raise builder.refusal_of(event, f"over {MAX_EVENTS:,} keys and values; let axes span the variants")
+        builder.take_event(event)
+    if not builder.positions:
+        raise SpecError("the file is empty; write a first spec with `archbench init`", _format_place(path))
+    return Document(path, builder.root, builder.positions)
 
 
 def _check_characters(text: str, path: str) -> None:
@@ -161,33 +163,36 @@ def _check_characters(text: str, path: str) -> None:
         what = (
             "a byte order mark in the middle" if found[0] == "\ufeff" else f"the character {escape_character(found[0])}"
         )
-        raise SpecError(f"{what} is not text; remove it", _place(path, _mark_at(text, found.start())))
+        raise SpecError(f"{what} is not text; remove it", _format_place(path, _position_at(text, found.start())))
 
 
-def _mark_at(text: str, index: int) -> Mark:
+def _position_at(text: str, index: int) -> FilePosition:
     lines = re.split(r"\r\n|\r|\n", text[:index])
-    return Mark(len(lines), len(lines[-1]) + 1)
+    return FilePosition(len(lines), len(lines[-1]) + 1)
 
 
 def _check_directives(text: str, path: str) -> None:
     """Directives stand before the first content; PyYAML drops those it does not know without an event."""
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if line.startswith("%"):
-            raise SpecError(f"{visible(line)}: directives are refused; remove the line", _place(path, Mark(number, 1)))
+            raise SpecError(
+                f"{visible(line)}: directives are refused; remove the line",
+                _format_place(path, FilePosition(number, 1)),
+            )
         if line.strip(" \t") and not line.lstrip(" \t").startswith("#"):
             return
 
 
-def _events(text: str, path: str) -> Iterator[yaml.Event]:
+def _parse_events(text: str, path: str) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        raise _not_yaml(error, path) from None
+        raise _not_yaml_error(error, path) from None
     except (ValueError, OverflowError):  # PyYAML hands chr() whatever \U says
-        raise SpecError(r"an escape beyond \U0010FFFF names no character; remove it", _place(path)) from None
+        raise SpecError(r"an escape beyond \U0010FFFF names no character; remove it", _format_place(path)) from None
 
 
-def _not_yaml(error: yaml.MarkedYAMLError, path: str) -> SpecError:
+def _not_yaml_error(error: yaml.MarkedYAMLError, path: str) -> SpecError:
     """PyYAML's complaint in one line: where, what, since where, what to do."""
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
@@ -197,7 +202,7 @@ def _not_yaml(error: yaml.MarkedYAMLError, path: str) -> SpecError:
     way_out = next((way for fragment, way in WAYS_OUT.items() if fragment in words), "check the lines up to here")
     return SpecError(
         f"not YAML: {visible(words, 160)}{since}; {way_out}",
-        _place(path, Mark(mark.line + 1, mark.column + 1) if mark else None),
+        _format_place(path, FilePosition(mark.line + 1, mark.column + 1) if mark else None),
     )
 
 
@@ -220,79 +225,79 @@ class _Builder:
 
     path: str
     root: Any = None
-    marks: dict[Keys, Mark] = field(default_factory=dict)
+    positions: dict[Keys, FilePosition] = field(default_factory=dict)
     stack: list[_Open] = field(default_factory=list)
 
-    def take(self, event: yaml.Event) -> None:
+    def take_event(self, event: yaml.Event) -> None:
         match event:
-            case yaml.DocumentStartEvent() if self.marks:
-                raise self.refusal(event, "a second document begins; a spec is one, remove the `---`")
+            case yaml.DocumentStartEvent() if self.positions:
+                raise self.refusal_of(event, "a second document begins; a spec is one, remove the `---`")
             case yaml.AliasEvent():
-                raise self.refusal(event, f"the alias *{visible(str(event.anchor))} is refused; write the value out")
+                raise self.refusal_of(event, f"the alias *{visible(str(event.anchor))} is refused; write the value out")
             case yaml.NodeEvent():
                 self._check_plain_node(event)
-                self._node(event)
+                self._take_node(event)
             case yaml.CollectionEndEvent():
                 self.stack.pop()
 
-    def refusal(self, event: yaml.Event, message: str) -> SpecError:
-        return SpecError(message, _place(self.path, _mark(event)))
+    def refusal_of(self, event: yaml.Event, message: str) -> SpecError:
+        return SpecError(message, _format_place(self.path, _position_of(event)))
 
     def _check_plain_node(self, event: Any) -> None:
         if event.anchor is not None:
-            raise self.refusal(event, f"the anchor &{visible(event.anchor)} is refused; write the value out twice")
+            raise self.refusal_of(event, f"the anchor &{visible(event.anchor)} is refused; write the value out twice")
         if event.tag is not None:
             tag = visible(event.tag.replace("tag:yaml.org,2002:", "!!"))
-            raise self.refusal(event, f"the tag {tag} is refused; remove it, or quote a text that begins with !")
+            raise self.refusal_of(event, f"the tag {tag} is refused; remove it, or quote a text that begins with !")
 
-    def _node(self, event: yaml.NodeEvent) -> None:
+    def _take_node(self, event: yaml.NodeEvent) -> None:
         if not self.stack:
-            self._begin(event)
+            self._begin_document(event)
         elif self.stack[-1].wants_key:
-            self._key(self.stack[-1], event)
+            self._take_key(self.stack[-1], event)
         elif isinstance(event, yaml.ScalarEvent):
-            self._add(event, self._scalar(event))
+            self._add_value(event, self._parse_scalar(event))
         else:
-            self._open(event)
+            self._open_collection(event)
 
-    def _begin(self, event: yaml.NodeEvent) -> None:
-        self.marks[()] = _mark(event)
+    def _begin_document(self, event: yaml.NodeEvent) -> None:
+        self.positions[()] = _position_of(event)
         if isinstance(event, yaml.MappingStartEvent):
             self.root = {}
             self.stack.append(_Open(self.root, ()))
             return
         if isinstance(event, yaml.ScalarEvent) and not event.value:
-            raise self.refusal(event, "the file is empty; write a first spec with `archbench init`")
+            raise self.refusal_of(event, "the file is empty; write a first spec with `archbench init`")
         kind = "a list" if isinstance(event, yaml.SequenceStartEvent) else "a single value"
-        raise self.refusal(event, f"the top level is {kind}, not a mapping; write lines of `key: value`")
+        raise self.refusal_of(event, f"the top level is {kind}, not a mapping; write lines of `key: value`")
 
-    def _key(self, parent: _Open, event: yaml.NodeEvent) -> None:
+    def _take_key(self, parent: _Open, event: yaml.NodeEvent) -> None:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self.refusal(event, "a key must be a word, not a list or mapping; write `word: value`")
-        key = "" if event.value == "" else self._scalar(event)
+            raise self.refusal_of(event, "a key must be a word, not a list or mapping; write `word: value`")
+        key = "" if event.value == "" else self._parse_scalar(event)
         if key == "":
-            raise self.refusal(event, "an empty key; a key must be a word")
+            raise self.refusal_of(event, "an empty key; a key must be a word")
         if event.value == "<<" and event.style is None:
-            raise self.refusal(event, "the merge key << is refused; write the keys out, or use base:")
+            raise self.refusal_of(event, "the merge key << is refused; write the keys out, or use base:")
         if not isinstance(key, str):
-            raise self.refusal(event, f"{visible(event.value)}: a key must be a word; quote it if it is one")
+            raise self.refusal_of(event, f"{visible(event.value)}: a key must be a word; quote it if it is one")
         self._check_new(parent, key, event)
         parent.key = key
-        self.marks[(*parent.keys, key)] = _mark(event)
+        self.positions[(*parent.keys, key)] = _position_of(event)
 
     def _check_new(self, parent: _Open, key: str, event: yaml.Event) -> None:
         if key in parent.node:
-            first = self.marks[(*parent.keys, key)].line
-            lines = f"on lines {first} and {_mark(event).line}"
-            raise self.refusal(event, f"{visible(key)}: a duplicate key, {lines}; keep one")
+            first = self.positions[(*parent.keys, key)].line
+            lines = f"on lines {first} and {_position_of(event).line}"
+            raise self.refusal_of(event, f"{visible(key)}: a duplicate key, {lines}; keep one")
 
-    def _open(self, event: yaml.NodeEvent) -> None:
+    def _open_collection(self, event: yaml.NodeEvent) -> None:
         if len(self.stack) >= MAX_DEPTH:
-            raise self.refusal(event, f"nested deeper than {MAX_DEPTH}; a spec needs 4, close a bracket")
+            raise self.refusal_of(event, f"nested deeper than {MAX_DEPTH}; a spec needs 4, close a bracket")
         node: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self.stack.append(_Open(node, self._add(event, node)))
+        self.stack.append(_Open(node, self._add_value(event, node)))
 
-    def _add(self, event: yaml.Event, value: Any) -> Keys:
+    def _add_value(self, event: yaml.Event, value: Any) -> Keys:
         """Put a value where it belongs, and return its keys."""
         parent = self.stack[-1]
         if isinstance(parent.node, dict):
@@ -301,37 +306,37 @@ class _Builder:
             parent.node[parent.key], parent.key = value, None
         else:
             keys = (*parent.keys, len(parent.node))
-            self.marks[keys] = _mark(event)
+            self.positions[keys] = _position_of(event)
             parent.node.append(value)
         return keys
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+    def _parse_scalar(self, event: yaml.ScalarEvent) -> Any:
         unwritable = UNWRITABLE.search(event.value)
         if unwritable:
-            raise self.refusal(
+            raise self.refusal_of(
                 event, f"the character {escape_character(unwritable[0])} is refused; write the text without it"
             )
         if event.style is not None:  # quoted, or a block: always text
             return event.value
         try:
-            return _plain_value(event.value)
+            return _parse_plain(event.value)
         except SpecError as error:
-            raise self.refusal(event, error.message) from None
+            raise self.refusal_of(event, error.message) from None
 
 
-def _mark(event: yaml.Event) -> Mark:
+def _position_of(event: yaml.Event) -> FilePosition:
     assert event.start_mark is not None
-    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+    return FilePosition(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _plain_value(text: str) -> Any:
+def _parse_plain(text: str) -> Any:
     """An unquoted scalar by YAML 1.2's core schema; SpecError, without a place, where 1.1 and 1.2 disagree."""
     if text in CONSTANTS:
         return CONSTANTS[text]
     if text[0] not in "+-.0123456789":  # most are words
         return text
     if NUMBER.fullmatch(text):
-        return _number(text)
+        return _parse_number(text)
     for pattern, way_out in AMBIGUOUS.items():
         if pattern.fullmatch(text):
             shown = visible(text)
@@ -339,7 +344,7 @@ def _plain_value(text: str) -> Any:
     return text
 
 
-def _number(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     if sum(map(str.isdigit, text)) > MAX_DIGITS:
         raise SpecError(f"{visible(text)}: a number of over {MAX_DIGITS} digits; shorten it, or quote it")
     if INTEGER.fullmatch(text):
@@ -350,7 +355,7 @@ def _number(text: str) -> int | float:
     return number
 
 
-def _as_decimal(text: str) -> str:
+def _advise_decimal(text: str) -> str:
     """`write 1000, or ` for `1_000` and `01000`."""
     bare = text.replace("_", "").lstrip("+-").lstrip("0")
     sign = "-" if text.startswith("-") else ""
@@ -358,24 +363,24 @@ def _as_decimal(text: str) -> str:
     return f"write {visible(sign + digits)}, or "
 
 
-def _from_other_base(text: str) -> str:
+def _advise_base_ten(text: str) -> str:
     """`write 16, or ` for `0x10`."""
     return "" if len(text) > MAX_DIGITS else f"write {int(text.replace('_', ''), 0)}, or "
 
 
-def _only_quoted(text: str) -> str:
+def _advise_quotes(text: str) -> str:
     return ""
 
 
-def _as_finite(text: str) -> str:
+def _advise_finite(text: str) -> str:
     return "write a finite number, or "
 
 
 # Plain scalars that YAML 1.1 and 1.2 read differently, and the plain form to write instead, where there is one.
 AMBIGUOUS: dict[re.Pattern[str], Callable[[str], str]] = {
-    LOOSE_DECIMAL: _as_decimal,
-    OTHER_BASE: _from_other_base,
-    BASE_SIXTY: _only_quoted,
-    DATE: _only_quoted,
-    NOT_FINITE: _as_finite,
+    LOOSE_DECIMAL: _advise_decimal,
+    OTHER_BASE: _advise_base_ten,
+    BASE_SIXTY: _advise_quotes,
+    DATE: _advise_quotes,
+    NOT_FINITE: _advise_finite,
 }

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from archbench import units
-from archbench.design.spec.schema import named, shown
+from archbench.design.spec.schema import quote_key, quote_value
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, METRICS, SCALED
 from archbench.registry import suggest_nearest
@@ -16,7 +16,7 @@ TIMED = ("latency_ms", "step_ms", "device_ms")  # judged by their intervals
 LIMITED = (*EXACT, "memory_bytes", *TIMED)  # what there is one number of, less of which is better
 
 
-def limited(name: str) -> tuple[str, float]:
+def resolve_limit_metric(name: str) -> tuple[str, float]:
     """The metric a limit names and how many of its base units one of the named ones is: `gmacs` is macs, 1e9.
 
     Raises SpecError for a name that is none, or of a metric that has neither an exact value nor an interval.
@@ -26,30 +26,30 @@ def limited(name: str) -> tuple[str, float]:
         return metric, scale
     known = [*LIMITED, *SCALED]
     why = "has no interval to judge it by" if name in METRICS else "is no metric"
-    raise SpecError(f"{named(name)}: {why}; a limit takes {', '.join(known)}.{suggest_nearest(name, known)}")
+    raise SpecError(f"{quote_key(name)}: {why}; a limit takes {', '.join(known)}.{suggest_nearest(name, known)}")
 
 
-def read_budgets(given: Any) -> dict[str, float]:
+def parse_budgets(given: Any) -> dict[str, float]:
     """The `budgets` of a spec: metric -> the most it may be, in base units. Raises SpecError beginning with the key."""
     if given is None:
         return {}
     if not isinstance(given, dict):
         raise SpecError(
-            f"budgets: {shown(given)} is not a mapping; write budgets: {{latency_ms: 30, peak_bytes: 2GiB}}"
+            f"budgets: {quote_value(given)} is not a mapping; write budgets: {{latency_ms: 30, peak_bytes: 2GiB}}"
         )
     budgets: dict[str, float] = {}
     for name, value in given.items():
         try:
-            metric, scale = limited(name)
+            metric, scale = resolve_limit_metric(name)
         except SpecError as error:
             raise SpecError(f"budgets.{error.message}") from None
         if metric in budgets:
             raise SpecError(f"budgets.{name}: {metric} has a budget already; keep one")
-        budgets[metric] = _amount(name, metric, value) * scale
+        budgets[metric] = _parse_amount(name, metric, value) * scale
     return budgets
 
 
-def _amount(name: str, metric: str, value: Any) -> float:
+def _parse_amount(name: str, metric: str, value: Any) -> float:
     """A number over 0; of bytes also a text like 2GiB."""
     number = value
     if isinstance(value, str) and metric.endswith("_bytes"):
@@ -58,4 +58,4 @@ def _amount(name: str, metric: str, value: Any) -> float:
     if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0:
         return number
     takes = "a number over 0" + (", or one with KiB, MiB or GiB" if metric.endswith("_bytes") else "")
-    raise SpecError(f"budgets.{name}: {shown(value)} is not accepted; it takes {takes}")
+    raise SpecError(f"budgets.{name}: {quote_value(value)} is not accepted; it takes {takes}")

@@ -24,7 +24,7 @@ WORKLOAD_IN_INPUT = ("batch", "height", "width")
 WORKLOAD_IN_MEASURE = ("precision", "memory_format", "threads", "engine", "mode")
 
 Quantity = Literal["request", "step", "device"]
-Device = Annotated[str, "auto | cpu | cuda | cuda:N | none"]  # which of them it is, is `measure_plan`'s to see
+Device = Annotated[str, "auto | cpu | cuda | cuda:N | none"]  # which of them it is, is `parse_measure_plan`'s to see
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def defaults_of(kind: type, names: tuple[str, ...] | None = None) -> dict[str, t
     return {f.name: (hints[f.name], f.default) for f in fields(kind) if names is None or f.name in names}
 
 
-def _model(name: str, members: Mapping[str, tuple[Any, Any]], doc: str = "") -> type[BaseModel]:
+def _make_model(name: str, members: Mapping[str, tuple[Any, Any]], doc: str = "") -> type[BaseModel]:
     config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
     model: type[BaseModel] = create_model(name, __config__=config, __doc__=doc, **dict(members))  # type: ignore[call-overload]
     return model
@@ -107,69 +107,71 @@ def part_model(family: str, part: str) -> type[BaseModel]:
     """The pydantic model of one part's knobs, from its signature."""
     registered = FAMILIES[family][part]
     members = {name: (knob.annotation, knob.default) for name, knob in registered.knobs.items()}
-    return _model(f"{family}_{part}", members, registered.doc)
+    return _make_model(f"{family}_{part}", members, registered.doc)
 
 
 @cache
 def section_model(section: str) -> type[BaseModel]:
     """The pydantic model of `input` or `measure`."""
     if section == "input":
-        return _model("input", defaults_of(Workload, WORKLOAD_IN_INPUT), "One batch of images.")
+        return _make_model("input", defaults_of(Workload, WORKLOAD_IN_INPUT), "One batch of images.")
     members = defaults_of(MeasurePlan) | defaults_of(Workload, WORKLOAD_IN_MEASURE)
-    return _model("measure", members, "How, and how long, variants are measured.")
+    return _make_model("measure", members, "How, and how long, variants are measured.")
 
 
 @cache
 def settings_model(key: str) -> type[BaseModel]:
     """The pydantic model of `sample` or `select`."""
     kind, members = SETTINGS[key]
-    return _model(key, defaults_of(kind) | members, (kind.__doc__ or "").split("\n")[0])
+    return _make_model(key, defaults_of(kind) | members, (kind.__doc__ or "").split("\n")[0])
 
 
-def choice(family: str, given: Mapping[str, Any]) -> PartChoice:
+def choose_part(family: str, given: Mapping[str, Any]) -> PartChoice:
     """A part with every knob validated and filled in. Raises SpecError beginning with the dotted key."""
     if "type" not in given:
         raise SpecError(f"{family}.type: missing; say which: {', '.join(FAMILIES[family])}")
     if not isinstance(given["type"], str):
         raise SpecError(
-            f"{family}.type: {shown(given['type'])} is not a word; take one of {', '.join(FAMILIES[family])}"
+            f"{family}.type: {quote_value(given['type'])} is not a word; take one of {', '.join(FAMILIES[family])}"
         )
     part = FAMILIES[family][given["type"]]
     knobs = {name: value for name, value in given.items() if name != "type"}
-    return PartChoice(part.name, validated(part_model(family, part.name), knobs, family, part.name))
+    return PartChoice(part.name, validate_knobs(part_model(family, part.name), knobs, family, part.name))
 
 
-def validated(model: type[BaseModel], given: Mapping[str, Any], where: str, whose: str) -> dict[str, Any]:
+def validate_knobs(model: type[BaseModel], given: Mapping[str, Any], where: str, whose: str) -> dict[str, Any]:
     """`given` with defaults filled in; the first key that is unknown or not acceptable raises SpecError."""
     known = list(model.model_fields)
     for key in given:
         if key not in known:
             takes = f"takes {', '.join(known)}" if known else "takes no keys"
-            raise SpecError(f"{where}.{named(key)}: unknown key; {whose} {takes}.{suggest_nearest(str(key), known)}")
+            raise SpecError(
+                f"{where}.{quote_key(key)}: unknown key; {whose} {takes}.{suggest_nearest(str(key), known)}"
+            )
     try:
         return model.model_validate(dict(given)).model_dump()
     except ValidationError as error:
         key = str(error.errors()[0]["loc"][0])
-        takes = accepted(model.model_fields[key].rebuild_annotation())
-        raise SpecError(f"{where}.{key}: {shown(given[key])} is not accepted; it takes {takes}") from None
+        takes = describe_type(model.model_fields[key].rebuild_annotation())
+        raise SpecError(f"{where}.{key}: {quote_value(given[key])} is not accepted; it takes {takes}") from None
 
 
 NOT_ACCEPTED = object()
 
 
-def each_validated(model: type[BaseModel], key: str, values: Sequence[Any]) -> list[Any]:
-    """Many values of one knob, each as `validated` has it; NOT_ACCEPTED where it would raise. No check reads another knob."""
+def validate_values(model: type[BaseModel], key: str, values: Sequence[Any]) -> list[Any]:
+    """Each of many values of one knob as `validate_knobs` has it; NOT_ACCEPTED where it would raise."""
     if key not in model.model_fields:
         return [NOT_ACCEPTED] * len(values)
     try:
-        return _all_validated(model, key, list(values))
+        return _validate_list(model, key, list(values))
     except ValidationError as error:
         refused = {int(detail["loc"][1]) for detail in error.errors(include_url=False, include_input=False)}
-    rest = iter(_all_validated(model, key, [value for place, value in enumerate(values) if place not in refused]))
+    rest = iter(_validate_list(model, key, [value for place, value in enumerate(values) if place not in refused]))
     return [NOT_ACCEPTED if place in refused else next(rest) for place in range(len(values))]
 
 
-def _all_validated(model: type[BaseModel], key: str, values: list[Any]) -> list[Any]:
+def _validate_list(model: type[BaseModel], key: str, values: list[Any]) -> list[Any]:
     return list(dict(_lists_of(model, key).model_validate({"values": values}))["values"])
 
 
@@ -177,20 +179,20 @@ def _all_validated(model: type[BaseModel], key: str, values: list[Any]) -> list[
 def _lists_of(model: type[BaseModel], key: str) -> type[BaseModel]:
     """A model of a list of one knob's values."""
     annotation = model.model_fields[key].rebuild_annotation()
-    return _model(f"{model.__name__}_{key}", {"values": (list[annotation], ...)})  # type: ignore[valid-type]
+    return _make_model(f"{model.__name__}_{key}", {"values": (list[annotation], ...)})  # type: ignore[valid-type]
 
 
-def accepted(annotation: Any) -> str:
+def describe_type(annotation: Any) -> str:
     """What a knob's type lets in, in words: `a whole number from 1 to 512`, `sum or average`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return f"{accepted(arguments[0])}{_limits(arguments[1:])}"
+        return f"{describe_type(arguments[0])}{_describe_limits(arguments[1:])}"
     if origin is Literal:
-        return _listed([str(item) for item in arguments])
+        return _join_alternatives([str(item) for item in arguments])
     if origin in (Union, UnionType):
-        return _listed([accepted(item) for item in arguments])
+        return _join_alternatives([describe_type(item) for item in arguments])
     if origin is list:
-        item = accepted(arguments[0]).removeprefix("a ")
+        item = describe_type(arguments[0]).removeprefix("a ")
         return "a list of " + re.sub("(number|word)", r"\1s", item, count=1)
     return WORDS[annotation]
 
@@ -204,11 +206,11 @@ WORDS: dict[Any, str] = {
 }
 
 
-def _listed(items: list[str]) -> str:
+def _join_alternatives(items: list[str]) -> str:
     return " or ".join([", ".join(items[:-1]), items[-1]] if items[1:] else items)
 
 
-def _limits(metadata: tuple[Any, ...]) -> str:
+def _describe_limits(metadata: tuple[Any, ...]) -> str:
     """Ranges and lengths of an annotated type, in words."""
     low = next((f" from {item.ge}" for item in metadata if isinstance(item, Ge)), "")
     low = next((f" over {item.gt}" for item in metadata if isinstance(item, Gt)), low)
@@ -218,12 +220,12 @@ def _limits(metadata: tuple[Any, ...]) -> str:
     return low + high + (f", {lengths[0].min_length} of them" if exact else "")
 
 
-def named(key: str) -> str:
+def quote_key(key: str) -> str:
     """A key that is not known, as an error repeats it: letters that only look like the right ones are escaped."""
     return visible(key if key.isascii() else key.encode("ascii", "backslashreplace").decode())
 
 
-def shown(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """A value from a spec as an error repeats it: short, one line, nothing invisible."""
     return visible(repr(value) if isinstance(value, str) else str(value))
 

@@ -10,32 +10,32 @@ from typing import Any
 
 from archbench import units
 from archbench.design.expressions.parse import Expression, compile_expression
-from archbench.design.spec.axes import Axis, read_axes
+from archbench.design.spec.axes import Axis, parse_axes
 from archbench.design.spec.config import (
     Config,
+    apply_sets,
     base_config,
     check_keys,
     check_varies,
-    inside,
     is_preset,
-    merged,
-    with_sets,
-    written,
+    merge_sections,
+    own_sections,
+    resolve_inside,
 )
 from archbench.design.spec.document import Document, parse_document, read_document
-from archbench.design.spec.limits import read_budgets
+from archbench.design.spec.limits import parse_budgets
 from archbench.design.spec.schema import (
     SPEC_VERSION,
     WORKLOAD_IN_MEASURE,
     MeasurePlan,
     Sample,
     Select,
+    quote_value,
     section_model,
     settings_model,
-    shown,
-    validated,
+    validate_knobs,
 )
-from archbench.design.spec.variables import nameable
+from archbench.design.spec.variables import list_nameable
 from archbench.errors import SpecError
 from archbench.metrics import METRICS, SCALED
 from archbench.models.presets import find_preset
@@ -70,11 +70,11 @@ class Spec:
 
     def place(self, path: str = "") -> str:
         """Where a dotted path is set: on the command line, in its axis, at its key, or at the start of the file."""
-        return place(self.document, path, self.sets)
+        return find_place(self.document, path, self.sets)
 
     def error(self, message: str) -> SpecError:
         """A SpecError that stands where the dotted path its message begins with is set."""
-        return SpecError(message, self.place(subject(message)))
+        return SpecError(message, self.place(first_path(message)))
 
     def as_json(self) -> dict[str, Any]:
         """The resolved spec, as a run keeps it."""
@@ -99,25 +99,25 @@ def read_spec(path: str | Path, sets: Iterable[str] = ()) -> Spec:
     """The spec in a file, with `--set PATH=VALUE` texts applied. Raises SpecError with the place and the way out."""
     document, sets = read_document(path), tuple(sets)
     try:
-        return _read(document, Path(path).parent, sets)
+        return _parse_spec(document, Path(path).parent, sets)
     except SpecError as error:
         written_on_line = frozenset(text.partition("=")[0] for text in sets)
-        raise error.with_place(place(document, subject(error.message), written_on_line)) from None
+        raise error.with_place(find_place(document, first_path(error.message), written_on_line)) from None
 
 
-def subject(message: str) -> str:
+def first_path(message: str) -> str:
     """The dotted path that a message begins with."""
     return message.split(":")[0].split("[")[0]
 
 
-def place(document: Document, path: str, sets: frozenset[str]) -> str:
+def find_place(document: Document, path: str, sets: frozenset[str]) -> str:
     """Where a dotted path is set, see `Spec.place`."""
     if path in sets or path.startswith("--set"):
         return "command line"
     path = path.removeprefix("axes.")
-    zipped = (keys for keys in document.marks if keys[:1] == ("axes",) and keys[2:] == ("zip", path))
+    zipped = (keys for keys in document.positions if keys[:1] == ("axes",) and keys[2:] == ("zip", path))
     for keys in (("axes", path), *zipped, (path,), tuple(path.split("."))):
-        if keys in document.marks:
+        if keys in document.positions:
             return document.place(keys)
     return document.place(tuple(path.split(".")))
 
@@ -126,40 +126,40 @@ def preset_spec(name: str, sets: Iterable[str] = ()) -> Spec:
     """A preset by name as a spec of one variant."""
     find_preset(name)
     document = parse_document(f"archbench: 1\nname: {name}\nbase: {name}\n", name)
-    return _read(document, Path(), tuple(sets))
+    return _parse_spec(document, Path(), tuple(sets))
 
 
-def _read(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
+def _parse_spec(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
     check_keys(document.data)
-    data = with_sets(document.data, sets)
-    axes = read_axes(data.get("axes", {}), document)
-    base, overrides = data.get("base"), written(data)
-    config = merged(base_config(base, folder), overrides)
+    data = apply_sets(document.data, sets)
+    axes = parse_axes(data.get("axes", {}), document)
+    base, overrides = data.get("base"), own_sections(data)
+    config = merge_sections(base_config(base, folder), overrides)
     return Spec(
-        name=_name(data.get("name"), document),
+        name=_parse_name(data.get("name"), document),
         base=base if is_preset(base) else None,
         overrides=overrides if is_preset(base) else config,  # a base file is folded in
         axes=axes,
-        exclude=_exclusions(data.get("exclude", []), axes, document),
-        include=_assignments("include", data.get("include", [])),
-        constraints=_constraints(data.get("constraints", []), axes, document),
-        reference=_assignment("reference", data["reference"]) if data.get("reference") is not None else {},
-        scores=_scores(data.get("scores"), folder),
-        measure=measure_plan(config.get("measure", {})),
-        budgets=read_budgets(data.get("budgets")),
+        exclude=_parse_exclusions(data.get("exclude", []), axes, document),
+        include=_check_assignments("include", data.get("include", [])),
+        constraints=_parse_constraints(data.get("constraints", []), axes, document),
+        reference=_check_assignment("reference", data["reference"]) if data.get("reference") is not None else {},
+        scores=_find_scores(data.get("scores"), folder),
+        measure=parse_measure_plan(config.get("measure", {})),
+        budgets=parse_budgets(data.get("budgets")),
         document=document,
         sets=frozenset(text.partition("=")[0] for text in sets),
-        sample=_sample(data.get("sample")),
-        select=_select(data.get("select")),
+        sample=_parse_sample(data.get("sample")),
+        select=_parse_select(data.get("select")),
     )
 
 
-def measure_plan(section: Mapping[str, Any]) -> MeasurePlan:
+def parse_measure_plan(section: Mapping[str, Any]) -> MeasurePlan:
     """The `measure` section, without what belongs to the workload."""
-    known = validated(section_model("measure"), section, "measure", "measure")
+    known = validate_knobs(section_model("measure"), section, "measure", "measure")
     plan = MeasurePlan(**{name: value for name, value in known.items() if name not in WORKLOAD_IN_MEASURE})
     if not DEVICE.fullmatch(plan.device):
-        raise SpecError(f"measure.device: {shown(plan.device)} is not accepted; auto, cpu, cuda, cuda:N or none")
+        raise SpecError(f"measure.device: {quote_value(plan.device)} is not accepted; auto, cpu, cuda, cuda:N or none")
     budget_seconds(plan)
     return plan
 
@@ -173,128 +173,128 @@ def budget_seconds(plan: MeasurePlan) -> float | None:
     except ValueError:
         budget = 0.0
     if not 0 < budget < 1e8:
-        raise SpecError(f"measure.budget: {shown(plan.budget)} is not a duration; write 90s, 4m30s or 1h")
+        raise SpecError(f"measure.budget: {quote_value(plan.budget)} is not a duration; write 90s, 4m30s or 1h")
     return budget
 
 
-def _name(name: Any, document: Document) -> str:
+def _parse_name(name: Any, document: Document) -> str:
     if name is None:
         return Path(document.path).stem
     if not isinstance(name, str) or not 0 < len(name) <= 200:
-        raise SpecError(f"name: {shown(name)} is not a name of 1 to 200 characters")
+        raise SpecError(f"name: {quote_value(name)} is not a name of 1 to 200 characters")
     return name
 
 
-def _exclusions(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Exclusion, ...]:
+def _parse_exclusions(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Exclusion, ...]:
     if not isinstance(given, list):
-        raise SpecError(f"exclude: {shown(given)} is not a list of {{path: value}} or expressions")
+        raise SpecError(f"exclude: {quote_value(given)} is not a list of {{path: value}} or expressions")
     return tuple(
-        _exclusion(item, axes, document.place(("exclude", position)))
+        _parse_exclusion(item, axes, document.place(("exclude", position)))
         if isinstance(item, str)
-        else _partial_match(item, axes)
+        else _check_match(item, axes)
         for position, item in enumerate(given)
     )
 
 
-def _exclusion(text: str, axes: Sequence[Axis], place: str) -> Expression:
+def _parse_exclusion(text: str, axes: Sequence[Axis], place: str) -> Expression:
     """An expression over the axes' values; a name that is no axis is refused."""
     expression = compile_expression(text, place)
     paths = [path for axis in axes for path in axis.paths]
     for name in expression.names:
         if name not in paths:
-            raise SpecError(f"exclude: {text}: {_no_axis(name, paths)}", place)
+            raise SpecError(f"exclude: {text}: {_describe_no_axis(name, paths)}", place)
     return expression
 
 
-def _no_axis(path: str, paths: Sequence[str]) -> str:
+def _describe_no_axis(path: str, paths: Sequence[str]) -> str:
     return f"{path} is not an axis; there are {', '.join(paths) or 'none'}.{suggest_nearest(path, list(paths))}"
 
 
-def _partial_match(item: Any, axes: Sequence[Axis]) -> Mapping[str, Any]:
+def _check_match(item: Any, axes: Sequence[Axis]) -> Mapping[str, Any]:
     owners = {path: axis for axis in axes for path in axis.paths}
-    for path, value in _assignment("exclude", item).items():
+    for path, value in _check_assignment("exclude", item).items():
         if path not in owners:
-            raise SpecError(f"exclude: {_no_axis(path, list(owners))}")
+            raise SpecError(f"exclude: {_describe_no_axis(path, list(owners))}")
         if not owners[path].takes(path, value):
             values = owners[path].first_values(path)
             more = " and more" if len(values) < owners[path].size else ""
-            raise SpecError(f"exclude: {path} is never {shown(value)}; it takes {units.format_plain(values)}{more}")
+            raise SpecError(
+                f"exclude: {path} is never {quote_value(value)}; it takes {units.format_plain(values)}{more}"
+            )
     return dict(item)
 
 
-def _assignments(key: str, items: Any) -> tuple[Mapping[str, Any], ...]:
+def _check_assignments(key: str, items: Any) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(items, list):
-        raise SpecError(f"{key}: {shown(items)} is not a list of {{path: value}}")
-    return tuple(_assignment(key, item) for item in items)
+        raise SpecError(f"{key}: {quote_value(items)} is not a list of {{path: value}}")
+    return tuple(_check_assignment(key, item) for item in items)
 
 
-def _assignment(key: str, item: Any) -> Mapping[str, Any]:
+def _check_assignment(key: str, item: Any) -> Mapping[str, Any]:
     if not isinstance(item, dict) or not item:
-        raise SpecError(f"{key}: {shown(item)} is not {{path: value}}")
+        raise SpecError(f"{key}: {quote_value(item)} is not {{path: value}}")
     for path in item:
         check_varies(path)
     return item
 
 
-def _settings(key: str, given: Any) -> dict[str, Any]:
+def _validate_settings(key: str, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         example = {
             "sample": "{method: sobol, n: 1000}",
             "select": "{minimize: [peak_bytes], maximize: [macs], limit: 12}",
         }[key]
-        raise SpecError(f"{key}: {shown(given)} is not a mapping; write {key}: {example}")
-    return validated(settings_model(key), given, key, key)
+        raise SpecError(f"{key}: {quote_value(given)} is not a mapping; write {key}: {example}")
+    return validate_knobs(settings_model(key), given, key, key)
 
 
-def _sample(given: Any) -> Sample | None:
+def _parse_sample(given: Any) -> Sample | None:
     if given is None:
         return None
-    sample = Sample(**_settings("sample", given))
+    sample = Sample(**_validate_settings("sample", given))
     if sample.n is None and sample.method != "grid":
         raise SpecError(f"sample.n: missing; say how many points are drawn: {{method: {sample.method}, n: 1000}}")
     return sample
 
 
-def _select(given: Any) -> Select | None:
+def _parse_select(given: Any) -> Select | None:
     """The metrics a front is over, known and each once; none: the front of a report, on which `limit` works too."""
     if given is None:
         return None
-    settings = _settings("select", given)
+    settings = _validate_settings("select", given)
     select = Select(tuple(settings["minimize"]), tuple(settings["maximize"]), settings["limit"])
     for key, names in (("minimize", select.minimize), ("maximize", select.maximize)):
         for name in names:
             if name in SCALED:
                 raise SpecError(f"select.{key}: {name} is {SCALED[name][0]} on another scale; write {SCALED[name][0]}")
             if name not in METRICS:
-                known = list(METRICS)
-                raise SpecError(
-                    f"select.{key}: there is no metric {shown(name)}; there are {', '.join(known)}.{suggest_nearest(name, known)}"
-                )
+                known = f"there are {', '.join(METRICS)}.{suggest_nearest(name, list(METRICS))}"
+                raise SpecError(f"select.{key}: there is no metric {quote_value(name)}; {known}")
     both = [*select.minimize, *select.maximize]
     if twice := [name for name in both if both.count(name) > 1]:
         raise SpecError(f"select: {twice[0]} is there twice; name each metric once")
     return select
 
 
-def _constraints(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Expression, ...]:
+def _parse_constraints(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Expression, ...]:
     """Expressions over what a priced variant has; a name that none has is refused."""
     if not isinstance(given, list):
-        raise SpecError(f"constraints: {shown(given)} is not a list of expressions")
+        raise SpecError(f"constraints: {quote_value(given)} is not a list of expressions")
     if len(given) > MAX_CONSTRAINTS:
         raise SpecError(
             f"constraints: {len(given):,} are more than the {MAX_CONSTRAINTS:,} of one spec; join some by `and`"
         )
     places = (document.place(("constraints", index)) for index in range(len(given)))
     found = tuple(compile_expression(text, place) for text, place in zip(given, places, strict=True))
-    known = nameable(axes)
+    known = list_nameable(axes)
     for expression in found:
         expression.check_names(known)
     return found
 
 
-def _scores(name: Any, folder: Path) -> Path | None:
+def _find_scores(name: Any, folder: Path) -> Path | None:
     if name is None:
         return None
     if not isinstance(name, str) or not name:
-        raise SpecError(f"scores: {shown(name)} is not a file's name")
-    return inside(folder, name, "scores")
+        raise SpecError(f"scores: {quote_value(name)} is not a file's name")
+    return resolve_inside(folder, name, "scores")

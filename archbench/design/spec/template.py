@@ -23,7 +23,7 @@ measure: {device: auto, precision: fp32, budget: 2m}
 """
 
 
-def write_first(path: str) -> None:
+def write_first_spec(path: str) -> None:
     """Write it to a file that is not there yet. Raises SpecError."""
     try:
         with Path(path).open("x", encoding="utf-8") as file:

@@ -23,7 +23,7 @@ def knob_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*parts, *workload]))
 
 
-def nameable(axes: Sequence[Axis]) -> tuple[str, ...]:
+def list_nameable(axes: Sequence[Axis]) -> tuple[str, ...]:
     """What constraints, `--where` and `--by` may name in a spec of these axes; a knob that a variant lacks is null there."""
     along = (path for axis in axes for path in axis.paths)
     return tuple(dict.fromkeys([*EXACT, *SCALED, *along, *knob_paths()]))

@@ -36,7 +36,7 @@ from archbench.measure.worker.outputs import Unusable, check_finite
 from archbench.measure.worker.trace import find_disagreements, trace_layers
 from archbench.measure.worker.user_code import load_factory
 from archbench.models.variant import ModuleFactory, Variant, Workload, variant_from_json
-from archbench.pricing.price import layers
+from archbench.pricing.price import list_layers
 from archbench.units import NS_PER_MS
 
 Beat = Callable[[], None] | None
@@ -189,7 +189,7 @@ def _prove_counts(variant: Variant, device: Device) -> NetworkCounts:
     twin = build(variant, device="meta")
     image = torch.empty(workload.batch, 3, workload.height, workload.width, device="meta")
     traced = trace_layers(twin, image)
-    if wrong := find_disagreements(layers(variant), traced, workload.batch):
+    if wrong := find_disagreements(list_layers(variant), traced, workload.batch):
         raise Unusable(f"{len(wrong)} layers are not what was priced; {wrong[0]}")
     counts = {"macs": sum(layer.macs for layer in traced), "peak_bytes": live_peak(twin, image)}
     return NetworkCounts(counts, {}, _live_bytes(Subject(twin, image, device, workload), counts["peak_bytes"]))

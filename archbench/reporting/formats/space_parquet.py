@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from archbench import units
 from archbench.design.spec.spec import Spec
-from archbench.design.variants import paths
+from archbench.design.variants import varied_paths
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.reporting.formats import sql
@@ -42,7 +42,7 @@ def write_space(
 ) -> tuple[PricedSpace, tuple[ShownVariant, ...]]:
     """Price a space and write every row of it to a file. Raises CannotMeasure where it cannot be put there."""
     check_writable("--parquet", path)
-    with ParquetFile(path, paths(spec), [constraint.text for constraint in spec.constraints]) as file:
+    with ParquetFile(path, varied_paths(spec), [constraint.text for constraint in spec.constraints]) as file:
         space = price_space(spec, asked, file, said)
         rows = make_shown_variants(spec, space)
         file.write(space.front.at, [(row.at, _named(row)) for row in rows if row.at is not None])

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from archbench import units
-from archbench.design.spec.schema import WORKLOAD_IN_INPUT, choice, section_model, validated
+from archbench.design.spec.schema import WORKLOAD_IN_INPUT, choose_part, section_model, validate_knobs
 from archbench.errors import SpecError
 from archbench.metrics import METRICS
 from archbench.models.detector import FAMILIES, Architecture
 from archbench.models.variant import Variant, Workload
-from archbench.pricing.price import layers
+from archbench.pricing.price import list_layers
 from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose, short, shown
 from archbench.reporting.page.palette import INK, NECK, RAMP, REST, TOP
 from archbench.reporting.terminal.layers import Share, shares
@@ -42,7 +42,7 @@ def breakdown(record: Record) -> Breakdown | None:
     Null for a hand-written module, and where the sum is not what the record has: then this archbench is not that one.
     """
     try:
-        rows = layers(_variant(record))
+        rows = list_layers(_variant(record))
     except (SpecError, TypeError, ValueError):  # the latter two: no architecture of ours at all
         return None
     if record.exact is None or sum(row.macs for row in rows) != record.exact.get("macs"):
@@ -54,9 +54,9 @@ def _variant(record: Record) -> Variant:
     """What the record says it is, checked like a spec: a file is data, not to be trusted."""
     if record.architecture.keys() != FAMILIES.keys():
         raise SpecError("not an architecture of parts")
-    parts = {family: choice(family, dict(record.architecture[family])) for family in FAMILIES}
+    parts = {family: choose_part(family, dict(record.architecture[family])) for family in FAMILIES}
     given = {key: record.workload.get(key) for key in WORKLOAD_IN_INPUT}
-    inputs = validated(section_model("input"), given, "input", "input")
+    inputs = validate_knobs(section_model("input"), given, "input", "input")
     return Variant("", Architecture(**parts), Workload(**{key: inputs[key] for key in WORKLOAD_IN_INPUT}))
 
 

@@ -22,7 +22,7 @@ from archbench import units
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, PartChoice
 from archbench.models.variant import ModuleFactory, Variant
-from archbench.pricing.price import Cost, Layer, layers, price
+from archbench.pricing.price import Cost, Layer, list_layers, price
 from archbench.text import visible
 
 MOST_ROWS = 200  # of layers, printed; --json has all
@@ -60,7 +60,7 @@ class Step:
 
 def layer_changes(base: Variant, new: Variant) -> tuple[LayerChange, ...]:
     """Every layer that differs: in the first network's order, what the second adds where it runs."""
-    before, after = ({layer.name: layer for layer in layers(each)} for each in (base, new))
+    before, after = ({layer.name: layer for layer in list_layers(each)} for each in (base, new))
     return tuple(
         LayerChange(name, _change(before.get(name), after.get(name)), before.get(name), after.get(name))
         for name in _merged(list(before), list(after))

@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 
 from archbench import units
 from archbench.models.variant import Variant
-from archbench.pricing.price import Layer, layers, price
+from archbench.pricing.price import Layer, list_layers, price
 from archbench.text import visible
 
 
@@ -57,7 +57,7 @@ def _place(group: str, rows: Sequence[Layer]) -> tuple[int, str]:
 
 def layers_json(variant: Variant) -> dict[str, Any]:
     """Layers, shares and totals as plain data."""
-    rows = layers(variant)
+    rows = list_layers(variant)
     return {
         "name": variant.name,
         "id": variant.id,
@@ -70,7 +70,7 @@ def layers_json(variant: Variant) -> dict[str, Any]:
 
 def show_layers(variant: Variant, console: Console) -> None:
     """Print every layer that computes or stores something, then the shares, then the totals."""
-    rows = layers(variant)
+    rows = list_layers(variant)
     console.print(_layer_grid(variant, rows))
     console.print(_share_grid(rows))
     cost = price(variant)
