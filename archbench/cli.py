@@ -122,21 +122,21 @@ def run_command(
     from archbench.measure.experiment.recorder import RunListener
     from archbench.measure.supervisor.interruption import StopRequest
     from archbench.pipeline import run as run_spec
-    from archbench.reporting.print import tell_run
-    from archbench.reporting.terminal.progress import Progress
+    from archbench.reporting.print import print_outcome
+    from archbench.reporting.terminal.progress import ProgressPrinter
 
     form = _output_format(form, as_json=as_json, github=github)
     given = {"device": device, "timeout": timeout, "generations": "1" if quick else None}
     asked, base = load_specs(spec, against, sets, {f"measure.{key}": value for key, value in given.items()})
     limits = _parse_gate_limits(asked, base, fail_on, junit=junit, github=github)
     announce_on = sys.stderr if as_json else sys.stdout
-    with StopRequest(exits.announce) as stop, Progress(quiet=quiet, announce_on=announce_on) as progress:
-        heard = RunListener(progress.step, progress.say, progress.done)
+    with StopRequest(exits.announce) as stop, ProgressPrinter(quiet=quiet, announce_on=announce_on) as progress:
+        heard = RunListener(progress.report_step, progress.say, progress.announce_record)
         finished = run_spec(
             asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
         )
     with exits.tolerate_closed_pipe():
-        tell_run(finished.judged, form, junit=junit, on_github=github)
+        print_outcome(finished.judged, form, junit=junit, on_github=github)
     return exits.code_of(finished.judged.outcome)
 
 
@@ -201,7 +201,7 @@ def price_command(
 
     read, form = load_spec(spec, sets), "json" if as_json else form
     if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
-        formats.show(price_each(read), form)
+        formats.print_in_format(price_each(read), form)
         return
     from archbench.space.price_space import SpaceQuery  # numpy, which a few variants do not wait for
 
@@ -211,7 +211,7 @@ def price_command(
 def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *, quiet: bool) -> None:
     """Price by columns; show the few asked for, and write all to a file where one is named."""
     from archbench.reporting.formats import formats
-    from archbench.reporting.terminal.progress import Progress
+    from archbench.reporting.terminal.progress import ProgressPrinter
     from archbench.space.price_space import price_shown
     from archbench.tables.space import space_view
 
@@ -220,10 +220,10 @@ def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *
         from archbench.reporting.formats.space_parquet import write_space  # DuckDB, which nothing else waits for
 
         pricing = partial(write_space, Path(parquet))
-    with Progress(quiet=quiet, announce_on=sys.stderr) as progress:
+    with ProgressPrinter(quiet=quiet, announce_on=sys.stderr) as progress:
         view, funnel = space_view(spec, asked, pricing, lambda count: progress.say(f"{count:,} priced"))
     extra = {"space": funnel.as_json()} if form == "json" else {}
-    formats.show(view, form, **extra)
+    formats.print_in_format(view, form, **extra)
     if parquet is not None:
         click.echo(f"every variant is in {parquet}", err=True)
 
@@ -259,17 +259,17 @@ def show_command(spec: str, names: tuple[str, ...], sets: tuple[str, ...], as_js
     if len(names) > 2:
         raise click.UsageError("show takes a spec or preset and up to two names")
     from archbench.design.lookup import find_networks
-    from archbench.reporting.formats.terminal import console
-    from archbench.reporting.terminal.differences import differences_json, show_differences
-    from archbench.reporting.terminal.layers import layers_json, show_layers
+    from archbench.reporting.formats.terminal import open_console
+    from archbench.reporting.terminal.differences import differences_json, print_differences
+    from archbench.reporting.terminal.layers import layers_json, print_layers
 
     found = find_networks(spec, names, sets, _sample_positions)
     if len(found) == 1:
         (network,) = found
-        click.echo(json.dumps(layers_json(network))) if as_json else show_layers(network, console())
+        click.echo(json.dumps(layers_json(network))) if as_json else print_layers(network, open_console())
     else:
         base, new = found
-        click.echo(json.dumps(differences_json(base, new))) if as_json else show_differences(base, new, console())
+        click.echo(json.dumps(differences_json(base, new))) if as_json else print_differences(base, new, open_console())
 
 
 def _sample_positions(axes: Sequence[Axis], sample: Sample) -> list[list[int]]:
@@ -313,13 +313,13 @@ def compare_command(
     from archbench.comparison.cases import of_judgement
     from archbench.comparison.gate import parse_limits
     from archbench.comparison.stored import compare as compare_runs
-    from archbench.reporting.print import show_comparison, tell_ci
+    from archbench.reporting.print import print_comparison, report_to_ci
 
     form = _output_format(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
     found = compare_runs(base, new, results=results, limits=limits, across=across)
-    tell_ci([of_judgement(found.judgement)], junit=junit, on_github=github, aside=form == "json")
-    show_comparison(found, form, whole=github)
+    report_to_ci([of_judgement(found.judgement)], junit=junit, on_github=github, aside=form == "json")
+    print_comparison(found, form, whole=github)
     return exits.code_of(found.word)
 
 
@@ -333,17 +333,17 @@ def list_command(what: str, results: str, as_json: bool) -> None:
     from archbench.reporting.terminal import listings
 
     if what == "runs":
-        found = listings.runs(Path(results))
+        found = listings.list_runs(Path(results))
     elif what == "devices":
         from archbench.measure.machine.environment import list_devices
 
         found = list_devices()
     else:
-        found = listings.parts() if what == "parts" else listings.presets()
+        found = listings.list_parts() if what == "parts" else listings.list_presets()
     if as_json:
         click.echo(json.dumps({what: found}))
     else:
-        listings.show(what, found, terminal.console())
+        listings.print_listing(what, found, terminal.open_console())
     if what == "runs":
         listings.check_runs(found)
 
@@ -365,7 +365,7 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
     """
     from archbench.comparison.of_run import judge_run, worst_outcome
     from archbench.reporting.page.several_runs import review_together
-    from archbench.reporting.print import show_runs, table_of
+    from archbench.reporting.print import print_runs, table_of
     from archbench.reporting.report import review_run, write_report
     from archbench.runs.run import read_stored_runs
 
@@ -375,16 +375,16 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
         write_report(run, review)
     page = reviews[0] if len(reviews) == 1 else review_together(judged)
     if figures is not None:
-        from archbench.reporting.page.figures import draw
+        from archbench.reporting.page.figures import write_figures
 
-        drawn = draw(page.charts, Path(figures))
+        drawn = write_figures(page.charts, Path(figures))
         click.echo(f"{len(drawn)} files in {figures}", err=True)
     if form == "parquet" and not as_json:
         from archbench.reporting.formats import parquet  # DuckDB, which nothing else waits for
 
-        parquet.show(table_of(judged))
+        parquet.print_parquet(table_of(judged))
     else:
-        show_runs(judged, "json" if as_json else form, page)
+        print_runs(judged, "json" if as_json else form, page)
     return exits.code_of(worst_outcome(judged))
 
 
@@ -404,7 +404,7 @@ def export_asv_command(runs: tuple[str, ...], results: str, output: str) -> None
 
     `asv run` lists its own benches alone in its tree: after one, export again.
     """
-    from archbench.reporting.exports.asv import export as export_tree
+    from archbench.reporting.exports.asv import write_asv_tree as export_tree
     from archbench.runs.revisions import open_side
 
     written = export_tree([open_side(run, Path(results)) for run in runs], Path(output))
@@ -417,10 +417,10 @@ def export_asv_command(runs: tuple[str, ...], results: str, output: str) -> None
 @click.option("--output", default="benchmark.json", show_default=True, metavar="FILE", help="Where to write it.")
 def export_pytest_benchmark_command(run: str, results: str, output: str) -> None:
     """RUN as a JSON file that `pytest-benchmark compare` reads: a benchmark a variant, a round a call."""
-    from archbench.reporting.exports.pytest_benchmark import write
+    from archbench.reporting.exports.pytest_benchmark import write_pytest_benchmark
     from archbench.runs.revisions import open_side
 
-    write(open_side(run, Path(results)), Path(output))
+    write_pytest_benchmark(open_side(run, Path(results)), Path(output))
     click.echo(f"wrote {output}; next: pytest-benchmark compare {output}")
 
 
@@ -436,17 +436,17 @@ def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None
     from archbench.doctor import diagnosis
     from archbench.doctor.examine import examine, plan_diagnosis
     from archbench.doctor.show import print_diagnosis as show_diagnosis
-    from archbench.reporting.formats.terminal import console
-    from archbench.reporting.terminal.progress import Progress
+    from archbench.reporting.formats.terminal import open_console
+    from archbench.reporting.terminal.progress import ProgressPrinter
     from archbench.runs.writable import check_writable
 
     check_writable("--output", Path(output))
-    with Progress(quiet=False, announce_on=sys.stderr) as progress:
+    with ProgressPrinter(quiet=False, announce_on=sys.stderr) as progress:
         found = examine(plan_diagnosis(device, quick=quick), progress.say)
     if as_json:
         click.echo(diagnosis.render_diagnosis(found), nl=False)
     else:
-        show_diagnosis(found, console())
+        show_diagnosis(found, open_console())
     diagnosis.write_diagnosis(found, Path(output))
     click.echo(f"written to {output}; attach it where you ask for help", err=True)
     if found.reason:

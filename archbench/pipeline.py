@@ -29,7 +29,7 @@ from archbench.measure.supervisor.plugins import plugin_modules
 from archbench.measure.supervisor.processes import own_command, own_environment
 from archbench.measure.supervisor.worker_process import Crew
 from archbench.models.variant import ModuleFactory
-from archbench.reporting.report import rewrite
+from archbench.reporting.report import rewrite_report
 from archbench.reporting.run import Run
 from archbench.runs.run import failed_keys, read_folder
 from archbench.runs.scores import spec_scores
@@ -104,7 +104,7 @@ def _write_files(folder: RunFolder) -> None:
         check=False,
     )
     if done.returncode:
-        rewrite(folder)  # where it cannot be done, the reason is told from here
+        rewrite_report(folder)  # where it cannot be done, the reason is told from here
 
 
 def _choose_variants(spec: Spec, plugins: Sequence[str], listener: RunListener) -> tuple[Funnel, KeptVariants]:

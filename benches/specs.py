@@ -65,14 +65,14 @@ def bench(path):
     spec = import_module("archbench.design.spec.spec").read_spec(path)
     variants = import_module("archbench.design.variants").expand(spec).variants
     asv = import_module("archbench.reporting.exports.asv_grid")
-    grid = asv.asv_grid([(variant.name, variant.axes) for variant in variants])
-    name, points = asv.camel_case(spec.name), grid.points
+    grid = asv.make_asv_grid([(variant.name, variant.axes) for variant in variants])
+    name, points = asv.format_class_name(spec.name), grid.points
     members = {
         "path": path,
         "variants": [(points[place], variant.name) for place, variant in zip(grid.places, variants, strict=True)],
         "params": [list(values) for values in grid.values],
         "param_names": list(grid.names),
-        "version": asv.digest(spec.as_json()),
+        "version": asv.digest_spec(spec.as_json()),
         "timeout": HOUR,
         "setup_cache": own_setup_cache(name),
         **{method: tracker(*tracked) for method, tracked in TRACKED.items()},

@@ -19,7 +19,7 @@ from stored_runs import STEADY, slower, stored
 import archbench
 from archbench.cli import exit_code_of
 from archbench.errors import SpecError
-from archbench.reporting.exports.asv_grid import asv_grid, camel_case, digest
+from archbench.reporting.exports.asv_grid import digest_spec, format_class_name, make_asv_grid
 
 pytestmark = pytest.mark.process
 
@@ -111,7 +111,7 @@ def test_each_spec_is_a_class_with_its_axes_as_parameters_and_its_digest_as_vers
     found = {name: made for name, made in vars(imported(ROOT)).items() if hasattr(made, "track_macs")}
     small = {"fpn_sweep", "presets", "resnet_depth_width"}
     assert {path.stem for path in (ROOT / "specs").glob("*.yaml")} == {*small, "detector_space"}
-    assert set(found) == {camel_case(name) for name in small}, "millions of points are no bench"
+    assert set(found) == {format_class_name(name) for name in small}, "millions of points are no bench"
     assert found["FpnSweep"].params == [[64, 128, 256], ["none", "maxpool", "p6p7"]]
     assert found["FpnSweep"].param_names == ["neck.channels", "top_block.type"]
     assert len({made.version for made in found.values()}) == len(found)
@@ -384,9 +384,9 @@ def test_a_product_of_axes_is_asvs_grid_the_last_fastest():
         ("c", {"x": 2, "y": "p"}),
         ("d", {"x": 2, "y": "q"}),
     ]
-    grid = asv_grid(points)
+    grid = make_asv_grid(points)
     assert (grid.names, grid.values, grid.places) == (("x", "y"), ((1, 2), ("p", "q")), (0, 1, 2, 3))
-    holed = asv_grid(points[:3])
+    holed = make_asv_grid(points[:3])
     assert (holed.size, holed.places) == (4, (0, 1, 2))
 
 
@@ -396,19 +396,19 @@ def test_what_is_no_grid_goes_by_names():
         [(str(number), {"x": number, "y": number}) for number in range(5)],  # 25 points for 5
         [("a", {"x": 1}), ("b", {"x": 1})],  # two of one point
     ):
-        grid = asv_grid(points)
+        grid = make_asv_grid(points)
         assert (grid.names, grid.values) == (("variant",), (tuple(name for name, _ in points),))
 
 
 def test_a_product_beyond_all_memory_goes_by_names():
     """Sixteen variants that differ in all of forty paths: 16^40 points."""
     points = [(str(number), {f"axis{path}": number for path in range(40)}) for number in range(16)]
-    grid = asv_grid(points)
+    grid = make_asv_grid(points)
     assert (grid.names, grid.size) == (("variant",), 16)
 
 
 def test_lists_are_values_like_others():
-    grid = asv_grid([("a", {"x": [1, 2]}), ("b", {"x": [1, 3]})])
+    grid = make_asv_grid([("a", {"x": [1, 2]}), ("b", {"x": [1, 3]})])
     assert grid.values == (([1, 2], [1, 3]),)
 
 
@@ -416,9 +416,9 @@ def test_lists_are_values_like_others():
     ("name", "made"), [("fpn_sweep", "FpnSweep"), ("3 nets", "Spec3Nets"), ("../x", "X"), ("", "Spec"), ("ß", "Spec")]
 )
 def test_a_spec_has_a_class_name(name, made):
-    assert camel_case(name) == made
+    assert format_class_name(name) == made
 
 
 def test_a_digest_is_of_what_is_said_not_of_its_order():
-    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
-    assert not math.isnan(len(digest({})))
+    assert digest_spec({"a": 1, "b": 2}) == digest_spec({"b": 2, "a": 1}) != digest_spec({"a": 1, "b": 3})
+    assert not math.isnan(len(digest_spec({})))

@@ -15,7 +15,7 @@ from runs_on_disk import record
 from stored_runs import STEADY, slower, stored
 
 from archbench.cli import exit_code_of
-from archbench.reporting.exports.pytest_benchmark import call_stats, exported
+from archbench.reporting.exports.pytest_benchmark import benchmark_json, summarise_calls
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 31])
@@ -25,7 +25,7 @@ def test_statistics_are_pytest_benchmarks_own(count: int) -> None:
     theirs = Stats()
     for call in calls:
         theirs.update(call)
-    ours = call_stats(calls)
+    ours = summarise_calls(calls)
     for name, value in theirs.as_dict().items():
         assert ours[name] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-12)), name
     assert set(ours) == {*theirs.fields, "iterations", "data"}
@@ -33,7 +33,7 @@ def test_statistics_are_pytest_benchmarks_own(count: int) -> None:
 
 def test_a_round_is_a_counted_call_and_the_median_the_tables(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(2)})
-    found = exported(run.stored)["benchmarks"]
+    found = benchmark_json(run.stored)["benchmarks"]
     assert [each["name"] for each in found] == ["A", "B"]
     assert found[0]["stats"]["rounds"] == run.judged.table.rows[0]["calls"] == 16
     assert [each["stats"]["median"] for each in found] == [
@@ -46,7 +46,7 @@ def test_a_failed_variant_is_left_out_and_a_run_of_prices_is_refused(
 ) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records)
-    assert [each["name"] for each in exported(run.stored)["benchmarks"]] == ["A"]
+    assert [each["name"] for each in benchmark_json(run.stored)["benchmarks"]] == ["A"]
     priced = stored(tmp_path, {}, records=[record("A", status="priced")], environment={"device": "none"})
     assert exit_code_of(["export", "pytest-benchmark", str(priced.path)]) == 2
     assert "nothing was measured" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from made_runs import ENVIRONMENT, compared, evil, priced, stored, write_spec
 from pages import Page
 
 from archbench.cli import exit_code_of
-from archbench.reporting.report import rewrite
+from archbench.reporting.report import rewrite_report
 from archbench.reporting.run import Run
 from archbench.runs.run import read_folder
 from archbench.tables.run_table import tabulate
@@ -126,7 +126,7 @@ def test_of_several_runs_the_worst_code_is_the_exit_code(
 
 def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
     made = compared(tmp_path / "results", tmp_path)
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     page = Page((made.path / "report.html").read_text())
     names = [each.name for each in made.records[:3]]
     assert [verdict.word for verdict in made.verdicts.values()] == ["regressed"] * 3
@@ -208,7 +208,7 @@ def wicked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Every text of it evil: names, axes, warnings, reasons, code, the spec and the machine; and it has budgets."""
     monkeypatch.chdir(tmp_path)
     made = evil(tmp_path / "results", EVIL)
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     return made
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from archbench.comparison.of_run import JudgedRun, judge_run
 from archbench.reporting.formats import csv_file, markdown
 from archbench.reporting.page import html
-from archbench.reporting.page.review import Review, review
+from archbench.reporting.page.review import Review, build_review
 from archbench.runs.run import read_folder
 from archbench.runs.store import PAGE, TABLE, TEXT, RunFolder
 from archbench.tables.run_table import find_ties
@@ -16,7 +16,7 @@ from archbench.tables.run_table import find_ties
 
 def review_run(run: JudgedRun) -> Review:
     """The design review of one run, as its page shows it."""
-    return review(
+    return build_review(
         run.table,
         run.stored.records,
         run.stored.manifest,
@@ -29,17 +29,17 @@ def review_run(run: JudgedRun) -> Review:
 def write_report(run: JudgedRun, reviewed: Review) -> None:
     """The derived files: table.csv, report.md and report.html."""
     folder = run.stored.folder
-    folder.write(TABLE, csv_file.render(run.table))
+    folder.write(TABLE, csv_file.render_csv(run.table))
     beside = [table for table in (run.verdict_table, run.budget_table) if table]
-    folder.write(TEXT, markdown.render_all(run.table, beside))
-    folder.write(PAGE, html.render(reviewed))
+    folder.write(TEXT, markdown.render_markdown_tables(run.table, beside))
+    folder.write(PAGE, html.render_html(reviewed))
 
 
-def rewrite(folder: RunFolder) -> None:
+def rewrite_report(folder: RunFolder) -> None:
     """Derive a run's files again from what is stored in its folder."""
     run = judge_run(read_folder(folder))
     write_report(run, review_run(run))
 
 
 if __name__ == "__main__":
-    rewrite(RunFolder.open(Path(sys.argv[1])))
+    rewrite_report(RunFolder.open(Path(sys.argv[1])))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from archbench.comparison.gate import Judged
 from archbench.comparison.of_run import JudgedRun, judge_run
-from archbench.reporting.formats.dataframe import frame
+from archbench.reporting.formats.dataframe import build_frame
 from archbench.reporting.page.review import Review
 from archbench.reporting.report import review_run
 from archbench.runs.records import Record
@@ -49,7 +49,7 @@ class Run:
 
     def table(self) -> pd.DataFrame:
         """The comparison table as a pandas DataFrame: base units, integers as Int64, missing as null."""
-        return frame(self.judged.table)
+        return build_frame(self.judged.table)
 
     def review(self) -> Review:
         """The design review, as the page shows it."""

@@ -22,7 +22,7 @@ from archbench.design.spec.limits import parse_budgets
 from archbench.design.spec.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
-from archbench.reporting.report import rewrite
+from archbench.reporting.report import rewrite_report
 from archbench.reporting.run import Run
 from archbench.units import parse_size
 
@@ -279,7 +279,7 @@ def reviewed(folder: Path, budgets: dict[str, float]) -> Run:
     times = {name: slower(factor) for name, factor in milliseconds.items()}
     times["edge"].reverse()  # generations that no factor makes alike: every interval has a width
     run = stored(folder, times, records=records, spec={"budgets": budgets})
-    rewrite(run.stored.folder)
+    rewrite_report(run.stored.folder)
     return run
 
 
@@ -351,14 +351,14 @@ def test_the_markdown_report_has_the_budgets_as_a_table_of_their_own(tmp_path: P
 
 def test_where_all_keep_them_the_reports_say_so_and_a_run_without_budgets_says_nothing_of_any(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"macs": 50}})
-    rewrite(run.stored.folder)
+    rewrite_report(run.stored.folder)
     page = Page((run.path / "report.html").read_text())
     assert page.answers["Budgets"] == "MACs 0.000 G. Variants: 1 within."
     assert page.answers["Fastest within them"] == "A, the fastest of all."
     assert "Over a budget, or cannot be told" not in page.tables
     assert (run.path / "report.md").read_text().endswith("\n\n- budgets (MACs G 0.000): all are within\n")
     plain = stored(tmp_path, {"A": STEADY})
-    rewrite(plain.stored.folder)
+    rewrite_report(plain.stored.folder)
     assert not any("udget" in (plain.path / name).read_text() for name in ("report.md", "table.csv"))
     assert "Budgets" not in Page((plain.path / "report.html").read_text()).answers
 
@@ -366,7 +366,7 @@ def test_where_all_keep_them_the_reports_say_so_and_a_run_without_budgets_says_n
 def test_of_very_many_over_budget_the_markdown_report_still_fits_a_comment(tmp_path: Path) -> None:
     records = [record(f"variant {n:04} " + "w" * 60, exact=COUNTS) for n in range(1000)]
     run = stored(tmp_path, {}, records=records, spec={"budgets": {"macs": 9}})
-    text = markdown.render_all(run.judged.table, [run.judged.budget_table])  # type: ignore[list-item]
+    text = markdown.render_markdown_tables(run.judged.table, [run.judged.budget_table])  # type: ignore[list-item]
     assert len(text) <= 65_536
     assert text.endswith("1000 over\n")
     assert re.search(r"- [\d,]+ of 1,000 rows are left out.*\n.*\n[^|]*\n\| name \| metric", text, re.DOTALL)

@@ -15,9 +15,9 @@ from runs_on_disk import COUNTS, record, summary
 
 from archbench.errors import CannotMeasure
 from archbench.reporting.page import charts
-from archbench.reporting.page.charts import Chart, drawn, scatter
-from archbench.reporting.page.drawing import SVG, inline, svg
-from archbench.reporting.page.figures import draw
+from archbench.reporting.page.charts import Chart, choose_drawn_rows, draw_scatter
+from archbench.reporting.page.drawing import SVG, render_inline, render_svg
+from archbench.reporting.page.figures import write_figures
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP, SERIES
 from archbench.reporting.run import Run
 from archbench.statistics.times import Times
@@ -40,7 +40,7 @@ def data(layer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_scatter_has_every_variant_its_interval_the_line_and_the_reference_in_the_units_of_the_table() -> None:
     made = table([{"neck.channels": n} for n in (64, 128, 256)], [10.0, 20.0, 30.0])
-    spec = scatter(made, "macs", "latency_ms", line=made.rows[:2])
+    spec = draw_scatter(made, "macs", "latency_ms", line=made.rows[:2])
     assert spec is not None
     line, rules, points, ring, *_ = spec["layer"]
     assert [(each["x"], each["y"]) for each in data(points)] == [(1e-8, 10.0), (1e-8, 20.0), (1e-8, 30.0)]
@@ -54,23 +54,23 @@ def test_of_several_references_each_has_a_ring_and_none_the_word_that_would_stan
     one = table([{"a.x": n} for n in range(3)], [1.0, 2.0, 3.0])
     two = replace(one, rows=tuple(row | {"reference": n < 2} for n, row in enumerate(one.rows)))
     for made, rings, words in ((one, 1, 1), (two, 2, 0)):
-        spec = scatter(made, "macs", "latency_ms")
+        spec = draw_scatter(made, "macs", "latency_ms")
         assert spec is not None
         found = {str(layer["mark"]["type"]): data(layer) for layer in spec["layer"] if "aria" in layer["mark"]}
         assert (len(found["point"]), len(found.get("text", []))) == (rings, words)
 
 
 def test_a_chart_of_fewer_than_two_variants_is_none() -> None:
-    assert scatter(table([{}], [1.0]), "macs", "latency_ms") is None
+    assert draw_scatter(table([{}], [1.0]), "macs", "latency_ms") is None
 
 
 def test_of_very_many_variants_a_chart_shows_some_and_the_reference_and_a_short_front_whole() -> None:
     row = {"pareto": False, "reference": False}
     rows = [row | {"n": n, "reference": n == 4999, "pareto": n in (3, 5)} for n in range(5000)]
-    kept = [each["n"] for each in drawn(rows)]
+    kept = [each["n"] for each in choose_drawn_rows(rows)]
     assert {3, 5, 4999} <= set(kept)
     assert len(kept) == 1000 + 2  # every fifth, which 5 is one of, and the two others
-    assert len(drawn([each | {"pareto": True} for each in rows])) == 1001
+    assert len(choose_drawn_rows([each | {"pareto": True} for each in rows])) == 1001
 
 
 @pytest.mark.parametrize("macs", [[547_000_000] * 3, [356_000_000] * 3, [142_967_000_000, 142_967_000_001], [0, 0]])
@@ -78,9 +78,9 @@ def test_ticks_of_a_side_that_does_not_vary_say_where_it_is(macs: list[int]) -> 
     """0.547 G had one tick, `1`, and 0.356 G one that said `0`: what a tick says is where it stands."""
     records = [record(f"n{n}", exact=COUNTS | {"macs": each}) for n, each in enumerate(macs)]
     told = {each.key: summary(float(n + 1)) for n, each in enumerate(records)}
-    spec = scatter(build(records, Times({"request": told}), reference=None), "macs", "latency_ms")
+    spec = draw_scatter(build(records, Times({"request": told}), reference=None), "macs", "latency_ms")
     assert spec is not None
-    where = dict(ticks(svg(spec))["MACs (G)"])
+    where = dict(ticks(render_svg(spec))["MACs (G)"])
     assert len(where) >= 3
     said = sorted(where)
     steps = [(where[high] - where[low]) / (high - low) for low, high in pairwise(said)]
@@ -92,9 +92,9 @@ def test_ticks_of_a_side_that_does_not_vary_say_where_it_is(macs: list[int]) -> 
 def test_labels_along_a_logarithmic_scale_have_room_for_a_browsers_letters(ends: tuple[float, float]) -> None:
     """In the page of several runs `2,000` and `3,000` overlapped: Chromium's letters are a sixth wider than those drawn with."""
     made = table([{"a.x": n} for n in range(2)], list(ends))
-    spec = scatter(made, "latency_ms", "macs")
+    spec = draw_scatter(made, "latency_ms", "macs")
     assert spec is not None
-    found = sorted((place, f"{number:,.0f}") for number, place in ticks(svg(spec))["latency (ms)"])
+    found = sorted((place, f"{number:,.0f}") for number, place in ticks(render_svg(spec))["latency (ms)"])
     assert len(found) >= 4
     width = 8  # pixels of a letter in Chromium
     for (left, one), (right, other) in pairwise(found):
@@ -123,7 +123,7 @@ def along(text: ElementTree.Element) -> float:
 
 def test_a_value_that_is_null_is_said_to_be_unset_and_takes_no_shade_of_the_amounts() -> None:
     made = table([{"a.x": None}, {"a.x": 1}, {"a.x": 2}], [1.0, 2.0, 3.0])
-    spec = scatter(made, "macs", "latency_ms")
+    spec = draw_scatter(made, "macs", "latency_ms")
     assert spec is not None
     points = next(layer for layer in spec["layer"] if layer["mark"]["type"] == "point")
     assert [each["color"] for each in data(points)] == ["unset", "1", "2"]
@@ -133,7 +133,7 @@ def test_a_value_that_is_null_is_said_to_be_unset_and_takes_no_shade_of_the_amou
 
 
 def test_names_of_a_legend_stand_on_as_many_lines_as_they_need() -> None:
-    assert [charts.abreast(["x" * letters] * 3)["columns"] for letters in (2, 10, 20, 60)] == [6, 3, 2, 1]
+    assert [charts.lay_out_legend(["x" * letters] * 3)["columns"] for letters in (2, 10, 20, 60)] == [6, 3, 2, 1]
 
 
 def test_no_two_names_of_the_palette_share_a_colour_on_light_paper_and_each_has_a_dark_one() -> None:
@@ -142,9 +142,9 @@ def test_no_two_names_of_the_palette_share_a_colour_on_light_paper_and_each_has_
 
 
 def test_a_drawing_for_the_page_has_variables_for_colours_and_nothing_a_policy_refuses() -> None:
-    spec = scatter(table([{"a.x": 1}, {"a.x": 2}], [1.0, 2.0]), "macs", "latency_ms")
+    spec = draw_scatter(table([{"a.x": 1}, {"a.x": 2}], [1.0, 2.0]), "macs", "latency_ms")
     assert spec is not None
-    drawing = inline(spec, '<t>"')
+    drawing = render_inline(spec, '<t>"')
     root = ElementTree.fromstring(drawing)
     assert root.get("aria-label") == '<t>"'
     attributes = [(name, value) for element in root.iter() for name, value in element.attrib.items()]
@@ -152,12 +152,12 @@ def test_a_drawing_for_the_page_has_variables_for_colours_and_nothing_a_policy_r
     painted = {value for name, value in attributes if name in ("fill", "stroke")}
     assert {"var(--ink)", "var(--muted)", "var(--grid)"} <= painted
     assert not [value for value in painted if value in LIGHT.values()]
-    assert LIGHT["muted"] in svg(spec)
+    assert LIGHT["muted"] in render_svg(spec)
 
 
 def test_figures_are_files_that_slides_take(tmp_path: Path) -> None:
     run = sweep(tmp_path, "axes: {neck.channels: [64, 128]}\n")
-    written = draw(run.review().charts, tmp_path / "new" / "figures")
+    written = write_figures(run.review().charts, tmp_path / "new" / "figures")
     assert sorted(path.name for path in written) == sorted(
         f"{name}.{form}"
         for name in ("latency", "memory", "where_macs", "where_params", "axes")
@@ -169,13 +169,13 @@ def test_figures_are_files_that_slides_take(tmp_path: Path) -> None:
 
 
 def test_what_has_no_drawing_is_no_file(tmp_path: Path) -> None:
-    assert draw([Chart("axes", "What each axis does", "they are not told apart", {})], tmp_path) == []
+    assert write_figures([Chart("axes", "What each axis does", "they are not told apart", {})], tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotMeasure, match=r"file: cannot be written \(File exists\); give --figures another folder"):
-        draw([Chart("a", "", "", {})], tmp_path / "file")
+        write_figures([Chart("a", "", "", {})], tmp_path / "file")
 
 
 def sweep(folder: Path, more: str, **given: Any) -> Run:

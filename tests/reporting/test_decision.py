@@ -12,11 +12,11 @@ import pytest
 from made_runs import ENVIRONMENT, priced, stored, unmeasured, write_spec
 from runs_on_disk import COUNTS, record, summary, whole_round
 
-from archbench.reporting.formats.markdown import render as markdown
+from archbench.reporting.formats.markdown import render_markdown as markdown
 from archbench.reporting.page import decision
 from archbench.reporting.page.decision import Terms
 from archbench.reporting.page.review import Review
-from archbench.reporting.page.tables import step_grid
+from archbench.reporting.page.tables import build_step_table
 from archbench.reporting.run import Run
 from archbench.runs.records import Block, Key
 from archbench.runs.run import read_folder
@@ -55,17 +55,17 @@ def names(found: Any) -> list[str]:
 
 
 def test_the_line_leaves_out_what_is_beaten_in_both_and_what_was_not_measured() -> None:
-    assert names(decision.line(rows(a=1.0, b=3.0, c=2.0, d=None, e=5.0), "latency_ms", "macs")) == ["a", "c", "e"]
+    assert names(decision.find_line(rows(a=1.0, b=3.0, c=2.0, d=None, e=5.0), "latency_ms", "macs")) == ["a", "c", "e"]
 
 
 def test_of_equals_the_first_is_on_the_line() -> None:
     found = rows(a=1.0, b=2.0)
-    assert names(decision.line([*found, found[1] | {"name": "twin"}], "latency_ms", "macs")) == ["a", "b"]
+    assert names(decision.find_line([*found, found[1] | {"name": "twin"}], "latency_ms", "macs")) == ["a", "b"]
 
 
 def test_a_step_says_what_it_costs_and_gives_more_and_whether_the_two_are_told_apart() -> None:
     close = tying("ab", {"a", "b"})
-    first, second, third = decision.steps(rows(a=1.0, b=1.5, c=6.0), Terms("latency_ms", "macs"), close)
+    first, second, third = decision.find_front_steps(rows(a=1.0, b=1.5, c=6.0), Terms("latency_ms", "macs"), close)
     assert (first.cost_more, first.gain_more, first.sure) == (None, None, None)
     assert (second.cost_more, second.gain_more, second.factor, second.sure) == (0.5, 10**10, 1.5, False)
     assert (third.cost_more, third.factor, third.sure) == (4.5, 4.0, None)  # c has no interval
@@ -73,15 +73,15 @@ def test_a_step_says_what_it_costs_and_gives_more_and_whether_the_two_are_told_a
 
 def test_a_step_of_latency_costs_the_share_that_the_fit_says_and_not_the_quotient_of_two_medians() -> None:
     one, other = rows(a=1.0, b=1.5)
-    (_, step) = decision.steps([one, other | {"ratio": 1.25}], Terms("latency_ms", "macs"), Ties())
+    (_, step) = decision.find_front_steps([one, other | {"ratio": 1.25}], Terms("latency_ms", "macs"), Ties())
     assert step.factor == 1.25
-    (_, step) = decision.steps([one, other | {"ratio": None}], Terms("latency_ms", "macs"), Ties())
+    (_, step) = decision.find_front_steps([one, other | {"ratio": None}], Terms("latency_ms", "macs"), Ties())
     assert step.factor == 1.5
 
 
 def test_a_long_line_is_thinned_to_what_is_taken_in_with_its_ends_and_the_reference() -> None:
     long = [row | {"name": str(n), "reference": n == 7} for n, row in enumerate(rows(a=1.0) * 100)]
-    kept = [int(name) for name in names(decision.thinned(long))]
+    kept = [int(name) for name in names(decision.thin_line(long))]
     assert (kept[0], kept[-1], len(kept)) == (0, 99, 13)
     assert 7 in kept
 
@@ -89,23 +89,23 @@ def test_a_long_line_is_thinned_to_what_is_taken_in_with_its_ends_and_the_refere
 def test_terms_are_latency_for_score_with_macs_in_the_place_of_what_is_missing() -> None:
     timed, priced = rows(a=1.0, b=2.0), rows(a=None, b=None)
     scored = [row | {"score": 40.0} for row in timed]
-    assert decision.terms(timed) == Terms("latency_ms", "macs")
-    assert decision.terms(scored) == Terms("latency_ms", "score")
-    assert decision.terms(priced) == Terms("peak_bytes", "macs")
-    assert decision.terms([row | {"score": 40.0} for row in priced]) == Terms("macs", "score")
+    assert decision.choose_terms(timed) == Terms("latency_ms", "macs")
+    assert decision.choose_terms(scored) == Terms("latency_ms", "score")
+    assert decision.choose_terms(priced) == Terms("peak_bytes", "macs")
+    assert decision.choose_terms([row | {"score": 40.0} for row in priced]) == Terms("macs", "score")
 
 
 def test_the_fastest_is_by_the_fits_ratio_as_ranks_are_and_by_latency_where_a_ratio_is_missing() -> None:
     found = rows(a=2.0, b=1.9)
     disagreeing = [found[0] | {"ratio": 1.0}, found[1] | {"ratio": 1.1}]
-    assert names([decision.fastest(disagreeing)]) == ["a"]
-    assert names([decision.fastest([disagreeing[0], found[1] | {"ratio": None}])]) == ["b"]
-    assert decision.fastest(rows(a=None)) is None
+    assert names([decision.find_fastest(disagreeing)]) == ["a"]
+    assert names([decision.find_fastest([disagreeing[0], found[1] | {"ratio": None}])]) == ["b"]
+    assert decision.find_fastest(rows(a=None)) is None
 
 
 def test_a_ladder_names_the_fastest_within_each_budget_and_joins_rungs_that_say_the_same() -> None:
     """10, 20, 30 G in 5, 3, 4 ms: a within 10 G, then b; c, the largest, is never the fastest."""
-    found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), tying("abc", {"b", "c"}))
+    found = decision.find_rungs(rows(a=5.0, b=3.0, c=4.0), tying("abc", {"b", "c"}))
     told = [(rung.least / 1e9, rung.most / 1e9, rung.row["name"], names(rung.peers.ties)) for rung in found]
     assert told == [(10, 15, "a", []), (20, 25, "b", []), (30, 30, "b", ["c"])]
     assert [rung.among for rung in found] == [(1, 1), (2, 2), (3, 3)]
@@ -113,7 +113,7 @@ def test_a_ladder_names_the_fastest_within_each_budget_and_joins_rungs_that_say_
 
 @pytest.mark.parametrize(("low", "high"), [(87.7e9, 144.3e9), (1e9, 36e9), (10, 10), (5, 6), (1, 1e6)])
 def test_budgets_are_few_round_numbers_that_hold_all(low: float, high: float) -> None:
-    found = decision.round_numbers(low, high)
+    found = decision.choose_round_numbers(low, high)
     assert low <= found[0]
     assert high <= found[-1]
     assert 1 <= len(found) <= 9
@@ -229,14 +229,14 @@ def test_very_many_variants_are_compared_like_two() -> None:
 def test_peers_are_tied_told_apart_or_not_compared_for_a_reason() -> None:
     """Of a: b is a tie, c is told apart, d has no interval, e shares no session, f was not timed."""
     found = rows(a=1.0, b=1.0, c=3.0, d=1.0, e=1.0, f=None)
-    told = decision.peers(found[0], found, tying("abc e", {"a", "b"}))
+    told = decision.find_peers(found[0], found, tying("abc e", {"a", "b"}))
     assert (names(told.ties), told.told) == (["b"], 1)
     assert told.untold == {"no interval": 1, "no session in common": 1}
 
 
 def test_a_ladder_joins_no_rungs_of_which_one_has_another_that_was_not_compared() -> None:
     """b of 20 G is the fastest of those within 25 G and of all, but was never compared with c of 30 G."""
-    found = decision.ladder(rows(a=5.0, b=3.0, c=4.0), tying("ab c"))
+    found = decision.find_rungs(rows(a=5.0, b=3.0, c=4.0), tying("ab c"))
     told = [(rung.least / 1e9, rung.row["name"], rung.peers.told, dict(rung.peers.untold)) for rung in found]
     assert told == [(10, "a", 0, {}), (20, "b", 1, {}), (30, "b", 1, {"no session in common": 1})]
 
@@ -280,8 +280,8 @@ def test_a_line_is_spoken_of_under_a_chart_that_has_one_and_under_no_other(
 def test_of_a_thinned_line_it_is_said_that_steps_are_left_out() -> None:
     by = Terms("latency_ms", "macs")
     line = rows(**{f"v{n}": float(n) for n in range(1, 51)})
-    kept = decision.steps(decision.thinned(line), by, Ties())
-    thinned, whole = (step_grid(kept, of, by).said for of in (50, len(kept)))
+    kept = decision.find_front_steps(decision.thin_line(line), by, Ties())
+    thinned, whole = (build_step_table(kept, of, by).said for of in (50, len(kept)))
     assert thinned.startswith("12 of the 50 on the line, evenly chosen: each row is against the one above it, steps ")
     assert whole.startswith("each row is the next step up from the one above it;")
 
@@ -293,7 +293,7 @@ def test_where_every_variant_failed_nothing_is_recommended_and_it_is_said_that_n
     answers = dict(run.review().answers)
     assert answers["Nothing was measured"].startswith("3 of 3 failed; what follows is exact cost.")
     assert "Worth a look" not in answers
-    assert [grid.title for grid in run.review().grids] == []
+    assert [grid.title for grid in run.review().word_tables] == []
     assert not any(row["pareto"] for row in run.judged.table.rows)
     where = "cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1"
     assert [line for line in run.judged.table.caption if where in line] == [f"nothing was measured on {where}"]
@@ -316,9 +316,9 @@ def test_of_what_was_only_priced_something_is_worth_a_look_and_nobody_failed(tmp
 
 def test_a_variant_that_failed_is_on_no_line() -> None:
     first, *others = rows(a=1.0, b=2.0, c=3.0)
-    assert names(decision.line([first, *others], "macs", "latency_ms", gain_side="min")) == ["a"]
+    assert names(decision.find_line([first, *others], "macs", "latency_ms", gain_side="min")) == ["a"]
     failed = first | {"status": "failed"}
-    assert names(decision.line([failed, *others], "macs", "latency_ms", gain_side="min")) == ["b"]
+    assert names(decision.find_line([failed, *others], "macs", "latency_ms", gain_side="min")) == ["b"]
 
 
 def test_the_question_counts_variants_and_not_how_often_each_was_measured(tmp_path: Path) -> None:

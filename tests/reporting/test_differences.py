@@ -14,7 +14,13 @@ from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.price import price
-from archbench.reporting.terminal.differences import differences_json, layer_changes, show_differences, signed, steps
+from archbench.reporting.terminal.differences import (
+    differences_json,
+    find_design_changes,
+    find_layer_changes,
+    format_change,
+    print_differences,
+)
 from archbench.units import format_count
 
 R50 = preset("R-50-FPN")
@@ -22,33 +28,33 @@ R50 = preset("R-50-FPN")
 
 def printed(base: Variant, new: Variant) -> str:
     console = Console(file=io.StringIO(), width=100, highlight=False)
-    show_differences(base, new, console)
+    print_differences(base, new, console)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
 def test_r_101_is_r_50_with_17_more_blocks_of_res4() -> None:
     """He et al. 2015, table 1: conv4_x has 6 blocks in the one and 23 in the other, all else is equal."""
-    changes = layer_changes(R50, preset("R-101-FPN"))
+    changes = find_layer_changes(R50, preset("R-101-FPN"))
     assert {change.change for change in changes} == {"added"}
     assert {".".join(change.name.split(".")[:3]) for change in changes} == {
         f"backbone.res4.{block}" for block in range(6, 23)
     }
     bottleneck = 1024 * 256 + 256 * 256 * 9 + 256 * 1024  # parameters of one
-    assert sum(change.more("params") for change in changes) == 17 * bottleneck
+    assert sum(change.count_more("params") for change in changes) == 17 * bottleneck
 
 
 def test_what_is_added_stands_where_it_runs() -> None:
-    order = [change.name for change in layer_changes(R50, preset("R-101-FPN"))]
+    order = [change.name for change in find_layer_changes(R50, preset("R-101-FPN"))]
     blocks = [int(name.split(".")[2]) for name in order]
     assert blocks == sorted(blocks)
 
 
 def test_a_layer_of_another_width_is_changed_and_one_that_went_is_removed() -> None:
     changes = {
-        c.name: c for c in layer_changes(R50, preset("R-50-FPN", {"neck.channels": 128, "top_block.type": "none"}))
+        c.name: c for c in find_layer_changes(R50, preset("R-50-FPN", {"neck.channels": 128, "top_block.type": "none"}))
     }
     lateral = changes["neck.p5.lateral"]
-    assert (lateral.change, lateral.more("params")) == ("changed", (128 - 256) * (2048 + 1))
+    assert (lateral.change, lateral.count_more("params")) == ("changed", (128 - 256) * (2048 + 1))
     assert {c.change for name, c in changes.items() if name.startswith("top_block")} == {"removed"}
     assert not any(name.startswith("backbone") for name in changes)
 
@@ -57,17 +63,19 @@ def test_a_layer_of_another_width_is_changed_and_one_that_went_is_removed() -> N
 def test_steps_add_up_to_the_whole_and_so_do_layers(name: str) -> None:
     other = preset(name)
     before, after = price(R50), price(other)
-    found = steps(R50, other)
+    found = find_design_changes(R50, other)
     assert sum(step.params for step in found) == after.params - before.params
     assert sum(step.macs for step in found) == after.macs - before.macs
     assert sum(step.peak_bytes for step in found) == after.peak_bytes - before.peak_bytes
-    changes = layer_changes(R50, other)
-    assert sum(change.more("macs") for change in changes) == after.macs - before.macs
-    assert sum(change.more("params") for change in changes) == after.params - before.params
+    changes = find_layer_changes(R50, other)
+    assert sum(change.count_more("macs") for change in changes) == after.macs - before.macs
+    assert sum(change.count_more("params") for change in changes) == after.params - before.params
 
 
 def test_each_step_is_one_knob_with_its_own_cost() -> None:
-    found = steps(R50, preset("R-50-FPN", {"neck.channels": 128, "top_block.type": "p6p7", "input.batch": 2}))
+    found = find_design_changes(
+        R50, preset("R-50-FPN", {"neck.channels": 128, "top_block.type": "p6p7", "input.batch": 2})
+    )
     assert [step.paths for step in found] == [("neck.channels",), ("top_block.type",), ("input.batch",)]
     assert [(step.base, step.new) for step in found] == [((256,), (128,)), (("maxpool",), ("p6p7",)), ((1,), (2,))]
     narrow = price(preset("R-50-FPN", {"neck.channels": 128}))
@@ -77,7 +85,7 @@ def test_each_step_is_one_knob_with_its_own_cost() -> None:
 
 def test_knobs_that_make_no_network_alone_are_one_step() -> None:
     """Without an FPN there is no coarsest level for the max pool to take."""
-    (step,) = steps(R50, preset("R-50-C4"))
+    (step,) = find_design_changes(R50, preset("R-50-C4"))
     assert step.paths == ("neck.type", "top_block.type")
 
 
@@ -109,4 +117,4 @@ def test_a_hand_written_network_is_refused() -> None:
 
 @pytest.mark.parametrize(("value", "said"), [(5, "+5"), (-5, "-5"), (0, "=")])
 def test_a_change_has_its_sign(value: int, said: str) -> None:
-    assert signed(value, format_count) == said
+    assert format_change(value, format_count) == said

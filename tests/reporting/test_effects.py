@@ -12,9 +12,9 @@ from made_runs import priced, stored, write_spec
 from runs_on_disk import record, summary
 
 from archbench.reporting.page import charts, effects
-from archbench.reporting.page.axes import varied, zips
-from archbench.reporting.page.factors import factors, told_apart
-from archbench.reporting.page.html import render
+from archbench.reporting.page.axes import find_varied_axes, find_zips
+from archbench.reporting.page.factors import find_separable_values, fit_factors
+from archbench.reporting.page.html import render_html
 from archbench.statistics.times import Times
 from archbench.tables.table import Table, build
 
@@ -35,7 +35,7 @@ def data(layer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def told(axes: list[dict[str, Any]]) -> dict[str, list[str]]:
     made = table(axes)
-    return told_apart(made.rows, varied(made.columns, made.rows, {}))
+    return find_separable_values(made.rows, find_varied_axes(made.columns, made.rows, {}))
 
 
 def test_effects_of_a_product_of_factors_are_those_factors_though_the_grid_has_holes() -> None:
@@ -44,13 +44,13 @@ def test_effects_of_a_product_of_factors_are_those_factors_though_the_grid_has_h
     points = [p for p in product(depths, widths, batches) if p not in ((18, 0.5, 1), (101, 1.0, 8))]
     axes = [{"backbone.depth": d, "backbone.width": w, "input.batch": b} for d, w, b in points]
     made = table(axes, [7.0 * depths[d] * widths[w] * batches[b] for d, w, b in points])
-    varying = varied(made.columns, made.rows, {})
-    found = factors(made.rows, varying, "latency_ms", told_apart(made.rows, varying))
+    varying = find_varied_axes(made.columns, made.rows, {})
+    found = fit_factors(made.rows, varying, "latency_ms", find_separable_values(made.rows, varying))
     for path, own in (("backbone.depth", depths), ("backbone.width", widths), ("input.batch", batches)):
         middle = math.prod(own.values()) ** (1 / len(own))
         for value, factor in own.items():
             assert found[path, str(value)] == pytest.approx(factor / middle)
-    chart = effects.chart(made, "latency_ms")
+    chart = effects.draw_effects(made, "latency_ms")
     assert chart is not None
     assert "all else equal" in str(chart.spec)
 
@@ -60,15 +60,15 @@ def test_values_and_axes_that_differ_far_behind_are_not_one() -> None:
     far = ["v" * 60 + end for end in "xyz"]
     one = table([{"a.x": value} for value in far], [1.0, 2.0, 4.0])
     (column,) = [column for column in one.columns if column.axis]
-    names = charts.choices(column, one.rows)
+    names = charts.distinct_words(column, one.rows)
     assert len(set(names)) == 3
     assert max(map(len, names)) <= charts.LONGEST
-    line = effects.chart(one, "latency_ms")
+    line = effects.draw_effects(one, "latency_ms")
     assert line is not None
     assert {each["x"] for each in data(line.spec["layer"][-1])} == set(names)
     long = "p" * 60
     two = table([{f"{long}.a": a, f"{long}.b": b} for a, b in ((1, 1), (2, 1), (1, 2), (1, 1))])
-    found = effects.chart(two, "latency_ms")
+    found = effects.draw_effects(two, "latency_ms")
     assert found is not None
     assert len({each["y"] for each in data(found.spec["layer"][-1])}) == 4
 
@@ -76,18 +76,18 @@ def test_values_and_axes_that_differ_far_behind_are_not_one() -> None:
 def test_two_axes_are_a_heatmap_one_is_a_line_and_none_is_nothing() -> None:
     two = table([{"a.x": x, "b.y": y} for x in (1, 2, 3) for y in (1, 2)], [1.0, 2, 3, 4, 5, 6])
     one = table([{"a.x": x} for x in (1, 2, 3)], [1.0, 2, 3])
-    drawings = [effects.chart(made, "latency_ms") for made in (two, one)]
+    drawings = [effects.draw_effects(made, "latency_ms") for made in (two, one)]
     assert [chart.spec["layer"][0]["mark"]["type"] for chart in drawings if chart] == ["rect", "line"]
     assert drawings[0] is not None
     assert [each["text"] for each in data(drawings[0].spec["layer"][0])] == [f"{n}.000" for n in range(1, 7)]
-    assert effects.chart(table([{}, {}], [1.0, 2.0]), "latency_ms") is None
+    assert effects.draw_effects(table([{}, {}], [1.0, 2.0]), "latency_ms") is None
 
 
 def test_axes_that_always_change_together_have_no_effect_each_and_the_chart_says_why() -> None:
     """The shortest solution would give each half of what only both together do."""
     made = table([{"a.x": n, "b.y": n, "c.z": n} for n in (1, 2, 3)])
     assert told([{"a.x": n, "b.y": n, "c.z": n} for n in (1, 2, 3)]) == {"a.x": [], "b.y": [], "c.z": []}
-    chart = effects.chart(made, "latency_ms")
+    chart = effects.draw_effects(made, "latency_ms")
     assert chart is not None
     assert chart.spec == {}
     assert chart.said == "these 3 variants do not tell 3 axes apart: no two of them differ in one axis alone"
@@ -102,7 +102,7 @@ def test_fewer_rows_than_values_tell_what_they_tell() -> None:
         {"a.x": 1, "b.y": 3, "c.z": 3},
     ]
     assert told(rows) == {"a.x": ["1", "2"], "b.y": [], "c.z": []}
-    chart = effects.chart(table(rows, [10.0, 40.0, 7.0, 9.0]), "latency_ms")
+    chart = effects.draw_effects(table(rows, [10.0, 40.0, 7.0, 9.0]), "latency_ms")
     assert chart is not None
     dots = {each["y"]: each["x"] for each in data(chart.spec["layer"][-1])}
     assert dots == pytest.approx({"a.x = 1": 0.5, "a.x = 2": 2.0})
@@ -123,7 +123,7 @@ def test_an_axis_that_only_some_values_of_another_have_is_told_where_it_is_set()
 
 def test_how_many_values_have_no_room_is_said() -> None:
     made = table([{"a.x": x, "b.y": y} for x, y in product(range(50), (1, 2))])
-    chart = effects.chart(made, "latency_ms")
+    chart = effects.draw_effects(made, "latency_ms")
     assert chart is not None
     assert len(data(chart.spec["layer"][-1])) == effects.MOST_VALUES == 40
     assert chart.said.endswith("only the first 40 of 52 values are drawn")
@@ -146,7 +146,7 @@ def test_a_zip_is_one_axis_and_drawn_as_a_line(tmp_path: Path, name: str) -> Non
 def test_a_zip_beside_another_axis_is_one_side_of_a_heatmap() -> None:
     sizes = list(zip(*SIZES.values(), strict=True))
     rows = [{"input.height": h, "input.width": w, "neck.channels": c} for (h, w), c in product(sizes, (64, 128))]
-    chart = effects.chart(table(rows), "latency_ms", {"size": tuple(SIZES)})
+    chart = effects.draw_effects(table(rows), "latency_ms", {"size": tuple(SIZES)})
     assert chart is not None
     assert chart.title == "Latency over size and neck.channels"
     assert {each["x"] for each in data(chart.spec["layer"][0])} == {"480/800", "640/1067", "800/1333"}
@@ -154,18 +154,18 @@ def test_a_zip_beside_another_axis_is_one_side_of_a_heatmap() -> None:
 
 def test_what_a_file_says_of_zips_is_not_trusted() -> None:
     for spec in (None, {}, {"axes": [1]}, {"axes": {"a": 1, "b": {"zip": 2}, "c": {"zip": [1]}}}):
-        assert zips({"spec": spec}) == {}
-    assert zips({"spec": {"axes": {"s": {"zip": {"a.x": 1, "b.y": 2}, "name": "n"}}}}) == {"n": ("a.x", "b.y")}
+        assert find_zips({"spec": spec}) == {}
+    assert find_zips({"spec": {"axes": {"s": {"zip": {"a.x": 1, "b.y": 2}, "name": "n"}}}}) == {"n": ("a.x", "b.y")}
 
 
 def test_a_value_that_is_null_has_a_point_of_its_own_that_no_line_reaches() -> None:
-    chart = effects.chart(table([{"m.threads": n} for n in (None, 1, 2, 4)]), "latency_ms")
+    chart = effects.draw_effects(table([{"m.threads": n} for n in (None, 1, 2, 4)]), "latency_ms")
     assert chart is not None
     line, _, dots = chart.spec["layer"]
     assert [each["x"] for each in data(line)] == ["1", "2", "4"]
     assert [each["x"] for each in data(dots)] == ["unset", "1", "2", "4"]
     assert dots["encoding"]["x"]["sort"] == ["1", "2", "4", "unset"]
-    many = effects.chart(
+    many = effects.draw_effects(
         table([{"m.threads": n, "b.y": y} for n in (None, 1, 2) for y in (1, 2) for _ in "ab"]), "macs"
     )
     assert many is not None
@@ -174,7 +174,7 @@ def test_a_value_that_is_null_has_a_point_of_its_own_that_no_line_reaches() -> N
 
 
 def test_the_line_of_what_was_measured_twice_goes_through_the_mean() -> None:
-    chart = effects.chart(table([{"a.x": n} for n in (1, 1, 2, 2)], [10.0, 20.0, 30.0, 50.0]), "latency_ms")
+    chart = effects.draw_effects(table([{"a.x": n} for n in (1, 1, 2, 2)], [10.0, 20.0, 30.0, 50.0]), "latency_ms")
     assert chart is not None
     assert [(each["x"], each["y"]) for each in data(chart.spec["layer"][0])] == [("1", 15.0), ("2", 40.0)]
     assert [each["y"] for each in data(chart.spec["layer"][-1])] == [10.0, 20.0, 30.0, 50.0]
@@ -182,7 +182,7 @@ def test_the_line_of_what_was_measured_twice_goes_through_the_mean() -> None:
 
 def test_effects_that_are_none_are_not_drawn_as_if_rounding_were_one() -> None:
     rows = [{"a.x": a, "b.y": b, "c.z": c} for a, b, c in product((1, 2), repeat=3)]
-    chart = effects.chart(table(rows), "macs")
+    chart = effects.draw_effects(table(rows), "macs")
     assert chart is not None
     low, high = chart.spec["layer"][-1]["encoding"]["x"]["scale"]["domain"]
     assert (low, high) == (1 / 1.05, 1.05)
@@ -194,6 +194,6 @@ def test_the_page_says_in_the_charts_place_that_there_is_none(tmp_path: Path) ->
     spec = write_spec(tmp_path, text + axes)
     records = priced(spec)
     run = stored(tmp_path, spec, records, {each.id: 5.0 + n for n, each in enumerate(records)})
-    page = render(run.review())
+    page = render_html(run.review())
     said = "these 2 variants do not tell 3 axes apart: no two of them differ in one axis alone"
     assert f'What each axis does to latency</figcaption><p class="said">{said}</p></figure>' in page

@@ -23,7 +23,7 @@ from runs_on_disk import COUNTS, record, summary
 
 from archbench import units
 from archbench.reporting.formats import csv_file, latex, markdown, parquet, terminal
-from archbench.reporting.formats.dataframe import frame
+from archbench.reporting.formats.dataframe import build_frame
 from archbench.reporting.formats.formats import RENDERERS
 from archbench.reporting.page import html
 from archbench.reporting.page.review import Review
@@ -90,14 +90,14 @@ def named(names: list[str]) -> Table:
 
 def printed(table: Table, width: int, **given: bool) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False, **given)  # type: ignore[arg-type]
-    terminal.show(table, console)
+    terminal.print_table(table, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_csv_reads_back_as_the_rows() -> None:
     table = sweep()
-    read = list(csv.DictReader(io.StringIO(csv_file.render(table))))
+    read = list(csv.DictReader(io.StringIO(csv_file.render_csv(table))))
     for row, cells in zip(table.rows, read, strict=True):
         for column in table.columns:
             value, cell = row.get(column.name), cells[column.name]
@@ -117,18 +117,18 @@ def test_csv_reads_back_as_the_rows() -> None:
 
 
 def test_csv_runs_nothing_in_a_spreadsheet_and_keeps_numbers_as_they_are() -> None:
-    lines = csv_file.render(named(EVIL)).split("\n")
+    lines = csv_file.render_csv(named(EVIL)).split("\n")
     assert len(lines) == len(EVIL) + 2  # a header, a line each, the end
     read = list(csv.DictReader(io.StringIO("\n".join(lines))))
     for cells in read:
         assert not any(re.match(r"[=+\-@\t\r]", cell) for cell in cells.values())
     assert read[0]["name"] == "'=cmd()"
-    assert list(csv.DictReader(io.StringIO(csv_file.render(sweep()))))[1]["score"] == "-1.5"
+    assert list(csv.DictReader(io.StringIO(csv_file.render_csv(sweep()))))[1]["score"] == "-1.5"
 
 
 def read_parquet(table: Table) -> list[dict[str, Any]]:
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-        file.write(parquet.render(table))
+        file.write(parquet.render_parquet(table))
         file.flush()
         read = duckdb.read_parquet(file.name)
         return [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
@@ -155,13 +155,13 @@ def test_parquet_keeps_a_name_as_it_is_and_a_path_never_commands_the_query() -> 
 
 
 def test_parquet_of_one_table_is_the_same_bytes() -> None:
-    assert parquet.render(sweep()) == parquet.render(sweep())
+    assert parquet.render_parquet(sweep()) == parquet.render_parquet(sweep())
 
 
 def test_parquet_of_no_rows_has_its_columns() -> None:
     table = build([], Times(), reference=None)
     assert read_parquet(table) == []
-    assert len(parquet.render(table)) > 0
+    assert len(parquet.render_parquet(table)) > 0
 
 
 LATEX = {command: character for character, command in latex.SPECIAL.items()}
@@ -175,7 +175,7 @@ def latex_cells(line: str) -> list[str]:
 
 
 def latex_lines(table: Table) -> list[str]:
-    body = latex.render(table).split("\\toprule\n")[1].split("\\bottomrule")[0]
+    body = latex.render_latex(table).split("\\toprule\n")[1].split("\\bottomrule")[0]
     return [line for line in body.splitlines() if line != r"\midrule"]
 
 
@@ -201,7 +201,7 @@ def test_latex_does_nothing_that_a_name_asks_for() -> None:
         left = ours.sub("", line[: -len(r" \\")])
         assert not re.search(r"[\\{}$%#^~_`<>|\[\]*\"\u202e\x1b]|--", left), line
         assert left.count("&") == latex_lines(named(evil))[0].count(" & ")
-    comments = [line for line in latex.render(named(evil)).splitlines() if line.startswith("%")]
+    comments = [line for line in latex.render_latex(named(evil)).splitlines() if line.startswith("%")]
     assert "% " + r"\input{/etc/passwd}" in comments
 
 
@@ -232,7 +232,7 @@ class Cells(HTMLParser):
 
 def html_rows(table: Table) -> list[list[str]]:
     cells = Cells()
-    cells.feed(html.render(Review("t", "q", (), (), (), table)))
+    cells.feed(html.render_html(Review("t", "q", (), (), (), table)))
     return cells.rows
 
 
@@ -248,13 +248,13 @@ def test_html_reads_back_as_what_a_person_reads() -> None:
 def test_html_shows_a_name_and_does_nothing_else_with_it() -> None:
     _, *rows = html_rows(named(EVIL))
     assert [cells[0] for cells in rows] == [visible(name, 1000) for name in EVIL]
-    text = html.render(Review(EVIL[6], EVIL[6], ((EVIL[6], EVIL[6]),), (), (), named(EVIL)))
+    text = html.render_html(Review(EVIL[6], EVIL[6], ((EVIL[6], EVIL[6]),), (), (), named(EVIL)))
     assert "<script>" not in text.replace('<script>"use strict"', "").replace("<script>\n", "")
     assert not re.search("[\u202e\x1b\ud800]", text)
 
 
 def test_the_data_of_the_page_end_no_element() -> None:
-    told = html.embedded({"a": "</script><!--", "b": [1, None, True, "\u2028"]})
+    told = html.embed_json({"a": "</script><!--", "b": [1, None, True, "\u2028"]})
     assert "<" not in told
     assert ">" not in told
     assert told.isascii()
@@ -262,7 +262,7 @@ def test_the_data_of_the_page_end_no_element() -> None:
 
 
 def test_the_policy_allows_our_script_and_style_by_their_hash_alone() -> None:
-    text = html.render(Review("t", "q", (), (), (), sweep()))
+    text = html.render_html(Review("t", "q", (), (), (), sweep()))
     policy = unescape(re.search(r'Content-Security-Policy" content="(.*?)"', text)[1])  # type: ignore[index]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
@@ -285,19 +285,19 @@ def test_markdown_fits_a_comment_and_keeps_the_front_the_reference_and_failures_
     ]
     table = build(records, Times(), reference=None, notes=("the last line",))
     rows = tuple(row | {"pareto": place == 1999} for place, row in enumerate(table.rows))
-    text = markdown.render(replace(table, rows=rows))
+    text = markdown.render_markdown(replace(table, rows=rows))
     assert 50_000 < len(text) <= 65_536
     assert all(f"variant {n:04}" in text for n in (0, 1500, 1600, 1999))
     left = re.search(r"([\d,]+) of 2,000 rows are left out", text)
     assert left is not None
     assert text.count("| variant ") == 2000 - int(left[1].replace(",", ""))
     assert text.endswith("- the last line\n")
-    assert len(markdown.render(table, limit=9000)) <= 9000
+    assert len(markdown.render_markdown(table, limit=9000)) <= 9000
 
 
 def test_markdown_whose_caption_alone_is_too_long_is_cut_at_a_line() -> None:
     table = build([record("a")], Times(), reference=None, notes=tuple(f"note {n}" for n in range(20_000)))
-    text = markdown.render(table)
+    text = markdown.render_markdown(table)
     assert len(text) <= 65_536
     assert text.endswith("- the rest is left out, to fit a comment; csv has all\n")
 
@@ -343,7 +343,7 @@ def divided(parts: list[Any]) -> list[list[str]]:
 
 def test_markdown_reads_back_as_what_a_person_reads() -> None:
     table = sweep()
-    read = read_markdown(markdown.render(table))
+    read = read_markdown(markdown.render_markdown(table))
     shown = [column for column in table.columns if column.label in read.rows[0]]
     assert [column.label for column in shown] == read.rows[0]
     assert {"name", "macs", "latency_ms", "half_width", "pareto", "reason"} <= {column.name for column in shown}
@@ -380,7 +380,7 @@ AUTOMATIC = r"(?i)https?://|www\.|@\w|#\d|:[\w+-]+:"
 def test_markdown_formats_nothing_that_a_name_or_a_line_of_the_caption_asks_for() -> None:
     names = [*EVIL, *FORMATTING]
     table = replace(named(names), title="_T_ @octocat #1", caption=tuple(FORMATTING))
-    read = read_markdown(markdown.render(table))
+    read = read_markdown(markdown.render_markdown(table))
     assert [row[0] for row in read.rows[1:]] == [visible(name, 10_000) for name in names]
     assert read.items == [visible(each, 10_000) for each in FORMATTING]
     assert read.headings == ["_T_ @octocat #1"]
@@ -390,14 +390,14 @@ def test_markdown_formats_nothing_that_a_name_or_a_line_of_the_caption_asks_for(
 
 
 def test_markdown_holds_nothing_that_steers_a_terminal_or_turns_a_line_round() -> None:
-    text = markdown.render(named(EVIL))
+    text = markdown.render_markdown(named(EVIL))
     assert "\x1b" not in text
     assert "\u202e" not in text
     text.encode()
 
 
 def test_a_name_of_ours_is_legible_in_the_source_of_markdown() -> None:
-    assert "| top_block=none,channels=64 |" in markdown.render(named(["top_block=none,channels=64"]))
+    assert "| top_block=none,channels=64 |" in markdown.render_markdown(named(["top_block=none,channels=64"]))
 
 
 def test_json_reads_back_as_the_rows_on_one_line() -> None:
@@ -414,7 +414,7 @@ def test_json_reads_back_as_the_rows_on_one_line() -> None:
 
 
 def test_a_frame_keeps_counts_whole_where_some_are_missing() -> None:
-    found = frame(sweep())
+    found = build_frame(sweep())
     assert str(found["params"].dtype) == "Int64"
     assert found["params"][0] == COUNTS["params"]
     assert found["macs"][1] == 2**53 + 1  # a float would have lost it
@@ -430,7 +430,7 @@ def test_a_frame_keeps_counts_whole_where_some_are_missing() -> None:
 
 
 def test_a_frame_of_no_rows_has_its_columns() -> None:
-    found = frame(build([], Times(), reference=None))
+    found = build_frame(build([], Times(), reference=None))
     assert len(found) == 0
     assert "macs" in found.columns
 
@@ -493,8 +493,8 @@ def test_ranks_are_ties_in_what_people_read_and_numbers_in_what_programs_read() 
         line[2:].split()[0]: line.split() for line in printed(made, 300).splitlines() if re.match(r"[* ]R? *n", line)
     }
     assert ["2=" in lines[name] for name in ("na", "nb", "nc")] == [True, True, False]
-    assert [row["rank"] for row in csv.DictReader(io.StringIO(csv_file.render(made)))] == ["2", "2", "1"]
-    assert list(frame(made)["rank"]) == [2, 2, 1]
+    assert [row["rank"] for row in csv.DictReader(io.StringIO(csv_file.render_csv(made)))] == ["2", "2", "1"]
+    assert list(build_frame(made)["rank"]) == [2, 2, 1]
 
 
 def test_a_network_that_waits_for_its_host_is_marked_and_the_column_stands_where_any_is() -> None:
@@ -506,10 +506,10 @@ def test_a_network_that_waits_for_its_host_is_marked_and_the_column_stands_where
 
 def test_what_a_device_tells_of_memory_is_for_programs() -> None:
     made = raced("n{}")
-    assert [row["memory.cold_bytes"] for row in csv.DictReader(io.StringIO(csv_file.render(made)))] == ["7"] * 3
+    assert [row["memory.cold_bytes"] for row in csv.DictReader(io.StringIO(csv_file.render_csv(made)))] == ["7"] * 3
     assert [row["memory.cold_bytes"] for row in json.loads(RENDERERS["json"](made))["variants"]] == [7] * 3
-    assert str(frame(made)["memory.cold_bytes"].dtype) == "Int64"
-    assert "cold_bytes" not in printed(made, 300) + markdown.render(made)
+    assert str(build_frame(made)["memory.cold_bytes"].dtype) == "Int64"
+    assert "cold_bytes" not in printed(made, 300) + markdown.render_markdown(made)
 
 
 def test_the_terminal_marks_front_and_reference_shows_nulls_and_says_why_a_row_failed() -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from runs_on_disk import record
 
-from archbench.reporting.terminal.progress import Progress
+from archbench.reporting.terminal.progress import ProgressPrinter
 from archbench.runs.progress import Step
 
 VARIANTS = [f"width={index}" for index in range(20)]
@@ -21,9 +21,9 @@ def steps(generations, rounds):
 
 
 def test_off_a_terminal_each_start_is_a_line_and_each_other_kind_of_step_once_a_generation(capsys):
-    with Progress(quiet=False, announce_on=io.StringIO()) as progress:
+    with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
         for step in steps(generations=2, rounds=10):
-            progress.step(step)
+            progress.report_step(step)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 * (20 + 1 + 1)  # of 880 steps
     assert said[0] == "generation 1: starting width=0"
@@ -43,17 +43,17 @@ def test_off_a_terminal_each_start_is_a_line_and_each_other_kind_of_step_once_a_
 def test_a_step_says_the_precision_reached_and_the_time_left_where_they_are_known(
     capsys, precision, seconds_left, estimated, outlook
 ):
-    with Progress(quiet=False, announce_on=io.StringIO()) as progress:
-        progress.step(Step("measuring", "R-50-FPN", 2, 3, precision, seconds_left, estimated))
+    with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
+        progress.report_step(Step("measuring", "R-50-FPN", 2, 3, precision, seconds_left, estimated))
     assert capsys.readouterr().err == f"generation 2, round 3: measuring R-50-FPN{outlook}\n"
 
 
 def test_quiet_says_no_step_and_announces_all_the_same(capsys):
     announced = io.StringIO()
-    with Progress(quiet=True, announce_on=announced) as progress:
-        progress.step(Step("starting", "a", 1))
-        progress.done(record("a"))
-        progress.done(record("b", status="failed", reason="its process died of SIGSEGV"))
+    with ProgressPrinter(quiet=True, announce_on=announced) as progress:
+        progress.report_step(Step("starting", "a", 1))
+        progress.announce_record(record("a"))
+        progress.announce_record(record("b", status="failed", reason="its process died of SIGSEGV"))
     assert capsys.readouterr().err == ""
     assert announced.getvalue() == "done a a\nfailed b b\n"
 
@@ -63,22 +63,22 @@ def test_nobody_listening_does_not_end_a_run():
         def write(self, text):
             raise BrokenPipeError
 
-    with Progress(quiet=True, announce_on=Closed()) as progress:
-        progress.done(record("a"))
+    with ProgressPrinter(quiet=True, announce_on=Closed()) as progress:
+        progress.announce_record(record("a"))
 
 
 def test_a_names_control_characters_are_said_inert(capsys):
-    with Progress(quiet=False, announce_on=io.StringIO()) as progress:
-        progress.step(Step("starting", "x\x1b[31m", 1))
+    with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
+        progress.report_step(Step("starting", "x\x1b[31m", 1))
     assert capsys.readouterr().err == "generation 1: starting x\\u001b[31m\n"
 
 
 def test_off_a_terminal_the_precision_is_a_line_as_soon_as_it_is_known(capsys):
     """A run of two generations would end without it: the round that gives the first interval is its last generation's."""
-    with Progress(quiet=False, announce_on=io.StringIO()) as progress:
+    with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
         for number, precision in enumerate((None, 0.018, 0.017), 1):
             for name in VARIANTS:
-                progress.step(Step("measuring", name, 2, number, precision))
+                progress.report_step(Step("measuring", name, 2, number, precision))
     assert capsys.readouterr().err.splitlines() == [
         "generation 2, round 1: measuring width=0",
         "generation 2, round 2: measuring width=0  (±1.8% so far)",
@@ -89,13 +89,13 @@ def test_off_a_terminal_the_precision_is_a_line_as_soon_as_it_is_known(capsys):
     ("tell", "early", "late", "over"),
     [
         (
-            lambda progress: progress.step(Step("starting", "a", 1, seconds_left=60.0)),
+            lambda progress: progress.report_step(Step("starting", "a", 1, seconds_left=60.0)),
             "generation 1: starting a  (at most 1m00s left)",
             "generation 1: starting a  (at most 46s left)",
             "generation 1: starting a  (at most 0s left)",
         ),
         (
-            lambda progress: progress.step(Step("starting", "a", 2, 0, 0.018, 60.0, estimated=True)),
+            lambda progress: progress.report_step(Step("starting", "a", 2, 0, 0.018, 60.0, estimated=True)),
             "generation 2: starting a  (±1.8% so far, about 1m00s left)",
             "generation 2: starting a  (±1.8% so far, about 46s left)",
             "generation 2: starting a  (±1.8% so far, about 0s left)",
@@ -120,7 +120,7 @@ def test_on_a_terminal_the_time_left_is_as_of_when_the_line_is_drawn(monkeypatch
             sheet.print(progress)
         return capture.get().strip().split(" ", 1)[1]  # behind the spinner
 
-    progress = Progress(quiet=False, announce_on=io.StringIO(), clock=lambda: now[0])
+    progress = ProgressPrinter(quiet=False, announce_on=io.StringIO(), clock=lambda: now[0])
     tell(progress)
     found = [drawn()]
     for now[0] in (114.0, 500.0):

@@ -22,7 +22,7 @@ from archbench.reporting.page import html as pages
 from archbench.reporting.page.effects import DARK_FROM
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP
 from archbench.reporting.page.several_runs import review_together
-from archbench.reporting.report import rewrite
+from archbench.reporting.report import rewrite_report
 from archbench.reporting.run import Run
 from archbench.tables.run_table import find_ties
 
@@ -38,7 +38,7 @@ def browser() -> Iterator[Any]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     made = two_hundred(folder / "results", folder)
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     return made
 
 
@@ -57,7 +57,7 @@ def shown(page: Any, column: str) -> list[str]:
 
 def terminal_lines(run: Run) -> list[str]:
     console = Console(file=io.StringIO(), width=160, highlight=False)
-    terminal.show(run.judged.table, console)
+    terminal.print_table(run.judged.table, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -168,7 +168,7 @@ def test_of_a_comparison_only_the_new_networks_are_ranked_and_on_the_front(two_s
     }
     starred = [line for line in terminal_lines(two_sides) if re.match(r"\*[ R] ", line)]
     assert [line[2:].split()[0] for line in starred] == NEW
-    lines = [line for line in markdown.render(two_sides.judged.table).splitlines() if "| \\* |" in line]
+    lines = [line for line in markdown.render_markdown(two_sides.judged.table).splitlines() if "| \\* |" in line]
     assert [line.split(" | ")[0].strip("| ") for line in lines] == NEW
 
 
@@ -196,7 +196,7 @@ def test_a_comparison_names_one_fastest_at_the_top_and_above_the_table(
     browser: Any, tmp_path: Path, two_sides: Run
 ) -> None:
     path = tmp_path / "page.html"
-    path.write_text(pages.render(two_sides.review()))
+    path.write_text(pages.render_html(two_sides.review()))
     assert Page(path.read_text()).answers["Fastest"].startswith("channels=64: ")
     with opened(browser, path) as page:
         said = page.inner_text("#found")
@@ -308,7 +308,7 @@ def test_told_apart_is_said_of_those_compared_and_of_the_others_why_they_were_no
     browser: Any, tmp_path: Path, case: str, said: list[str], rung: str
 ) -> None:
     made = some_compared(tmp_path, case)
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     path = made.path / "report.html"
     with opened(browser, path) as page:
         found = page.inner_text("#found")
@@ -329,7 +329,7 @@ def test_a_page_of_many_that_cannot_be_told_apart_is_small_and_counts_them(brows
     """Five hundred alike: the pairs would be 250,000."""
     names = [f"v{place}" for place in range(500)]
     made = stored(tmp_path, {name: [1.0, 1.01 if place % 2 else 1.02, 1.0] for place, name in enumerate(names)})
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     path = made.path / "report.html"
     assert path.stat().st_size < 1.5 * 2**20
     with opened(browser, path) as page:
@@ -377,10 +377,10 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     path = folder / "page.html"
     if request.param == "together":
         runs = [compared(folder / "results", folder), unmeasured(folder / "results", folder)]
-        path.write_text(pages.render(review_together([each.judged for each in runs])))
+        path.write_text(pages.render_html(review_together([each.judged for each in runs])))
     else:
         made = {"compared": compared, "priced": unmeasured}[request.param](folder / "results", folder)
-        path.write_text(pages.render(made.review()))
+        path.write_text(pages.render_html(made.review()))
     return path
 
 
@@ -525,7 +525,7 @@ EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "`
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_name_axis_or_fact_however_long_makes_the_page_wider(browser: Any, tmp_path: Path, width: int) -> None:
     made = evil(tmp_path, ["w" * 300, "a_word_without_an_end_" * 20, "short"])
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     with opened(browser, made.path / "report.html", width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.evaluate("document.body.getBoundingClientRect().right") <= width
@@ -533,7 +533,7 @@ def test_no_name_axis_or_fact_however_long_makes_the_page_wider(browser: Any, tm
 
 def test_no_name_axis_or_fact_does_anything_on_the_page(browser: Any, tmp_path: Path) -> None:
     made = evil(tmp_path, EVIL)
-    rewrite(made.stored.folder)
+    rewrite_report(made.stored.folder)
     path = made.path / "report.html"
     with opened(browser, path) as page:
         page.on("dialog", lambda dialog: pytest.fail("a script ran"))

@@ -20,7 +20,7 @@ from archbench.reporting.formats import csv_file, markdown, parquet, terminal
 from archbench.reporting.page import html
 from archbench.reporting.page.charts import Chart
 from archbench.reporting.page.palette import SERIES
-from archbench.reporting.page.several_runs import labels, review_together, together
+from archbench.reporting.page.several_runs import label_runs, review_together, tabulate_runs
 from archbench.runs.records import Record
 from archbench.runs.run import read_folder
 from archbench.tables.table import Table
@@ -37,7 +37,7 @@ def points(chart: Chart) -> list[dict[str, Any]]:
 
 def printed(table: Table, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    terminal.show(table, console)
+    terminal.print_table(table, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -57,7 +57,7 @@ def test_a_variant_is_one_row_with_its_latency_on_each_device_and_null_where_a_r
 ) -> None:
     gpu = run(tmp_path, records, [1.0, 2.0, 3.0])
     cpu = run(tmp_path, records[1:], [20.0, 30.0], environment=CPU)
-    table = together([gpu, cpu])
+    table = tabulate_runs([gpu, cpu])
     assert [row["name"] for row in table.rows] == [each.name for each in records]
     for label, of in (("H100 80GB", gpu), ("EPYC 9654", cpu)):
         alone = {row["id"]: row for row in of.table.rows}
@@ -74,8 +74,8 @@ def test_exact_counts_stand_once_and_a_difference_between_versions_is_said(
     tmp_path: Path, records: list[Record]
 ) -> None:
     other = [replace(each, exact=dict(each.exact or {}) | {"kernels": 1}) for each in records[:1]] + records[1:]
-    same = together([run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0, 3.0])])
-    table = together([run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, other, [1.0, 2.0, 3.0])])
+    same = tabulate_runs([run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0, 3.0])])
+    table = tabulate_runs([run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, other, [1.0, 2.0, 3.0])])
     assert [column.name for column in table.columns].count("macs") == 1
     assert table.rows[0]["kernels"] == (records[0].exact or {})["kernels"]
     assert f"exact counts differ between the runs, the first is shown: {records[0].name}" in table.distrust
@@ -84,7 +84,7 @@ def test_exact_counts_stand_once_and_a_difference_between_versions_is_said(
 
 def test_runs_on_one_kind_of_device_are_told_apart_by_their_ids(tmp_path: Path, records: list[Record]) -> None:
     runs = [run(tmp_path, records, [1.0, 2.0, 3.0]) for _ in range(2)]
-    assert labels(runs) == [f"H100 80GB ({each.stored.folder.path.name[-4:]})" for each in runs]
+    assert label_runs(runs) == [f"H100 80GB ({each.stored.folder.path.name[-4:]})" for each in runs]
 
 
 def test_no_two_labels_are_alike_and_no_run_is_lost_by_its_label(tmp_path: Path, records: list[Record]) -> None:
@@ -94,13 +94,17 @@ def test_no_two_labels_are_alike_and_no_run_is_lost_by_its_label(tmp_path: Path,
         judge_run(read_folder(replace(each.stored.folder, path=each.stored.folder.path.rename(tmp_path / new))))
         for each, new in zip(made, ids, strict=True)
     ]
-    assert labels(moved) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2", "H100 80GB (bbbb)"]
-    assert labels([moved[0], moved[0]]) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2"]
-    for label, each in zip(labels(moved), moved, strict=True):
+    assert label_runs(moved) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2", "H100 80GB (bbbb)"]
+    assert label_runs([moved[0], moved[0]]) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2"]
+    for label, each in zip(label_runs(moved), moved, strict=True):
         place = f"{tmp_path.name}/{each.stored.folder.path.name}"
-        assert f"{label}: cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1, {place}" in together(moved).caption
-    latencies = [column.name for column in together(moved).columns if column.name.startswith("latency_ms@")]
-    assert [together(moved).rows[0][name] for name in latencies] == [each.table.rows[0]["latency_ms"] for each in moved]
+        assert (
+            f"{label}: cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1, {place}" in tabulate_runs(moved).caption
+        )
+    latencies = [column.name for column in tabulate_runs(moved).columns if column.name.startswith("latency_ms@")]
+    assert [tabulate_runs(moved).rows[0][name] for name in latencies] == [
+        each.table.rows[0]["latency_ms"] for each in moved
+    ]
 
 
 def test_a_star_before_a_name_is_on_the_front_of_each_run_that_has_it(tmp_path: Path, records: list[Record]) -> None:
@@ -110,7 +114,7 @@ def test_a_star_before_a_name_is_on_the_front_of_each_run_that_has_it(tmp_path: 
         run(tmp_path, records, [1.0, 2.0, 3.0], scores=scores),
         run(tmp_path, records[1:], [2.0, 3.0], environment=CPU, scores=scores),
     ]
-    table = together(runs)
+    table = tabulate_runs(runs)
     assert [row["pareto"] for row in table.rows] == [True, False, True]
     assert [row["pareto@EPYC 9654"] for row in table.rows] == [None, True, True]
     starred = [line for line in table.caption if "*" in line]
@@ -120,7 +124,7 @@ def test_a_star_before_a_name_is_on_the_front_of_each_run_that_has_it(tmp_path: 
 
 def test_a_failure_and_what_to_distrust_say_on_which_device(tmp_path: Path, records: list[Record]) -> None:
     warned = [replace(records[0], warnings=("not steady",)), *records[1:]]
-    table = together([run(tmp_path, warned, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0], environment=CPU)])
+    table = tabulate_runs([run(tmp_path, warned, [1.0, 2.0, 3.0]), run(tmp_path, records, [1.0, 2.0], environment=CPU)])
     assert (table.rows[2]["status"], table.rows[2]["latency_ms@H100 80GB"] is None) == ("failed", False)
     assert table.rows[2]["reason"].startswith("EPYC 9654: out of memory")
     assert f"H100 80GB: not steady ({records[0].name})" in table.distrust
@@ -130,15 +134,15 @@ def test_a_failure_and_what_to_distrust_say_on_which_device(tmp_path: Path, reco
 
 def test_every_format_takes_the_table_of_all(tmp_path: Path, records: list[Record]) -> None:
     runs = [run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [9.0, 8.0, 7.0], environment=CPU)]
-    table = together(runs)
-    assert "latency_ms@EPYC 9654" in csv_file.render(table).splitlines()[0]
-    assert "latency ms, H100 80GB" in markdown.render(table)
-    assert parquet.render(table).startswith(b"PAR1")
+    table = tabulate_runs(runs)
+    assert "latency_ms@EPYC 9654" in csv_file.render_csv(table).splitlines()[0]
+    assert "latency ms, H100 80GB" in markdown.render_markdown(table)
+    assert parquet.render_parquet(table).startswith(b"PAR1")
     assert {column.name for column in table.columns if column.priority == 1} == {
         "latency_ms@H100 80GB",
         "latency_ms@EPYC 9654",
     }
-    assert terminal.fitting(table.columns, table.rows, 100)[0].name == "name"
+    assert terminal.choose_columns(table.columns, table.rows, 100)[0].name == "name"
 
 
 def test_the_page_of_all_names_the_fastest_on_each_device(tmp_path: Path, records: list[Record]) -> None:
@@ -148,7 +152,7 @@ def test_the_page_of_all_names_the_fastest_on_each_device(tmp_path: Path, record
     assert told["Fastest on H100 80GB"].startswith(f"{records[0].name}: ")
     assert told["Fastest on EPYC 9654"].startswith(f"{records[2].name}: ")
     assert {point["color"] for point in points(review.charts[0])} == {"H100 80GB", "EPYC 9654"}
-    text = html.render(review)
+    text = html.render_html(review)
     assert "H100 80GB: begun" in text
     assert text.count("<svg") == len(review.charts) == 2
 
@@ -171,7 +175,7 @@ def test_at_80_columns_each_of_four_runs_has_its_latency_under_a_number_that_is_
     tmp_path: Path, records: list[Record], prefix: str
 ) -> None:
     runs = on_four(tmp_path, [replace(each, name=prefix + each.name) for each in records])
-    lines = printed(together(runs), 80)
+    lines = printed(tabulate_runs(runs), 80)
     grid = lines[: lines.index("")]
     assert max(map(len, grid)) <= 80
     headings = [re.findall(r"ms #\d", line) for line in grid]
@@ -179,13 +183,13 @@ def test_at_80_columns_each_of_four_runs_has_its_latency_under_a_number_that_is_
     for place, row in enumerate(runs[0].table.rows):
         cells = [f"{units.format_milliseconds(each.table.rows[place]['latency_ms'])}" for each in runs]
         assert any(re.search(r"\s.*".join(map(re.escape, cells)), line) for line in grid), row["name"]
-    told = ", ".join(f"#{number} is {label}" for number, label in enumerate(labels(runs), 1))
+    told = ", ".join(f"#{number} is {label}" for number, label in enumerate(label_runs(runs), 1))
     assert told in lines
     assert next(line for line in lines if line.startswith("left out")).count("q25 ms") == 1
 
 
 def test_where_there_is_room_runs_are_called_by_their_names(tmp_path: Path, records: list[Record]) -> None:
-    table = together(on_four(tmp_path, records)[:2])
+    table = tabulate_runs(on_four(tmp_path, records)[:2])
     wide, narrow = printed(table, 160), printed(table, 66)
     assert not any("#" in line for line in wide)
     assert any("ms, H100 80GB" in line and "ms, EPYC 9654" in line for line in wide)
@@ -204,7 +208,7 @@ def test_the_charts_of_all_have_a_line_and_a_reference_a_run_in_its_colour(
         assert [value["y"] for value in layer["data"]["values"]] == [row["latency_ms"] for row in each.table.rows]
     colors = next(layer for layer in chart.spec["layer"] if layer["mark"].get("filled"))["encoding"]["color"]
     assert list(zip(colors["scale"]["domain"], colors["scale"]["range"], strict=True)) == list(
-        zip(labels(runs), SERIES[:2], strict=True)
+        zip(label_runs(runs), SERIES[:2], strict=True)
     )
     rings = [layer for layer in chart.spec["layer"] if layer["mark"].get("filled") is False]
     places = [(value["x"], value["y"]) for value in rings[0]["data"]["values"]]
@@ -230,7 +234,7 @@ def test_the_legend_of_four_long_names_stays_within_the_drawing(
     browser: Any, tmp_path: Path, records: list[Record]
 ) -> None:
     path = tmp_path / "page.html"
-    path.write_text(html.render(review_together(on_four(tmp_path, records))))
+    path.write_text(html.render_html(review_together(on_four(tmp_path, records))))
     for width in (1280, 390):
         with opened(browser, path, width=width) as seen:
             box = seen.locator("#chart-latency svg").bounding_box()

@@ -13,7 +13,7 @@ from archbench.design.variants import preset
 from archbench.pricing.price import price
 from archbench.reporting.page import cost_breakdown
 from archbench.reporting.page.charts import Chart
-from archbench.reporting.page.cost_breakdown import Breakdown
+from archbench.reporting.page.cost_breakdown import CostBreakdown
 from archbench.runs.records import Record
 from archbench.space.constraints import PricedVariant
 from archbench.tables.prices import record as priced_record
@@ -34,7 +34,7 @@ axes:
 
 def test_where_the_cost_is_adds_up_to_what_it_costs() -> None:
     variant = preset("R-50-FPN")
-    found = cost_breakdown.breakdown(priced_record(PricedVariant(variant, price(variant))))
+    found = cost_breakdown.break_down_cost(priced_record(PricedVariant(variant, price(variant))))
     assert found is not None
     assert sum(share.macs for share in found.shares) == price(variant).macs
     assert sum(share.params for share in found.shares) == price(variant).params
@@ -56,12 +56,12 @@ def test_a_network_that_is_priced_differently_today_or_is_none_of_ours_is_not_br
         {"architecture": {**whole.architecture, "backbone": {"type": "resnet", "depth": 10**9}}},
         {"workload": {"height": "a", "width": None}},
     ]
-    assert cost_breakdown.breakdown(whole) is not None
-    assert [cost_breakdown.breakdown(replace(whole, **each)) for each in wrong] == [None] * len(wrong)
+    assert cost_breakdown.break_down_cost(whole) is not None
+    assert [cost_breakdown.break_down_cost(replace(whole, **each)) for each in wrong] == [None] * len(wrong)
 
 
-def broken_down(records: list[Record]) -> list[Breakdown]:
-    return [each for record in records if (each := cost_breakdown.breakdown(record)) is not None]
+def broken_down(records: list[Record]) -> list[CostBreakdown]:
+    return [each for record in records if (each := cost_breakdown.break_down_cost(record)) is not None]
 
 
 def bars(chart: Chart) -> dict[str, float]:
@@ -86,7 +86,7 @@ def test_networks_whose_names_begin_alike_have_a_bar_each_of_what_each_costs(tmp
     records = priced(write_spec(tmp_path, FAR))
     assert len({each.name[:60] for each in records}) == 1
     for chart, metric, scale in zip(
-        cost_breakdown.charts(broken_down(records)), ("macs", "params"), (1e9, 1e6), strict=True
+        cost_breakdown.draw_breakdowns(broken_down(records)), ("macs", "params"), (1e9, 1e6), strict=True
     ):
         exact = {each.id: each.exact[metric] / scale for each in records if each.exact}
         assert bars(chart) == pytest.approx(exact)
@@ -97,25 +97,27 @@ def test_a_network_that_was_measured_twice_costs_the_same_and_stands_there_once(
     records = priced(write_spec(tmp_path, FAR))[:2]
     twice = [replace(each, replica=replica) for each in records for replica in (0, 1)]
     for chart, alone in zip(
-        cost_breakdown.charts(broken_down(twice)), cost_breakdown.charts(broken_down(records)), strict=True
+        cost_breakdown.draw_breakdowns(broken_down(twice)),
+        cost_breakdown.draw_breakdowns(broken_down(records)),
+        strict=True,
     ):
         assert bars(chart) == bars(alone)
 
 
 def test_a_name_over_a_bar_leaves_out_what_all_of_them_say_and_no_two_become_one() -> None:
-    assert cost_breakdown.labels(["a=1,b=2,c=3", "a=1,b=5,c=3"]) == ["b=2", "b=5"]
-    assert cost_breakdown.labels(["a=1,b=2", "b=2"]) == ["a=1,b=2", "b=2"]  # of the second nothing would be left
-    assert cost_breakdown.labels(["x,y", "y,x"]) == ["x,y", "y,x"]
-    assert cost_breakdown.labels(["a=1,b=2"]) == ["a=1,b=2"]
+    assert cost_breakdown.shorten_names(["a=1,b=2,c=3", "a=1,b=5,c=3"]) == ["b=2", "b=5"]
+    assert cost_breakdown.shorten_names(["a=1,b=2", "b=2"]) == ["a=1,b=2", "b=2"]  # of the second nothing would be left
+    assert cost_breakdown.shorten_names(["x,y", "y,x"]) == ["x,y", "y,x"]
+    assert cost_breakdown.shorten_names(["a=1,b=2"]) == ["a=1,b=2"]
 
 
 def test_a_long_name_stands_on_several_lines_and_one_that_is_longer_still_is_cut_to_what_tells_it() -> None:
     long = ",".join(f"axis{n}=value{n}" for n in range(12))
-    assert "".join(cost_breakdown.wrapped(long)) == long
-    assert 1 < len(cost_breakdown.wrapped(long)) <= cost_breakdown.MOST_LINES
-    assert all(line.endswith(",") for line in cost_breakdown.wrapped(long)[:-1])
+    assert "".join(cost_breakdown.wrap_label(long)) == long
+    assert 1 < len(cost_breakdown.wrap_label(long)) <= cost_breakdown.MOST_LINES
+    assert all(line.endswith(",") for line in cost_breakdown.wrap_label(long)[:-1])
     for longer in (long * 3, "x" * 999, ",x" * 300, "\x07" * 60 + "y" * 100):
-        lines, other = cost_breakdown.wrapped(longer), cost_breakdown.wrapped(longer + "!")
+        lines, other = cost_breakdown.wrap_label(longer), cost_breakdown.wrap_label(longer + "!")
         assert len(lines) <= cost_breakdown.MOST_LINES
         assert max(map(len, lines)) <= cost_breakdown.ALONG
         assert lines != other

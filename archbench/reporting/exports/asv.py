@@ -21,7 +21,7 @@ from typing import Any
 from archbench import units
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.metrics import EXACT
-from archbench.reporting.exports.asv_grid import AsvGrid, asv_grid, digest
+from archbench.reporting.exports.asv_grid import AsvGrid, digest_spec, make_asv_grid
 from archbench.runs.records import Key
 from archbench.runs.revisions import ask_git
 from archbench.runs.run import StoredRun
@@ -56,39 +56,41 @@ class AsvFiles:
     benchmarks: Mapping[str, Mapping[str, Any]]
 
 
-def export(runs: Sequence[StoredRun], tree: Path) -> tuple[Path, ...]:
+def write_asv_tree(runs: Sequence[StoredRun], tree: Path) -> tuple[Path, ...]:
     """Write the runs into the tree, beside what it holds; the files written. The newest run of a spec says what it is now.
 
     Raises ResultsError for a run whose commit is not known here, CannotMeasure where the tree cannot be written.
     """
     written: dict[Path, dict[str, Any]] = {}
-    benchmarks = _stored(tree / "benchmarks.json") or {"version": 2}
-    for files in map(asv_files, sorted(runs, key=lambda run: int(run.manifest["created_ns"]))):
+    benchmarks = _read_json(tree / "benchmarks.json") or {"version": 2}
+    for files in map(make_asv_files, sorted(runs, key=lambda run: int(run.manifest["created_ns"]))):
         folder = tree / str(files.machine["machine"])
-        before = written.get(folder / files.name) or _stored(folder / files.name) or {}
+        before = written.get(folder / files.name) or _read_json(folder / files.name) or {}
         merged = {**before.get("results", {}), **files.results["results"]}
         written[folder / files.name] = {**files.results, "results": merged}
         written[folder / "machine.json"] = dict(files.machine)
         benchmarks |= files.benchmarks
     written[tree / "benchmarks.json"] = benchmarks
     for path, content in written.items():
-        _write(path, content)
+        _write_json(path, content)
     return tuple(written)
 
 
-def asv_files(run: StoredRun) -> AsvFiles:
+def make_asv_files(run: StoredRun) -> AsvFiles:
     """One run as asv stores it."""
     environment = run.manifest["environment"]
-    commit, tree = _commit(environment.get("commit"), run.place)
-    series = _series(run) | {"tree": tree}
-    machine = _machine(environment)
-    grid = asv_grid([(_label(record.name, record.replica), record.axes) for record in run.records])
-    rows = {name: _row(run, points, grid) for name, points in _benchmarks(tabulate(run))}
-    env_name = f"archbench-{slug(series['gpu'] or series['device'])}-{digest(series)[:8]}"  # no path, so a stable one
+    commit, tree = _parse_commit(environment.get("commit"), run.place)
+    series = _describe_series(run) | {"tree": tree}
+    machine = _machine_json(environment)
+    grid = make_asv_grid([(_label_record(record.name, record.replica), record.axes) for record in run.records])
+    rows = {name: _result_row(run, points, grid) for name, points in _list_benchmarks(tabulate(run))}
+    env_name = (
+        f"archbench-{slug(series['gpu'] or series['device'])}-{digest_spec(series)[:8]}"  # no path, so a stable one
+    )
     results = {
         "commit_hash": commit,
         "env_name": env_name,
-        "date": _committed_at(commit) * units.MS_PER_S,
+        "date": _read_commit_time(commit) * units.MS_PER_S,
         "params": {**{key: value for key, value in machine.items() if key != "version"}, **series},
         "python": series["python"],
         "requirements": {},
@@ -98,15 +100,15 @@ def asv_files(run: StoredRun) -> AsvFiles:
         "durations": {},
         "version": 2,
     }
-    described = {name: _described(name, run, grid) for name in rows}
+    described = {name: _benchmark_json(name, run, grid) for name in rows}
     return AsvFiles(machine, f"{commit[:8]}-{env_name}.json", results, described)
 
 
-def _label(name: str, replica: int) -> str:
+def _label_record(name: str, replica: int) -> str:
     return name + (f" (replica {replica})" if replica else "")
 
 
-def _commit(stored: Any, where: str) -> tuple[str, str]:
+def _parse_commit(stored: Any, where: str) -> tuple[str, str]:
     """The commit a run was made at, and whether files differed from it."""
     text = stored if isinstance(stored, str) else ""
     commit = text.removesuffix("+")
@@ -117,12 +119,12 @@ def _commit(stored: Any, where: str) -> tuple[str, str]:
     return commit, "modified" if text.endswith("+") else "clean"
 
 
-def _committed_at(commit: str) -> int:
+def _read_commit_time(commit: str) -> int:
     """Seconds since the epoch: asv's page has the commits' own dates."""
     return int(ask_git(commit, "show", "--no-patch", "--format=%ct", commit).split()[-1])
 
 
-def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
+def _machine_json(environment: Mapping[str, Any]) -> dict[str, Any]:
     """asv's machine.json; all its values are texts."""
     os = str(environment.get("os") or "")
     return {
@@ -136,7 +138,7 @@ def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _series(run: StoredRun) -> dict[str, str]:
+def _describe_series(run: StoredRun) -> dict[str, str]:
     """What tells this run's series from another's of the same machine."""
     environment = run.manifest["environment"]
     gpu, versions = environment.get("gpu"), environment.get("versions")
@@ -151,13 +153,13 @@ def _series(run: StoredRun) -> dict[str, str]:
     }
 
 
-def _benchmarks(run: RunTable) -> Iterator[tuple[str, list[Point]]]:
+def _list_benchmarks(run: RunTable) -> Iterator[tuple[str, list[Point]]]:
     """Each metric that somebody has, with a point a record."""
     spec, rows = slug(run.stored.name), run.table.rows
     for metric in METRICS:
-        points = [_point(row[metric], metric) for row in rows]
+        points = [_make_point(row[metric], metric) for row in rows]
         if any(point["result"] is not None for point in points):
-            timed = _timed(run, metric)
+            timed = _timed_points(run, metric)
             yield f"{spec}.{metric}", [{**point, **timed.get(record.key, {})} for point, record in _both(points, run)]
 
 
@@ -165,22 +167,22 @@ def _both(points: Sequence[Point], run: RunTable) -> Iterable[tuple[Point, Any]]
     return zip(points, run.stored.records, strict=True)
 
 
-def _point(value: float | None, metric: str) -> Point:
+def _make_point(value: float | None, metric: str) -> Point:
     """A number in asv's units: seconds for milliseconds."""
     scaled = value if value is None or not metric.endswith("_ms") else value / units.MS_PER_S
     return {"result": scaled, **dict.fromkeys(STATS)}
 
 
-def _timed(run: RunTable, metric: str) -> dict[Key, Point]:
+def _timed_points(run: RunTable, metric: str) -> dict[Key, Point]:
     """The statistics of a time that has an interval."""
     if metric != "latency_ms" and metric not in METRIC_QUANTITIES:
         return {}
     found = run.times.by_quantity[METRIC_QUANTITIES.get(metric, run.times.quantity)]
     looked = run.times.looked
-    return {key: _stats(each, looked=looked) for key, each in found.items() if each.half_width is not None}
+    return {key: _make_stats(each, looked=looked) for key, each in found.items() if each.half_width is not None}
 
 
-def _stats(summary: Summary, *, looked: bool) -> Point:
+def _make_stats(summary: Summary, *, looked: bool) -> Point:
     """asv's six: the interval is widened from its own confidence to 99 %."""
     assert summary.half_width is not None
     wider = student_t(summary.df, 0.99) / student_t(summary.df, LOOKING if looked else CONFIDENCE)
@@ -196,7 +198,7 @@ def _stats(summary: Summary, *, looked: bool) -> Point:
     }
 
 
-def _row(run: StoredRun, points: Sequence[Point], grid: AsvGrid) -> list[Any]:
+def _result_row(run: StoredRun, points: Sequence[Point], grid: AsvGrid) -> list[Any]:
     """A benchmark's row of results, the product of its parameters in order; columns at the end that say nothing are left out."""
     header = run.manifest
     result: list[Any] = [math.nan] * grid.size
@@ -206,20 +208,20 @@ def _row(run: StoredRun, points: Sequence[Point], grid: AsvGrid) -> list[Any]:
         for name in STATS:
             stats[name][place] = point[name]
     begun = int(header["created_ns"]) // units.NS_PER_MS
-    row = [result, _params(grid), _version(run), begun, None, *stats.values()]
+    row = [result, _format_params(grid), _spec_version(run), begun, None, *stats.values()]
     told = any(value is not None for values in stats.values() for value in values)
     return row if told else row[:4]
 
 
-def _params(grid: AsvGrid) -> list[list[str]]:
+def _format_params(grid: AsvGrid) -> list[list[str]]:
     return [[repr(value) for value in values] for values in grid.values]
 
 
-def _version(run: StoredRun) -> str:
-    return digest(run.manifest["spec"])
+def _spec_version(run: StoredRun) -> str:
+    return digest_spec(run.manifest["spec"])
 
 
-def _described(name: str, run: StoredRun, grid: AsvGrid) -> dict[str, Any]:
+def _benchmark_json(name: str, run: StoredRun, grid: AsvGrid) -> dict[str, Any]:
     """The benchmark as asv's benchmarks.json has it."""
     metric = name.rpartition(".")[2]
     unit = "seconds" if metric.endswith("_ms") else "bytes" if metric.endswith("_bytes") else "count"
@@ -227,15 +229,15 @@ def _described(name: str, run: StoredRun, grid: AsvGrid) -> dict[str, Any]:
         "name": name,
         "type": "track",
         "unit": unit,
-        "params": _params(grid),
+        "params": _format_params(grid),
         "param_names": list(grid.names),
-        "version": _version(run),
+        "version": _spec_version(run),
         "code": json.dumps(run.manifest["spec"], indent=2),
         "timeout": TIMEOUT,
     }
 
 
-def _stored(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any] | None:
     """A file of the tree as it is; null where there is none, or can be none. Raises ResultsError where it is damaged."""
     try:
         found = json.loads(path.read_bytes())
@@ -248,7 +250,7 @@ def _stored(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(

@@ -36,10 +36,10 @@ class AsvGrid:
         return list(itertools.product(*self.values))
 
 
-def asv_grid(variants: Labelled) -> AsvGrid:
+def make_asv_grid(variants: Labelled) -> AsvGrid:
     """The grid that holds every variant: of the axes, where each point is one variant and few are none; else of names."""
     paths = tuple(dict.fromkeys(path for _, axes in variants for path in axes))
-    values = tuple(_distinct([axes.get(path) for _, axes in variants]) for path in paths)
+    values = tuple(_distinct_values([axes.get(path) for _, axes in variants]) for path in paths)
     sizes = [len(own) for own in values]
     at = [tuple(own.index(axes.get(path)) for path, own in zip(paths, values, strict=True)) for _, axes in variants]
     if not paths or len(set(at)) < len(at) or math.prod(sizes) > MOST_BLANKS * len(at):
@@ -49,7 +49,7 @@ def asv_grid(variants: Labelled) -> AsvGrid:
     return AsvGrid(paths, values, tuple(places[point] for point in at))
 
 
-def _distinct(values: Sequence[Any]) -> tuple[Any, ...]:
+def _distinct_values(values: Sequence[Any]) -> tuple[Any, ...]:
     """In the order first seen; lists cannot be hashed."""
     found: list[Any] = []
     for value in values:
@@ -58,13 +58,13 @@ def _distinct(values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def digest(said: Mapping[str, Any]) -> str:
+def digest_spec(said: Mapping[str, Any]) -> str:
     """What tells one spec from another: of all it says, not of how it is written. A changed spec is another benchmark."""
     canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def camel_case(name: str) -> str:
+def format_class_name(name: str) -> str:
     """A class's name for a spec's: FpnSweep of fpn_sweep. Letters and digits alone; it never begins with a digit."""
     words = "".join(letter if letter.isalnum() and letter.isascii() else " " for letter in name).split()
     joined = "".join(word[0].upper() + word[1:] for word in words) or "Spec"

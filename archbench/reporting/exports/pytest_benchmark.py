@@ -22,32 +22,32 @@ from archbench.text import visible
 FENCE = 1.5  # interquartile ranges, Tukey's
 
 
-def write(run: StoredRun, path: Path) -> None:
+def write_pytest_benchmark(run: StoredRun, path: Path) -> None:
     """The run into a file. Raises ResultsError where nothing was measured, CannotMeasure where it cannot be written."""
-    content = exported(run)
+    content = benchmark_json(run)
     try:
         path.write_text(json.dumps(content, allow_nan=False, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
 
 
-def exported(run: StoredRun) -> dict[str, Any]:
+def benchmark_json(run: StoredRun) -> dict[str, Any]:
     """The file's content. Variants without a counted call are left out: the format has no way to say why."""
-    calls = call_seconds(run)
+    calls = list_call_seconds(run)
     if not calls:
         raise ResultsError(f"{visible(run.place, 200)}: nothing was measured, so there is nothing to export")
     header, environment = run.manifest, run.manifest["environment"]
     begun = datetime.fromtimestamp(header["created_ns"] / units.NS_PER_S, UTC).isoformat()
     return {
-        "machine_info": _machine(environment),
-        "commit_info": _commit(environment, begun),
-        "benchmarks": [_benchmark(run, record, calls[record.key]) for record in run.records if record.key in calls],
+        "machine_info": _machine_json(environment),
+        "commit_info": _commit_json(environment, begun),
+        "benchmarks": [_variant_json(run, record, calls[record.key]) for record in run.records if record.key in calls],
         "datetime": begun,
         "version": __version__,
     }
 
 
-def call_seconds(run: StoredRun) -> dict[Any, list[float]]:
+def list_call_seconds(run: StoredRun) -> dict[Any, list[float]]:
     """The calls behind each variant's latency, in seconds."""
     failed, quantity = run.failed_keys, run.quantity
     blocks = [each for each in whole_rounds(run.blocks, failed) if each.key not in failed and each.quantity == quantity]
@@ -57,18 +57,18 @@ def call_seconds(run: StoredRun) -> dict[Any, list[float]]:
     return found
 
 
-def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
+def _machine_json(environment: Mapping[str, Any]) -> dict[str, Any]:
     """Whatever is the same between two runs that may be compared."""
     names = ("host", "os", "python", "cpu", "cores", "gpu", "driver", "device", "versions")
     return {"node": environment.get("host"), **{name: environment.get(name) for name in names}}
 
 
-def _commit(environment: Mapping[str, Any], begun: str) -> dict[str, Any]:
+def _commit_json(environment: Mapping[str, Any], begun: str) -> dict[str, Any]:
     stored = environment.get("commit") or ""
     return {"id": stored.removesuffix("+"), "time": begun, "dirty": stored.endswith("+"), "project": "archbench"}
 
 
-def _benchmark(run: StoredRun, record: Record, calls: Sequence[float]) -> dict[str, Any]:
+def _variant_json(run: StoredRun, record: Record, calls: Sequence[float]) -> dict[str, Any]:
     spec = run.name
     name = record.name + (f" (replica {record.replica})" if record.replica else "")
     return {
@@ -79,14 +79,14 @@ def _benchmark(run: StoredRun, record: Record, calls: Sequence[float]) -> dict[s
         "param": name,
         "extra_info": {"id": record.id, **(record.exact or record.traced or {})},
         "options": {"disable_gc": False, "timer": "perf_counter", "min_rounds": len(calls), "warmup": False},
-        "stats": call_stats(calls),
+        "stats": summarise_calls(calls),
     }
 
 
-def call_stats(calls: Sequence[float]) -> dict[str, Any]:
+def summarise_calls(calls: Sequence[float]) -> dict[str, Any]:
     """What pytest-benchmark derives from its rounds, defined as it does."""
     data = sorted(calls)
-    q1, q3 = quartiles(data)
+    q1, q3 = find_quartiles(data)
     mean, spread, fence = statistics.mean(data), statistics.stdev(data) if len(data) > 1 else 0, FENCE * (q3 - q1)
     far = sum(not mean - spread <= each <= mean + spread for each in data)
     out = sum(not q1 - fence <= each <= q3 + fence for each in data)
@@ -112,7 +112,7 @@ def call_stats(calls: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def quartiles(data: Sequence[float]) -> tuple[float, float]:
+def find_quartiles(data: Sequence[float]) -> tuple[float, float]:
     """The first and third of sorted data: medians of its halves; of an odd number, between the two ways to halve it."""
     count = len(data)
     if count == 1:

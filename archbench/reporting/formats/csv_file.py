@@ -16,17 +16,19 @@ FORMULA = re.compile(r"[=+\-@\t\r]")  # what makes a spreadsheet run a cell
 LONGEST = 1 << 20
 
 
-def render(table: Table, **extra: object) -> str:
+def render_csv(table: Table, **extra: object) -> str:
     """All columns, then `kind` as JSON. A text that a spreadsheet would run begins with a quote; control characters
     are written as their escapes, so that a row is a line."""
     file = io.StringIO()
     lines = csv.writer(file, lineterminator="\n")
-    lines.writerow([_cell(column.name) for column in table.columns] + ["kind"])
-    lines.writerows([_cell(row.get(column.name)) for column in table.columns] + [_kind(row)] for row in table.rows)
+    lines.writerow([_format_csv_cell(column.name) for column in table.columns] + ["kind"])
+    lines.writerows(
+        [_format_csv_cell(row.get(column.name)) for column in table.columns] + [_kind(row)] for row in table.rows
+    )
     return file.getvalue()
 
 
-def _cell(value: Any) -> str:
+def _format_csv_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -14,16 +14,16 @@ from archbench.reporting.formats import csv_file, json_file, latex, markdown, te
 from archbench.tables.table import Table
 
 RENDERERS: dict[str, Callable[..., str]] = {
-    "markdown": markdown.render,
-    "csv": csv_file.render,
-    "json": json_file.render,
-    "latex": latex.render,
+    "markdown": markdown.render_markdown,
+    "csv": csv_file.render_csv,
+    "json": json_file.render_json,
+    "latex": latex.render_latex,
 }
 
 
-def show(table: Table, form: str, **extra: Any) -> None:
+def print_in_format(table: Table, form: str, **extra: Any) -> None:
     """Print a table in the format asked for; `extra` goes into the JSON object beside its variants."""
     if form == "terminal":
-        terminal.show(table, terminal.console())
+        terminal.print_table(table, terminal.open_console())
     else:
         click.echo(RENDERERS[form](table, **extra), nl=False)

@@ -8,6 +8,6 @@ from typing import Any
 from archbench.tables.table import Table, json_object
 
 
-def render(table: Table, **extra: Any) -> str:
+def render_json(table: Table, **extra: Any) -> str:
     """One line; `variants` is the list of rows, `extra` stands beside it. ASCII, so no name can steer a terminal."""
     return json.dumps(json_object(table, **extra), allow_nan=False) + "\n"

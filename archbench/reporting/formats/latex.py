@@ -29,30 +29,30 @@ SPECIAL = {
 ANY = re.compile("|".join(map(re.escape, SPECIAL)))
 
 
-def render(table: Table, **extra: object) -> str:
+def render_latex(table: Table, **extra: object) -> str:
     """The columns that decide and have anything to say. Needs `booktabs` and `textcomp`, which LaTeX has built in."""
-    columns = [c for c in table.columns if _on_paper(c) and says_something(c, table.rows)]
+    columns = [c for c in table.columns if _is_on_paper(c) and says_something(c, table.rows)]
     lines = [
         *(f"% {visible(said, LONGEST)}" for said in (table.title, *table.caption) if said),
         r"\begin{tabular}{" + "".join("r" if column.numeric else "l" for column in columns) + "}",
         r"\toprule",
-        _line(escape(column.label) for column in columns),
+        _format_latex_row(escape_latex(column.label) for column in columns),
         r"\midrule",
-        *(_line(escape(column.text(row)) for column in columns) for row in table.rows),
+        *(_format_latex_row(escape_latex(column.text(row)) for column in columns) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def escape(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Untrusted text as itself: no command, no comment, no end of a cell or a row."""
     return ANY.sub(lambda found: SPECIAL[found[0]], visible(text, LONGEST))
 
 
-def _on_paper(column: Column) -> bool:
+def _is_on_paper(column: Column) -> bool:
     return column.priority <= MAIN or column.name in (*MARKS, "reason")
 
 
-def _line(cells: Iterable[str]) -> str:
+def _format_latex_row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"

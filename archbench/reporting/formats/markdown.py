@@ -19,45 +19,45 @@ COMMENT = 65_536  # characters GitHub takes in a comment
 BESIDE = 4  # of a comment a table beside the main one takes one part in so many
 
 
-def render(table: Table, *, limit: int = COMMENT, **extra: object) -> str:
+def render_markdown(table: Table, *, limit: int = COMMENT, **extra: object) -> str:
     """A heading, the columns that have anything to say, why rows failed, the caption, in at most `limit` characters.
 
     Rows that do not fit are left out, the front, the reference and what failed last, and a line says how many. A table
     that does not fit without any row is cut; of one that has none there is the caption.
     """
     columns = [column for column in table.columns if says_something(column, table.rows)]
-    lines = [_line(escape(column.text(row)) for column in columns) for row in table.rows]
+    lines = [_render_row(escape_markdown(column.text(row)) for column in columns) for row in table.rows]
     fits = len(lines)
-    while fits and len(_document(table, columns, lines, fits)) > limit:
+    while fits and len(_render_document(table, columns, lines, fits)) > limit:
         fits = fits * 7 // 8
-    return _cut(_document(table, columns, lines, fits), limit)
+    return _cut_text(_render_document(table, columns, lines, fits), limit)
 
 
-def render_all(table: Table, beside: Sequence[Table], *, limit: int = COMMENT) -> str:
+def render_markdown_tables(table: Table, beside: Sequence[Table], *, limit: int = COMMENT) -> str:
     """The table with smaller ones after it, in a comment together: those have a share each, the table what they leave."""
-    after = "".join("\n" + render(each, limit=limit // BESIDE) for each in beside)
-    return render(table, limit=limit - len(after)) + after
+    after = "".join("\n" + render_markdown(each, limit=limit // BESIDE) for each in beside)
+    return render_markdown(table, limit=limit - len(after)) + after
 
 
-def _document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
+def _render_document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
     """The whole text with at most so many rows."""
     places = {id(row): place for place, row in enumerate(table.rows)}
     kept = [lines[places[id(row)]] for row in most_telling(table.rows, most)]
     left_out = len(lines) - len(kept)
     said = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
-    title = [f"## {escape(table.title)}", ""] if table.title else []
-    grid = [*_head(columns), *kept, ""] if lines else []
-    return "\n".join([*title, *grid, *said, *map(_item, table.caption)]) + "\n"
+    title = [f"## {escape_markdown(table.title)}", ""] if table.title else []
+    grid = [*_render_head(columns), *kept, ""] if lines else []
+    return "\n".join([*title, *grid, *said, *map(_render_item, table.caption)]) + "\n"
 
 
-def _head(columns: Sequence[Column]) -> list[str]:
+def _render_head(columns: Sequence[Column]) -> list[str]:
     return [
-        _line(escape(column.label) for column in columns),
-        _line("---:" if column.numeric else "---" for column in columns),
+        _render_row(escape_markdown(column.label) for column in columns),
+        _render_row("---:" if column.numeric else "---" for column in columns),
     ]
 
 
-def _cut(text: str, limit: int) -> str:
+def _cut_text(text: str, limit: int) -> str:
     """The lines that fit whole; for captions so long that nobody reads them."""
     if len(text) <= limit:
         return text
@@ -65,22 +65,22 @@ def _cut(text: str, limit: int) -> str:
     return text[: text.rfind("\n", 0, limit - len(end)) + 1] + end
 
 
-def escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Untrusted text as itself: nothing in it formats, links, ends a cell or a line."""
     return AUTOMATIC.sub(rf"\g<0>{APART}", SPECIAL.sub(r"\\\1", visible(text, LONGEST)))
 
 
-def _item(text: str) -> str:
+def _render_item(text: str) -> str:
     """Untrusted text as an item of a list, which holds nothing but a line."""
-    said = escape(text)
+    said = escape_markdown(text)
     begun = BEGINS.match(said)
-    return f"- {said}" if begun is None else f"- {_literal(begun[0])}{said[begun.end() :]}"
+    return f"- {said}" if begun is None else f"- {_escape_beginning(begun[0])}{said[begun.end() :]}"
 
 
-def _literal(beginning: str) -> str:
+def _escape_beginning(beginning: str) -> str:
     """A sign after a backslash; a number before one, which is then before its dot."""
     return f"{beginning}\\" if beginning.isdecimal() else f"\\{beginning}"
 
 
-def _line(cells: Iterable[str]) -> str:
+def _render_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"

@@ -19,7 +19,7 @@ from archbench.tables.table import Column, Holds, Row, Table
 TYPES: dict[Holds, str] = {"integer": "BIGINT", "number": "DOUBLE", "flag": "BOOLEAN", "text": "VARCHAR"}
 
 
-def render(table: Table, **extra: object) -> bytes:
+def render_parquet(table: Table, **extra: object) -> bytes:
     """The file's bytes; the same table is the same bytes. All columns; title and caption are in its metadata.
 
     Text is what a name is, not made inert: nothing that reads Parquet runs it. Half a surrogate pair, which UTF-8 has no
@@ -27,39 +27,39 @@ def render(table: Table, **extra: object) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         rows, written = Path(folder, "rows.json"), Path(folder, "table.parquet")
-        rows.write_text("".join(_line(table, row) for row in table.rows))
+        rows.write_text("".join(_format_line(table, row) for row in table.rows))
         with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-            connection.execute(_query(table, rows, written))
+            connection.execute(_copy_query(table, rows, written))
         return written.read_bytes()
 
 
-def show(table: Table) -> None:
+def print_parquet(table: Table) -> None:
     """The file's bytes on stdout. Raises SpecError where that is a terminal, which does not take them."""
     if sys.stdout.isatty():
         raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
-    click.echo(render(table), nl=False)
+    click.echo(render_parquet(table), nl=False)
 
 
-def _line(table: Table, row: Row) -> str:
+def _format_line(table: Table, row: Row) -> str:
     """Columns by their number: their names are not to be trusted in a query."""
-    values = {f"c{place}": _value(column, row) for place, column in enumerate(table.columns)}
+    values = {f"c{place}": _format_value(column, row) for place, column in enumerate(table.columns)}
     return json.dumps(values | {"kind": json.dumps(row["kind"])}, ensure_ascii=False) + "\n"
 
 
-def _value(column: Column, row: Row) -> Any:
+def _format_value(column: Column, row: Row) -> Any:
     value = row.get(column.name)
     if value is None or column.holds != "text":
         return value
     return units.format_plain(value).encode(errors="backslashreplace").decode()
 
 
-def _query(table: Table, rows: Path, written: Path) -> str:
+def _copy_query(table: Table, rows: Path, written: Path) -> str:
     types = {f"c{place}": TYPES[column.holds] for place, column in enumerate(table.columns)} | {"kind": "VARCHAR"}
     typed = ", ".join(f"{name}: '{kind}'" for name, kind in types.items())
-    named = [f"c{place} AS {sql.name(column.name)}" for place, column in enumerate(table.columns)]
+    named = [f"c{place} AS {sql.quote_name(column.name)}" for place, column in enumerate(table.columns)]
     metadata = json.dumps({"title": table.title, "caption": table.caption})
     return (
-        f"COPY (SELECT {', '.join([*named, 'kind'])} FROM read_json({sql.text(str(rows))}, "
-        f"format = 'newline_delimited', columns = {{{typed}}})) TO {sql.text(str(written))} "
-        f"(FORMAT parquet, KV_METADATA {{archbench: {sql.text(metadata)}}})"
+        f"COPY (SELECT {', '.join([*named, 'kind'])} FROM read_json({sql.quote_text(str(rows))}, "
+        f"format = 'newline_delimited', columns = {{{typed}}})) TO {sql.quote_text(str(written))} "
+        f"(FORMAT parquet, KV_METADATA {{archbench: {sql.quote_text(metadata)}}})"
     )

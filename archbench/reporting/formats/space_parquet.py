@@ -45,11 +45,11 @@ def write_space(
     with ParquetFile(path, varied_paths(spec), [constraint.text for constraint in spec.constraints]) as file:
         space = price_space(spec, asked, file, said)
         rows = make_shown_variants(spec, space)
-        file.write(space.front.at, [(row.at, _named(row)) for row in rows if row.at is not None])
+        file.write(space.front.at, [(row.at, _shown_values(row)) for row in rows if row.at is not None])
     return space, rows
 
 
-def _named(row: ShownVariant) -> dict[str, Any]:
+def _shown_values(row: ShownVariant) -> dict[str, Any]:
     variant = row.priced.variant
     return {"name": variant.name, "id": variant.id, "reference": variant.reference}
 
@@ -68,7 +68,7 @@ class ParquetFile:
         self._writing: Future[None] | None = None
         self._spill = tempfile.TemporaryDirectory(prefix="archbench-")
         self._table = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": self._spill.name})
-        columns = [*(f"{sql.name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
+        columns = [*(f"{sql.quote_name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
         self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused SMALLINT'])})")
 
     def __enter__(self) -> ParquetFile:
@@ -80,22 +80,22 @@ class ParquetFile:
         self._spill.cleanup()
 
     def add(self, chunk: PricedChunk) -> None:
-        self._finish()
-        self._writing = self._thread.submit(self._insert, chunk)
+        self._await_insert()
+        self._writing = self._thread.submit(self._insert_chunk, chunk)
 
     def write(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
         """The file, with the front marked at its places among all rows; `shown` has a place's name, id and reference."""
-        self._finish()
-        with _written_by_us(self.path) as unfinished:
-            self._mark(front_at, shown)
-            self._table.execute(f"COPY ({self._query()}) TO {sql.text(str(unfinished))} ({FORMAT})")
+        self._await_insert()
+        with _replacing_file(self.path) as unfinished:
+            self._insert_marks(front_at, shown)
+            self._table.execute(f"COPY ({self._select_query()}) TO {sql.quote_text(str(unfinished))} ({FORMAT})")
 
-    def _finish(self) -> None:
-        with _disk_of(self.path):
+    def _await_insert(self) -> None:
+        with _reporting_disk_errors(self.path):
             if self._writing is not None:
                 self._writing.result()
 
-    def _insert(self, chunk: PricedChunk) -> None:
+    def _insert_chunk(self, chunk: PricedChunk) -> None:
         rows, columns = chunk.rows, chunk.columns
         codes = {axis: numbering.codes(columns.column(axis)) for axis, numbering in self._numberings.items()}
         arrays = codes | {metric: columns[metric] for metric in EXACT} | {"refused": chunk.refused}
@@ -104,19 +104,19 @@ class ParquetFile:
         self._table.execute("INSERT INTO priced SELECT * FROM chunk")
         self._table.unregister("chunk")
 
-    def _mark(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    def _insert_marks(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
         self._table.register("front_at", {"place": front_at})
         self._table.execute("CREATE TABLE shown (place BIGINT, name VARCHAR, id VARCHAR, reference BOOLEAN)")
         for place, row in shown:
             self._table.execute("INSERT INTO shown VALUES (?, ?, ?, ?)", [place, *(row[key] for key in NAMED)])
         for number, axis in enumerate(self._axes):
-            self._table.execute(f"SET VARIABLE axis{number} = ?", [_of_one_kind(self._numberings[axis].values)])
+            self._table.execute(f"SET VARIABLE axis{number} = ?", [_align_kinds(self._numberings[axis].values)])
         self._table.execute("SET VARIABLE constraints = ?", [list(self._constraints)])
 
-    def _query(self) -> str:
+    def _select_query(self) -> str:
         """Every row with its values in place of their numbers, lists being counted from 1."""
         axes = [
-            f"getvariable('axis{number}')[priced.{sql.name(axis)} + 1] AS {sql.name(axis)}"
+            f"getvariable('axis{number}')[priced.{sql.quote_name(axis)} + 1] AS {sql.quote_name(axis)}"
             for number, axis in enumerate(self._axes)
         ]
         marks = [
@@ -131,11 +131,11 @@ class ParquetFile:
 
 
 @contextmanager
-def _written_by_us(path: Path) -> Iterator[Path]:
+def _replacing_file(path: Path) -> Iterator[Path]:
     """A file beside `path` to write, put in its place at the end."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _disk_of(path):
+        with _reporting_disk_errors(path):
             yield unfinished
             unfinished.replace(path)
     finally:
@@ -143,7 +143,7 @@ def _written_by_us(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _disk_of(path: Path) -> Iterator[None]:
+def _reporting_disk_errors(path: Path) -> Iterator[None]:
     """What goes wrong with a disk, as one sentence about the file."""
     try:
         yield
@@ -152,7 +152,7 @@ def _disk_of(path: Path) -> Iterator[None]:
         raise CannotMeasure(f"--parquet {_shown(path)}: cannot be written ({visible(reason)}); name another") from error
 
 
-def _of_one_kind(values: Sequence[Any]) -> list[Any]:
+def _align_kinds(values: Sequence[Any]) -> list[Any]:
     """The values of an axis as a list DuckDB has a type for: as they are, or as a spec writes them where kinds are mixed."""
     kinds = {type(value) for value in values if value is not None}
     alike = len(kinds) <= 1 or kinds == {int, float}

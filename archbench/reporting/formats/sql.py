@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 
-def text(value: str) -> str:
+def quote_text(value: str) -> str:
     """A text as a literal."""
-    return _between("'", value)
+    return _quote("'", value)
 
 
-def name(value: str) -> str:
+def quote_name(value: str) -> str:
     """A column's name."""
-    return _between('"', value)
+    return _quote('"', value)
 
 
-def _between(quote: str, value: str) -> str:
+def _quote(quote: str, value: str) -> str:
     clean = value.encode(errors="backslashreplace").decode()
     return quote + clean.replace(quote, 2 * quote) + quote

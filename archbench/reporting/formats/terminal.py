@@ -27,84 +27,86 @@ MOST_ROWS = 500  # nobody reads more; the files have them all
 LONGEST_LINE = 2000
 
 
-def console() -> Console:
+def open_console() -> Console:
     """A terminal as wide as it says, plain where it is none; NO_COLOR is honoured by rich."""
     found = Console(highlight=False)
-    found.on_broken_pipe = _raise  # type: ignore[method-assign]  # of its own it would end the process, as if variants failed
+    found.on_broken_pipe = _raise_again  # type: ignore[method-assign]  # of its own it would end the process, as if variants failed
     return found
 
 
-def _raise() -> NoReturn:
+def _raise_again() -> NoReturn:
     raise
 
 
-def show(table: Table, console: Console) -> None:
+def print_table(table: Table, console: Console) -> None:
     """Print the table, what failed and why, the caption. Names are escaped: none can format or steer the terminal."""
     shown = table.rows[:MOST_ROWS]
-    named = [column for column in table.columns if _tells(column, table.rows)]
-    candidates = numbered(named, shown, console.width)
-    chosen = fitting(candidates, shown, console.width)
-    console.print(_grid(table.title, chosen, shown, _name_width(candidates, shown, console.width)))
+    named = [column for column in table.columns if _tells_something(column, table.rows)]
+    candidates = number_runs(named, shown, console.width)
+    chosen = choose_columns(candidates, shown, console.width)
+    console.print(_build_grid(table.title, chosen, shown, _name_room(candidates, shown, console.width)))
     console.print()
-    for line in (*_numbers(named, candidates), *_below(table, _left_out(candidates, chosen))):
+    for line in (*_explain_numbers(named, candidates), *_list_lines_below(table, _list_left_out(candidates, chosen))):
         console.print(Text(visible(line, LONGEST_LINE)), soft_wrap=not console.is_terminal)
 
 
-def fitting(candidates: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
+def choose_columns(candidates: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
     """The columns that fit `width` characters, in the table's order: by priority, until the first that does not fit."""
-    left, longest = width - MARK, _name_width(candidates, rows, width)
+    left, longest = width - MARK, _name_room(candidates, rows, width)
     chosen: list[Column] = []
     for column in sorted(candidates, key=lambda column: column.priority):
-        left -= PADDING + min(_width(column, rows), longest if column.name == "name" else width)
+        left -= PADDING + min(_column_width(column, rows), longest if column.name == "name" else width)
         if left < 0 and chosen:
             break
         chosen.append(column)
     return [column for column in candidates if column in chosen]
 
 
-def numbered(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
+def number_runs(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
     """The columns of several runs under `#1`, `#2`, ... where not every latency and its interval fit under a name."""
     wanted = [column for column in columns if column.run and column.priority <= SURE]
-    fit = fitting(columns, rows, width)
+    fit = choose_columns(columns, rows, width)
     if all(column in fit for column in wanted):
         return list(columns)
-    number = {run: f"#{place}" for place, run in enumerate(_runs(columns), 1)}
-    return [replace(c, label=f"{_quantity(c)} {number[c.run]}", run=number[c.run]) if c.run else c for c in columns]
+    number = {run: f"#{place}" for place, run in enumerate(_list_run_names(columns), 1)}
+    return [
+        replace(c, label=f"{_label_without_run(c)} {number[c.run]}", run=number[c.run]) if c.run else c for c in columns
+    ]
 
 
-def _numbers(named: Sequence[Column], candidates: Sequence[Column]) -> list[str]:
+def _explain_numbers(named: Sequence[Column], candidates: Sequence[Column]) -> list[str]:
     """Which run each number is, where numbers stand for runs."""
-    pairs = zip(_runs(candidates), _runs(named), strict=True)
+    pairs = zip(_list_run_names(candidates), _list_run_names(named), strict=True)
     told = [f"{number} is {run}" for number, run in pairs if number != run]
     return [", ".join(told)] if told else []
 
 
-def _runs(columns: Iterable[Column]) -> list[str]:
+def _list_run_names(columns: Iterable[Column]) -> list[str]:
     return list(dict.fromkeys(column.run for column in columns if column.run))
 
 
-def _quantity(column: Column) -> str:
+def _label_without_run(column: Column) -> str:
     """A column's label without the run it is of."""
     return column.label.removesuffix(column.run).rstrip(", ") if column.run else column.label
 
 
-def _left_out(candidates: Sequence[Column], chosen: Sequence[Column]) -> Iterator[str]:
+def _list_left_out(candidates: Sequence[Column], chosen: Sequence[Column]) -> Iterator[str]:
     """What columns are called that did not fit; those of every run by what they hold alone."""
     left = [column for column in candidates if column not in chosen]
-    for label in dict.fromkeys(map(_quantity, left)):
-        own = [column for column in left if _quantity(column) == label]
-        every = all(column in own for column in candidates if _quantity(column) == label)
+    for label in dict.fromkeys(map(_label_without_run, left)):
+        own = [column for column in left if _label_without_run(column) == label]
+        every = all(column in own for column in candidates if _label_without_run(column) == label)
         yield label if every else " and ".join([own[0].label, *(column.run for column in own[1:])])
 
 
-def _name_width(columns: Iterable[Column], rows: Sequence[Row], width: int) -> int:
+def _name_room(columns: Iterable[Column], rows: Sequence[Row], width: int) -> int:
     """Characters of a name on one line: what the first columns leave, within reason."""
     first = [column for column in columns if column.priority <= FIRST and column.name != "name"]
-    left = width - MARK - PADDING - sum(PADDING + _width(column, rows) for column in first)
+    left = width - MARK - PADDING - sum(PADDING + _column_width(column, rows) for column in first)
     return max(SHORTEST_NAME, min(LONGEST_NAME, left))
 
 
-def _tells(column: Column, rows: Sequence[Row]) -> bool:
+def _tells_something(column: Column, rows: Sequence[Row]) -> bool:
     """Whether a column has something to tell here that stands nowhere else."""
     if column.name in MARKS or column.name == "reason" or column.detail:
         return False
@@ -115,23 +117,23 @@ def _tells(column: Column, rows: Sequence[Row]) -> bool:
     return any(row.get(column.name) is not None for row in rows)
 
 
-def _width(column: Column, rows: Iterable[Row]) -> int:
-    widest = max((cell_len(_cell(column, row)) for row in rows), default=0)
-    heading = max(cell_len(line) for line in _heading(column).split("\n"))
+def _column_width(column: Column, rows: Iterable[Row]) -> int:
+    widest = max((cell_len(_format_cell(column, row)) for row in rows), default=0)
+    heading = max(cell_len(line) for line in _format_heading(column).split("\n"))
     return max(heading, widest)
 
 
-def _heading(column: Column) -> str:
+def _format_heading(column: Column) -> str:
     """A label on two lines: the quantity over its unit, a part over its knob."""
     label = visible(column.label)
     return label.replace(".", ".\n", 1) if "." in label else "\n".join(label.split(" ", 1))
 
 
-def _cell(column: Column, row: Row) -> str:
+def _format_cell(column: Column, row: Row) -> str:
     return visible(column.text(row), LONGEST_LINE)
 
 
-def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row], longest: int) -> Grid:
+def _build_grid(title: str, columns: Sequence[Column], rows: Iterable[Row], longest: int) -> Grid:
     grid = Grid(
         title=Text(visible(title)) if title else None,
         title_justify="left",
@@ -143,7 +145,7 @@ def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row], longest: i
     grid.add_column("", width=MARK, no_wrap=True)
     for column in columns:
         grid.add_column(
-            Text(_heading(column)),
+            Text(_format_heading(column)),
             justify="right" if column.numeric else "left",
             vertical="top",
             overflow="fold",
@@ -153,12 +155,14 @@ def _grid(title: str, columns: Sequence[Column], rows: Iterable[Row], longest: i
     for row in rows:
         style = "bold" if row["pareto"] else "dim" if row["status"] == "failed" else ""
         grid.add_row(
-            _mark(row), *(Text(_folded(_cell(column, row), column, longest)) for column in columns), style=style
+            _format_mark(row),
+            *(Text(_fold_name(_format_cell(column, row), column, longest)) for column in columns),
+            style=style,
         )
     return grid
 
 
-def _folded(text: str, column: Column, longest: int) -> str:
+def _fold_name(text: str, column: Column, longest: int) -> str:
     """A name on as many lines as it takes, `axis=value` after `axis=value`; other cells as they are."""
     if column.name != "name":
         return text
@@ -170,11 +174,11 @@ def _folded(text: str, column: Column, longest: int) -> str:
     return "\n".join(lines)
 
 
-def _mark(row: Row) -> str:
+def _format_mark(row: Row) -> str:
     return ("*" if row["pareto"] else " ") + ("R" if row["reference"] else "")
 
 
-def _below(table: Table, left_out: Iterable[str]) -> Iterable[str]:
+def _list_lines_below(table: Table, left_out: Iterable[str]) -> Iterable[str]:
     for row in table.rows:
         if row["reason"]:
             yield f"{visible(row['name'])}: {row['status']}: {row['reason']}"

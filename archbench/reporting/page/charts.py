@@ -12,7 +12,7 @@ from typing import Any
 
 from archbench import units
 from archbench.metrics import METRICS, Metric
-from archbench.reporting.page.palette import GRID, INK, MUTED, PAPER, RAMP, SERIES, spread
+from archbench.reporting.page.palette import GRID, INK, MUTED, PAPER, RAMP, SERIES, spread_colors
 from archbench.tables.table import Column, Row, Table
 from archbench.text import visible
 
@@ -47,7 +47,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Look:
+class PointStyle:
     """What tells points apart: a column by colour, another by shape; null where none has few enough values."""
 
     color: Column | None
@@ -79,7 +79,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def compose(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> dict[str, Any]:
+def compose_layers(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> dict[str, Any]:
     """Layers as one spec, legends included in its size; `left` pixels are kept free beside them."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -92,27 +92,30 @@ def compose(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> 
     }
 
 
-def scatter(
+def draw_scatter(
     table: Table, x: str, y: str, *, line: Sequence[Row] = (), lines: Sequence[tuple[str, Sequence[Row]]] = ()
 ) -> Layer | None:
     """Every variant that has both metrics; intervals of a latency, the reference in a ring, `line` joined in steps.
 
     `lines` are more of them, each in its colour. Null where fewer than two variants have both.
     """
-    rows = drawn([row for row in table.rows if row.get(x) is not None and row.get(y) is not None])
+    rows = choose_drawn_rows([row for row in table.rows if row.get(x) is not None and row.get(y) is not None])
     if len(rows) < 2:
         return None
-    look, horizontal, vertical = look_of(table), METRICS[x], METRICS[y]
-    values = [_point(row, horizontal, vertical, look, table) for row in rows]
-    joined = [(color, [_place(row, horizontal, vertical) for row in each]) for color, each in ((MUTED, line), *lines)]
-    axes = {"x": _axis("x", horizontal, values), "y": _axis("y", vertical, values)}
-    layers = [
-        *(_line(each, axes, color) for color, each in joined if is_drawn(each)),
-        *_intervals(values, axes),
-        _points(values, axes, look, table),
-        *_reference([value for value in values if value["reference"]], axes),
+    look, horizontal, vertical = choose_point_style(table), METRICS[x], METRICS[y]
+    values = [_make_point(row, horizontal, vertical, look, table) for row in rows]
+    joined = [
+        (color, [_scaled_position(row, horizontal, vertical) for row in each])
+        for color, each in ((MUTED, line), *lines)
     ]
-    return compose(layers)
+    axes = {"x": _scaled_axis("x", horizontal, values), "y": _scaled_axis("y", vertical, values)}
+    layers = [
+        *(_line_layer(each, axes, color) for color, each in joined if is_drawn(each)),
+        *_interval_layers(values, axes),
+        _point_layer(values, axes, look, table),
+        *_reference_layers([value for value in values if value["reference"]], axes),
+    ]
+    return compose_layers(layers)
 
 
 def is_drawn(line: Sequence[object]) -> bool:
@@ -120,34 +123,34 @@ def is_drawn(line: Sequence[object]) -> bool:
     return len(line) > 1
 
 
-def drawn(rows: Sequence[Row]) -> list[Row]:
+def choose_drawn_rows(rows: Sequence[Row]) -> list[Row]:
     """The rows a chart shows: all, or of very many the reference, every so manieth and, where it is short, the front."""
     step = -(-len(rows) // MOST_POINTS)
     short = sum(bool(row["pareto"]) for row in rows) <= MOST_POINTS
     return [row for n, row in enumerate(rows) if n % step == 0 or row["reference"] or (short and row["pareto"])]
 
 
-def look_of(table: Table) -> Look:
+def choose_point_style(table: Table) -> PointStyle:
     """The axes that are told apart: the first with few values by colour, the next by shape."""
     axes = [column for column in table.columns if column.axis]
-    color = next((c for c in axes if 2 <= len(choices(c, table.rows)) <= MOST_COLORS), None)
-    shape = next((c for c in axes if c is not color and 2 <= len(choices(c, table.rows)) <= MOST_SHAPES), None)
-    return Look(color, shape)
+    color = next((c for c in axes if 2 <= len(distinct_words(c, table.rows)) <= MOST_COLORS), None)
+    shape = next((c for c in axes if c is not color and 2 <= len(distinct_words(c, table.rows)) <= MOST_SHAPES), None)
+    return PointStyle(color, shape)
 
 
-def choices(column: Column, rows: Iterable[Row]) -> list[str]:
+def distinct_words(column: Column, rows: Iterable[Row]) -> list[str]:
     """The distinct values of a column as they are written, numbers in their order, words as they come."""
-    found = {word(column, row): row.get(column.name) for row in rows}
+    found = {cell_text(column, row): row.get(column.name) for row in rows}
     if column.numeric:
         return sorted(found, key=lambda text: (found[text] is None, found[text] or 0))
     return list(found)
 
 
-def word(column: Column, row: Row) -> str:
-    return UNSET if row.get(column.name) is None else short(column.text(row))
+def cell_text(column: Column, row: Row) -> str:
+    return UNSET if row.get(column.name) is None else shorten(column.text(row))
 
 
-def short(text: str, most: int = LONGEST) -> str:
+def shorten(text: str, most: int = LONGEST) -> str:
     """A text as a chart has room for it; of two that differ far behind, not the same one."""
     if len(text) <= most:
         return visible(text, most)
@@ -155,7 +158,7 @@ def short(text: str, most: int = LONGEST) -> str:
     return f"{visible(text, most - len(told) - 1)} {told}"
 
 
-def told(table: Table, row: Row) -> str:
+def describe_row(table: Table, row: Row) -> str:
     """What pointing at a variant says: its name, then every cost and gain that decides."""
     names = ("latency_ms", "half_width", "ratio", "macs", "params", "peak_bytes", "memory_bytes", "score")
     shown = [c for c in table.columns if c.name in names and row.get(c.name) is not None]
@@ -163,34 +166,34 @@ def told(table: Table, row: Row) -> str:
     return "; ".join([visible(row["name"], 200), *(visible(cost) for cost in costs)])
 
 
-def _place(row: Row, x: Metric, y: Metric) -> dict[str, Any]:
+def _scaled_position(row: Row, x: Metric, y: Metric) -> dict[str, Any]:
     return {"x": row[x.name] / x.scale, "y": row[y.name] / y.scale}
 
 
-def _point(row: Row, x: Metric, y: Metric, look: Look, table: Table) -> dict[str, Any]:
-    value = _place(row, x, y) | {"said": told(table, row), "reference": row["reference"]}
+def _make_point(row: Row, x: Metric, y: Metric, look: PointStyle, table: Table) -> dict[str, Any]:
+    value = _scaled_position(row, x, y) | {"said": describe_row(table, row), "reference": row["reference"]}
     for key, column in (("color", look.color), ("shape", look.shape)):
         if column is not None:
-            value[key] = word(column, row)
+            value[key] = cell_text(column, row)
     for side, metric in (("x", x), ("y", y)):
         if metric.name == "latency_ms" and row.get("half_width") is not None:
-            low, high = interval(row)
+            low, high = latency_interval(row)
             value |= {f"{side}_low": low, f"{side}_high": high}
     return value
 
 
-def interval(row: Row) -> tuple[float, float]:
+def latency_interval(row: Row) -> tuple[float, float]:
     """From where to where the 95 % interval of the latency goes, in milliseconds: a factor either way."""
     factor = 1 + row["half_width"]
     return row["latency_ms"] / factor, row["latency_ms"] * factor
 
 
-def _axis(side: str, metric: Metric, values: Values) -> Layer:
+def _scaled_axis(side: str, metric: Metric, values: Values) -> Layer:
     numbers = [value[f"{side}{end}"] for value in values for end in ("", "_low", "_high") if f"{side}{end}" in value]
-    return {"field": side, "type": "quantitative", "title": metric.title, "scale": scale(numbers)}
+    return {"field": side, "type": "quantitative", "title": metric.title, "scale": choose_scale(numbers)}
 
 
-def scale(numbers: Sequence[float]) -> dict[str, Any]:
+def choose_scale(numbers: Sequence[float]) -> dict[str, Any]:
     """Linear over what there is; logarithmic where the largest is many times the smallest.
 
     A single number has room to either side: over a range of no width the labels of its ticks are rounded to none of its digits.
@@ -203,13 +206,13 @@ def scale(numbers: Sequence[float]) -> dict[str, Any]:
     return {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
 
 
-def _line(joined: Values, axes: Mapping[str, Layer], color: str) -> Layer:
+def _line_layer(joined: Values, axes: Mapping[str, Layer], color: str) -> Layer:
     mark = {"type": "line", "interpolate": "step-after", "color": color, "strokeWidth": 1.5, "strokeDash": [5, 3]}
     ordered = sorted(joined, key=lambda value: (value["x"], value["y"]))
     return {"data": {"values": ordered}, "mark": mark | {"aria": False}, "encoding": dict(axes)}
 
 
-def _intervals(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+def _interval_layers(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
     """A rule for each interval, along the axis the latency is on."""
     layers = []
     for side, other in (("x", "y"), ("y", "x")):
@@ -222,40 +225,40 @@ def _intervals(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
     return layers
 
 
-def _points(values: Values, axes: Mapping[str, Layer], look: Look, table: Table) -> Layer:
+def _point_layer(values: Values, axes: Mapping[str, Layer], look: PointStyle, table: Table) -> Layer:
     encoding = dict(axes) | {"description": {"field": "said"}}
     if look.color is not None:
-        encoding["color"] = kinds("color", look.color, table.rows)
+        encoding["color"] = encode_by_color("color", look.color, table.rows)
     if look.shape is not None:
-        names = choices(look.shape, table.rows)
+        names = distinct_words(look.shape, table.rows)
         encoding["shape"] = {
             **{"field": "shape", "type": "nominal", "title": visible(look.shape.label)},
             "scale": {"domain": names, "range": list(SHAPES[: len(names)])},
-            "legend": {"symbolFillColor": MUTED} | abreast(names),
+            "legend": {"symbolFillColor": MUTED} | lay_out_legend(names),
         }
     mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 1}
     return {"data": {"values": values}, "mark": mark, "encoding": encoding}
 
 
-def kinds(field: str, column: Column, rows: Iterable[Row]) -> Layer:
+def encode_by_color(field: str, column: Column, rows: Iterable[Row]) -> Layer:
     """An encoding by colour: amounts from light to dark where they are few, words and what is unset each in its own."""
-    names = choices(column, rows)
+    names = distinct_words(column, rows)
     amounts = [name for name in names if name != UNSET] if column.numeric else []
     ordered = 0 < len(amounts) <= len(RAMP) - 2
-    colors = [*spread(RAMP[2:], len(amounts)), SERIES[-1]] if ordered else list(SERIES)
+    colors = [*spread_colors(RAMP[2:], len(amounts)), SERIES[-1]] if ordered else list(SERIES)
     domain = {"domain": names, "range": colors[: len(names)]}
     title = visible(column.label)
-    return {"field": field, "type": "nominal", "title": title, "scale": domain, "legend": abreast(names)}
+    return {"field": field, "type": "nominal", "title": title, "scale": domain, "legend": lay_out_legend(names)}
 
 
-def abreast(names: Sequence[str]) -> dict[str, int]:
+def lay_out_legend(names: Sequence[str]) -> dict[str, int]:
     """How many names of a legend stand on a line of a drawing's width, and the pixels between them."""
     longest = min(max(map(len, names), default=0), LONGEST)
     columns = max(1, min(MOST_ABREAST, WIDTH // (LETTER * longest + SYMBOL + SPARE)))
     return {"columns": columns, "columnPadding": SPARE + longest}
 
 
-def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
+def _reference_layers(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
     """A ring each; the word beside one alone, since beside several the words would stand in each other."""
     data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
     ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
@@ -275,12 +278,12 @@ def _reference(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
     return layers if len(values) == 1 else layers[:1] if values else []
 
 
-def shown(value: float, metric: str) -> str:
+def format_metric(value: float, metric: str) -> str:
     """A number of a metric as its column writes it, with the unit its label has."""
     unit = METRICS[metric].label.rpartition(" ")[2]
     return f"{METRICS[metric].format(value)} {unit}" if " " in METRICS[metric].label else METRICS[metric].format(value)
 
 
-def plainly(values: Iterable[object]) -> str:
+def join_values(values: Iterable[object]) -> str:
     """Axis values in a sentence."""
     return ", ".join(visible(units.format_plain(value), LONGEST) for value in values)

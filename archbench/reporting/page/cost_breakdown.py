@@ -14,9 +14,9 @@ from archbench.metrics import METRICS
 from archbench.models.detector import FAMILIES, Architecture
 from archbench.models.variant import Variant, Workload
 from archbench.pricing.price import list_layers
-from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose, short, shown
+from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose_layers, format_metric, shorten
 from archbench.reporting.page.palette import INK, NECK, RAMP, REST, TOP
-from archbench.reporting.terminal.layers import Share, shares
+from archbench.reporting.terminal.layers import GroupShare, share_by_group
 from archbench.runs.records import Record
 from archbench.text import visible
 
@@ -28,29 +28,29 @@ PARTS = {"macs": ("macs_share", "MACs"), "params": ("params_share", "parameters"
 
 
 @dataclass(frozen=True)
-class Breakdown:
+class CostBreakdown:
     """One network's shares, in execution order, levels by name."""
 
     id: str
     name: str
-    shares: tuple[Share, ...]
+    shares: tuple[GroupShare, ...]
 
 
-def breakdown(record: Record) -> Breakdown | None:
+def break_down_cost(record: Record) -> CostBreakdown | None:
     """The record's network priced again, layer by layer.
 
     Null for a hand-written module, and where the sum is not what the record has: then this archbench is not that one.
     """
     try:
-        rows = list_layers(_variant(record))
+        rows = list_layers(_parse_variant(record))
     except (SpecError, TypeError, ValueError):  # the latter two: no architecture of ours at all
         return None
     if record.exact is None or sum(row.macs for row in rows) != record.exact.get("macs"):
         return None
-    return Breakdown(record.id, record.name, shares(rows))
+    return CostBreakdown(record.id, record.name, share_by_group(rows))
 
 
-def _variant(record: Record) -> Variant:
+def _parse_variant(record: Record) -> Variant:
     """What the record says it is, checked like a spec: a file is data, not to be trusted."""
     if record.architecture.keys() != FAMILIES.keys():
         raise SpecError("not an architecture of parts")
@@ -60,28 +60,30 @@ def _variant(record: Record) -> Variant:
     return Variant("", Architecture(**parts), Workload(**{key: inputs[key] for key in WORKLOAD_IN_INPUT}))
 
 
-def charts(found: Sequence[Breakdown]) -> list[Chart]:
+def draw_breakdowns(found: Sequence[CostBreakdown]) -> list[Chart]:
     """MACs and parameters by group, a bar a network: its replicas cost the same."""
     each_once = list({each.id: each for each in found}.values())
     if not each_once:
         return []
     said = "priced layer by layer; a stage or level is what its name begins with in archbench show"
     return [
-        Chart(f"where_{metric}", f"Where the {word} are", said, _bars(each_once, metric))
+        Chart(f"where_{metric}", f"Where the {word} are", said, _draw_bars(each_once, metric))
         for metric, (_, word) in PARTS.items()
     ]
 
 
-def _bars(found: Sequence[Breakdown], metric: str) -> dict[str, Any]:
+def _draw_bars(found: Sequence[CostBreakdown], metric: str) -> dict[str, Any]:
     groups = list(dict.fromkeys(share.group for each in found for share in each.shares if getattr(share, metric)))
-    values = [_value(each, share, metric, groups) for each in found for share in each.shares if share.group in groups]
-    lines = [wrapped(label) for label in labels([each.name for each in found])]
+    values = [
+        _bar_value(each, share, metric, groups) for each in found for share in each.shares if share.group in groups
+    ]
+    lines = [wrap_label(label) for label in shorten_names([each.name for each in found])]
     most = max(map(len, lines))
     y: Layer = {"field": "id", "type": "nominal", "axis": None, "sort": [each.id for each in found]}
     x: Layer = {"field": "amount", "type": "quantitative", "stack": True, "title": METRICS[metric].title}
     x["axis"] = {"grid": False}
     color: Layer = {"field": "group", "type": "nominal", "title": None}
-    color["scale"] = {"domain": [_short(group) for group in groups], "range": colored(groups)}
+    color["scale"] = {"domain": [_short_group(group) for group in groups], "range": assign_colors(groups)}
     bars: Layer = {
         "data": {"values": values},
         "mark": {"type": "bar", "height": BAR - 8, "yOffset": most * LINE / 2},
@@ -91,10 +93,10 @@ def _bars(found: Sequence[Breakdown], metric: str) -> dict[str, Any]:
         },
     }
     height = BAR + LINE * most
-    return compose([bars, *_written(found, lines, y, height)], height=LEGEND + height * len(found))
+    return compose_layers([bars, *_name_layers(found, lines, y, height)], height=LEGEND + height * len(found))
 
 
-def _written(found: Sequence[Breakdown], lines: Sequence[list[str]], y: Layer, height: int) -> list[Layer]:
+def _name_layers(found: Sequence[CostBreakdown], lines: Sequence[list[str]], y: Layer, height: int) -> list[Layer]:
     """The names, each line a mark of its own, the last right above its bar."""
     layers: list[Layer] = []
     most = max(map(len, lines))
@@ -116,7 +118,7 @@ def _written(found: Sequence[Breakdown], lines: Sequence[list[str]], y: Layer, h
     return layers
 
 
-def labels(names: Sequence[str]) -> list[str]:
+def shorten_names(names: Sequence[str]) -> list[str]:
     """The names without what all of them say, where that leaves each its own."""
     parts = [name.split(",") for name in names]
     common = set(parts[0]).intersection(*parts) if len(names) > 1 else set()
@@ -124,14 +126,14 @@ def labels(names: Sequence[str]) -> list[str]:
     return found if all(found) and len(set(found)) == len(set(names)) else list(names)
 
 
-def wrapped(label: str) -> list[str]:
+def wrap_label(label: str) -> list[str]:
     """The label in at most MOST_LINES lines that end at a comma where they can; what is longer is cut."""
     shown = visible(label, LONGEST_LABEL)
-    lines = _lines(shown)
-    return lines if len(lines) <= MOST_LINES else _lines(short(shown, 2 * ALONG))
+    lines = _split_lines(shown)
+    return lines if len(lines) <= MOST_LINES else _split_lines(shorten(shown, 2 * ALONG))
 
 
-def _lines(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     lines = [""]
     for part in re.findall(rf"[^,]{{1,{ALONG - 1}}},?|,", text):
         if len(lines[-1]) + len(part) > ALONG:
@@ -140,20 +142,20 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-def _value(each: Breakdown, share: Share, metric: str, groups: Sequence[str]) -> dict[str, Any]:
+def _bar_value(each: CostBreakdown, share: GroupShare, metric: str, groups: Sequence[str]) -> dict[str, Any]:
     amount = getattr(share, metric)
     part, word = PARTS[metric]
     return {
         "id": each.id,
-        "group": _short(share.group),
+        "group": _short_group(share.group),
         "place": groups.index(share.group),
         "amount": amount / METRICS[metric].scale,
-        "said": f"{visible(each.name, LONGEST)}, {share.group}: {word} {shown(amount, metric)}, "
+        "said": f"{visible(each.name, LONGEST)}, {share.group}: {word} {format_metric(amount, metric)}, "
         f"{units.format_percent(getattr(share, part))}",
     }
 
 
-def colored(groups: Sequence[str]) -> list[str]:
+def assign_colors(groups: Sequence[str]) -> list[str]:
     """A colour a group, a family in the shades of one."""
     seen: dict[str, int] = {}
     found = []
@@ -165,6 +167,6 @@ def colored(groups: Sequence[str]) -> list[str]:
     return found
 
 
-def _short(group: str) -> str:
+def _short_group(group: str) -> str:
     """`res3`, `p4`: as people say it; a level of the neck and one of the top block never share a name."""
     return group.partition(".")[2] or group

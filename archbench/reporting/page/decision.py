@@ -26,7 +26,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Step:
+class FrontStep:
     """A variant of the line. Differences are to the step before it; null for the first, and `factor` where that was 0.
 
     `factor` is of latencies by the fit where there is one, not the quotient of two medians.
@@ -70,14 +70,14 @@ def row_key(row: Row) -> Key:
     return row["id"], row["replica"]
 
 
-def terms(rows: Sequence[Row]) -> Terms:
+def choose_terms(rows: Sequence[Row]) -> Terms:
     """Latency buys score; MACs stand in for either where there is none. Priced alone, peak memory buys MACs."""
     measured = any(row["latency_ms"] is not None for row in rows)
     scored = any(row["score"] is not None for row in rows)
     return Terms("latency_ms" if measured else "macs" if scored else "peak_bytes", "score" if scored else "macs")
 
 
-def line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "max") -> list[Row]:
+def find_line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "max") -> list[Row]:
     """The variants that nothing else beats in both, cheapest first; of equals the first. None that failed: it cannot be taken."""
     possible = [row for row in rows if row["status"] != "failed"]
     known = [row for row in possible if row.get(cost) is not None and row.get(gain) is not None]
@@ -89,7 +89,7 @@ def line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "max") -
     return [best[place] for place in sorted(best)]
 
 
-def thinned(rows: Sequence[Row], most: int = MOST_STEPS) -> list[Row]:
+def thin_line(rows: Sequence[Row], most: int = MOST_STEPS) -> list[Row]:
     """At most so many of a line, both ends among them and the reference where it is on it."""
     if len(rows) <= most:
         return list(rows)
@@ -97,37 +97,37 @@ def thinned(rows: Sequence[Row], most: int = MOST_STEPS) -> list[Row]:
     return [row for place, row in enumerate(rows) if place in kept or row["reference"]]
 
 
-def steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[Step]:
+def find_front_steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[FrontStep]:
     """What each variant of a line costs more than the one before it, and gives more."""
-    found = [Step(row) for row in rows[:1]]
+    found = [FrontStep(row) for row in rows[:1]]
     for before, row in pairwise(rows):
         known = by.cost != "latency_ms" or ties.untold(row_key(before), row_key(row)) is None
         apart = by.cost != "latency_ms" or row_key(row) not in ties.of(row_key(before))
         more = row[by.cost] - before[by.cost], row[by.gain] - before[by.gain]
-        found.append(Step(row, *more, _factor(before, row, by.cost), apart if known else None))
+        found.append(FrontStep(row, *more, _cost_factor(before, row, by.cost), apart if known else None))
     return found
 
 
-def _factor(before: Row, row: Row, cost: str) -> float | None:
+def _cost_factor(before: Row, row: Row, cost: str) -> float | None:
     """How many times as much one costs as the other: of latencies by the fit, as intervals and ranks are, where it has both."""
     by = "ratio" if cost == "latency_ms" and row["ratio"] is not None and before["ratio"] is not None else cost
     return row[by] / before[by] if before[by] else None
 
 
-def speeds(rows: Sequence[Row]) -> list[float | None]:
+def list_speeds(rows: Sequence[Row]) -> list[float | None]:
     """What rows are ordered by: the fit's ratios where all that were measured have one, as ranks are, else the latency."""
     known = [row for row in rows if row.get("latency_ms") is not None]
     by = "ratio" if all(row["ratio"] is not None for row in known) else "latency_ms"
     return [None if row.get("latency_ms") is None else float(row[by]) for row in rows]
 
 
-def fastest(rows: Sequence[Row]) -> Row | None:
+def find_fastest(rows: Sequence[Row]) -> Row | None:
     """The row of least latency; null where nothing was measured."""
-    known = [(speed, place) for place, speed in enumerate(speeds(rows)) if speed is not None]
+    known = [(speed, place) for place, speed in enumerate(list_speeds(rows)) if speed is not None]
     return rows[min(known)[1]] if known else None
 
 
-def peers(row: Row, rows: Sequence[Row], ties: Ties) -> Peers:
+def find_peers(row: Row, rows: Sequence[Row], ties: Ties) -> Peers:
     """How `row` stands to the others of `rows` that have a latency; ties are fastest first."""
     others = [other for other in rows if other is not row and other["latency_ms"] is not None]
     own = ties.of(row_key(row))
@@ -137,16 +137,16 @@ def peers(row: Row, rows: Sequence[Row], ties: Ties) -> Peers:
     return Peers(tuple(near), len(others) - len(near) - untold.total(), untold)
 
 
-def ladder(rows: Sequence[Row], ties: Ties) -> list[Rung]:
+def find_rungs(rows: Sequence[Row], ties: Ties) -> list[Rung]:
     """The fastest variant within each of a few round numbers of MACs, up to the first that all are within."""
     known = [row for row in rows if row["latency_ms"] is not None and row["macs"]]
     if len(known) < 2:
         return []
     rungs: list[Rung] = []
-    for most in round_numbers(min(row["macs"] for row in known), max(row["macs"] for row in known)):
+    for most in choose_round_numbers(min(row["macs"] for row in known), max(row["macs"] for row in known)):
         within = [row for row in known if row["macs"] <= most]
-        if within and (best := fastest(within)) is not None:
-            rung = Rung(most, most, (len(within), len(within)), best, peers(best, within, ties))
+        if within and (best := find_fastest(within)) is not None:
+            rung = Rung(most, most, (len(within), len(within)), best, find_peers(best, within, ties))
             last = rungs.pop() if rungs and _says_the_same(rungs[-1], rung) else rung
             rungs.append(replace(rung, least=last.least, among=(last.among[0], len(within))))
     return rungs
@@ -156,7 +156,7 @@ def _says_the_same(one: Rung, other: Rung) -> bool:
     return (one.row, one.peers.ties, one.peers.untold) == (other.row, other.peers.ties, other.peers.untold)
 
 
-def round_numbers(low: float, high: float) -> list[float]:
+def choose_round_numbers(low: float, high: float) -> list[float]:
     """At most RUNGS evenly spaced round numbers from the first above `low` to the first not under `high`."""
     for power in range(math.floor(math.log10(max(high - low, high / 100))) - 1, math.floor(math.log10(high)) + 2):
         for digit in (1, 2, 5):

@@ -27,32 +27,32 @@ Spec = Mapping[str, Any]
 ElementTree.register_namespace("", SVG[1:-1])
 
 
-def svg(spec: Spec) -> str:
+def render_svg(spec: Spec) -> str:
     """The drawing, on paper, as a file of its own."""
     return str(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]))
 
 
-def png(spec: Spec) -> bytes:
+def render_png(spec: Spec) -> bytes:
     """The drawing as pixels, for slides."""
     return bytes(vl_convert.vegalite_to_png(dict(spec), scale=PIXELS, allowed_base_urls=[]))
 
 
-def inline(spec: Spec, said: str) -> str:
+def render_inline(spec: Spec, said: str) -> str:
     """The drawing as an element of a page: colours by name, as wide as it is let, marks that were described with a tooltip.
 
     `said` is what stands in its place for whoever cannot see it.
     """
-    root = ElementTree.fromstring(svg(spec))
+    root = ElementTree.fromstring(render_svg(spec))
     width, height = root.attrib.pop("width"), root.attrib.pop("height")
     for element in root.iter():
-        _prune(element)
-        _describe(element)
-        _tidy(element)
+        _drop_invisible(element)
+        _add_tooltip(element)
+        _tidy_attributes(element)
     root.attrib |= {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": said}
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _prune(parent: ElementTree.Element) -> None:
+def _drop_invisible(parent: ElementTree.Element) -> None:
     """Drop what draws nothing: hidden paths and grounds without a colour."""
     for child in list(parent):
         ground = child.get("class") == "background" and not {"fill", "stroke"}.intersection(child.keys())
@@ -60,7 +60,7 @@ def _prune(parent: ElementTree.Element) -> None:
             parent.remove(child)
 
 
-def _describe(element: ElementTree.Element) -> None:
+def _add_tooltip(element: ElementTree.Element) -> None:
     """What Vega tells a screen reader of a mark is shown to whoever points at it, too; axes and legends say it themselves."""
     said = element.attrib.pop("aria-label", None)
     if said and element.get("aria-roledescription") not in GUIDES:
@@ -69,7 +69,7 @@ def _describe(element: ElementTree.Element) -> None:
         element.insert(0, title)
 
 
-def _tidy(element: ElementTree.Element) -> None:
+def _tidy_attributes(element: ElementTree.Element) -> None:
     for name in NOISE:
         element.attrib.pop(name, None)
     for name, value in list(element.attrib.items()):

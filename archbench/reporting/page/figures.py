@@ -7,11 +7,11 @@ from pathlib import Path
 
 from archbench.errors import CannotMeasure
 from archbench.reporting.page.charts import Chart
-from archbench.reporting.page.drawing import png, svg
+from archbench.reporting.page.drawing import render_png, render_svg
 from archbench.text import visible
 
 
-def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
+def write_figures(charts: Iterable[Chart], folder: Path) -> list[Path]:
     """Write `NAME.svg` and `NAME.png` of each chart that has a drawing into the folder, which is made.
 
     Raises CannotMeasure where it cannot.
@@ -21,8 +21,8 @@ def draw(charts: Iterable[Chart], folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for chart in filter(lambda each: each.spec, charts):
             for path, data in (
-                (folder / f"{chart.name}.svg", svg(chart.spec).encode()),
-                (folder / f"{chart.name}.png", png(chart.spec)),
+                (folder / f"{chart.name}.svg", render_svg(chart.spec).encode()),
+                (folder / f"{chart.name}.png", render_png(chart.spec)),
             ):
                 path.write_bytes(data)
                 written.append(path)

@@ -22,11 +22,11 @@ from markupsafe import Markup
 from archbench import units
 from archbench.metrics import METRICS
 from archbench.reporting.page.charts import Chart
-from archbench.reporting.page.decision import row_key, speeds
-from archbench.reporting.page.drawing import inline
+from archbench.reporting.page.decision import list_speeds, row_key
+from archbench.reporting.page.drawing import render_inline
 from archbench.reporting.page.palette import DARK, LIGHT
 from archbench.reporting.page.review import Review
-from archbench.reporting.page.wording import full_name, latency
+from archbench.reporting.page.wording import describe_latency, full_name
 from archbench.runs.records import UNFINISHED
 from archbench.statistics.ties import NO_INTERVAL, NO_SESSION, Ties
 from archbench.tables.table import MAIN, MARKS, Column, Row, decided, most_telling, says_something
@@ -37,42 +37,42 @@ MOST_MAIN = 14  # of them all, at the width of a page
 LONGEST = 10_000
 
 
-def render(review: Review) -> str:
+def render_html(review: Review) -> str:
     """The page. The same review is the same bytes."""
-    style, script = _style(), _source("report.js")
+    style, script = _page_style(), _read_source("report.js")
     rows = most_telling(review.table.rows, MOST_ROWS)
     columns = [column for column in review.table.columns if says_something(column, review.table.rows)]
     return (
-        _environment()
+        _jinja_environment()
         .get_template("report.html")
         .render(
             review=review,
-            charts=[(chart, _drawing(chart)) for chart in review.charts],
+            charts=[(chart, _draw_inline(chart)) for chart in review.charts],
             columns=columns,
-            main=_main(columns, rows),
-            rows=[(_looks(row), [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
-            legend=_legend(rows),
-            limits=_limits(columns),
+            main=_choose_main_columns(columns, rows),
+            rows=[(_row_classes(row), [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
+            legend=_describe_marks(rows),
+            limits=_limit_columns(columns),
             left_out=len(review.table.rows) - len(rows),
-            data=Markup(embedded(_data(columns, rows, review.ties))),
+            data=Markup(embed_json(_page_data(columns, rows, review.ties))),
             style=Markup(style),
             script=Markup(script),
-            policy=_policy(style, script),
+            policy=_security_policy(style, script),
         )
     )
 
 
-def _drawing(chart: Chart) -> Markup:
-    return Markup(inline(chart.spec, alternative(chart)) if chart.spec else "")
+def _draw_inline(chart: Chart) -> Markup:
+    return Markup(render_inline(chart.spec, describe_chart(chart)) if chart.spec else "")
 
 
-def alternative(chart: Chart) -> str:
+def describe_chart(chart: Chart) -> str:
     """What a chart shows, for whoever does not see it, and where its numbers are."""
     said = f" {chart.said[0].upper()}{chart.said[1:]}." if chart.said else ""
     return f"{chart.title}.{said} The numbers are in the table of all variants."
 
 
-def _main(columns: Sequence[Column], rows: Sequence[Row]) -> set[str]:
+def _choose_main_columns(columns: Sequence[Column], rows: Sequence[Row]) -> set[str]:
     """The columns that stand there before they are asked for: the marks, and of the others no more than fit."""
     found = sorted((column for column in columns if _is_main(column, rows)), key=lambda column: column.priority)
     return {column.name for column in found[:MOST_MAIN]} | {column.name for column in columns if column.name in MARKS}
@@ -87,7 +87,7 @@ def _is_main(column: Column, rows: Sequence[Row]) -> bool:
     return column.priority <= MAIN
 
 
-def _legend(rows: Sequence[Row]) -> str:
+def _describe_marks(rows: Sequence[Row]) -> str:
     """How the rows of the table are marked, as far as any is."""
     marks = {
         "bold: on the Pareto front": any(row["pareto"] for row in rows),
@@ -98,7 +98,7 @@ def _legend(rows: Sequence[Row]) -> str:
     return "; ".join(said for said, known in marks.items() if known)
 
 
-def _looks(row: Row) -> str:
+def _row_classes(row: Row) -> str:
     """The classes of a row of the table."""
     marks = {
         "reference": row["reference"],
@@ -109,100 +109,102 @@ def _looks(row: Row) -> str:
     return " ".join(name for name, known in marks.items() if known)
 
 
-def breakable(text: str) -> Markup:
+def break_after_commas(text: str) -> Markup:
     """Untrusted text, escaped, that a line may end in after each comma."""
     return Markup(",<wbr>").join(visible(text, LONGEST).split(","))
 
 
-def embedded(data: Any) -> str:
+def embed_json(data: Any) -> str:
     """JSON that ends no element and opens no comment, whatever is in it."""
     return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[str, Any]:
+def _page_data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[str, Any]:
     """What the script sorts, limits and names the fastest by: raw values, and whom each was compared with and is tied with.
 
     `order`: places of rows by speed. `ties`: of each row runs in it, the first of a run, the first after it, the next
     run's first, ...: of many rows that cannot be told apart the pairs would be longer than all else.
     """
-    speed = _speeds(rows)
+    speed = _new_speeds(rows)
     order = sorted(range(len(rows)), key=lambda place: math.inf if (own := speed[place]) is None else own)
     return {
-        "scales": [_scale(column) for column in columns],
-        "rows": [[_raw(row.get(column.name)) for column in columns] for row in rows],
+        "scales": [_column_scale(column) for column in columns],
+        "rows": [[_raw_value(row.get(column.name)) for column in columns] for row in rows],
         "names": [full_name(row) for row in rows],
-        "latency": [latency(row) if row.get("latency_ms") is not None else "" for row in rows],
+        "latency": [describe_latency(row) if row.get("latency_ms") is not None else "" for row in rows],
         "speed": speed,
         "order": order,
-        "ties": [_runs([row_key(rows[place]) in own for place in order]) for own in map(ties.of, map(row_key, rows))],
+        "ties": [
+            _find_turns([row_key(rows[place]) in own for place in order]) for own in map(ties.of, map(row_key, rows))
+        ],
         "groups": [ties.groups.get(row_key(row)) for row in rows],
         "reasons": [NO_INTERVAL, NO_SESSION],
     }
 
 
-def _speeds(rows: Sequence[Row]) -> list[float | None]:
-    """As `speeds` has them; a base's is none, for the fastest is among the new networks."""
+def _new_speeds(rows: Sequence[Row]) -> list[float | None]:
+    """As `list_speeds` has them; a base's is none, for the fastest is among the new networks."""
     own = decided(rows)
-    told = {id(row): speed for row, speed in zip(own, speeds(own), strict=True)}
+    told = {id(row): speed for row, speed in zip(own, list_speeds(own), strict=True)}
     return [told.get(id(row)) for row in rows]
 
 
-def _runs(flags: Sequence[bool]) -> list[int]:
+def _find_turns(flags: Sequence[bool]) -> list[int]:
     """Where they turn true, and false again, in turn."""
     return [place for place, (before, now) in enumerate(pairwise([False, *flags, False])) if before != now]
 
 
-def _raw(value: Any) -> Any:
+def _raw_value(value: Any) -> Any:
     return (
         value if value is None or isinstance(value, bool | int | float) else visible(units.format_plain(value), LONGEST)
     )
 
 
-def _limits(columns: Sequence[Column]) -> list[tuple[int, Column]]:
+def _limit_columns(columns: Sequence[Column]) -> list[tuple[int, Column]]:
     """What a limit can be set for, by its place: numbers that are typed as they are written."""
     numbers = ((place, column) for place, column in enumerate(columns) if column.numeric)
-    return [(place, column) for place, column in numbers if not _metric(column).endswith("half_width")]
+    return [(place, column) for place, column in numbers if not _metric_name(column).endswith("half_width")]
 
 
-def _metric(column: Column) -> str:
+def _metric_name(column: Column) -> str:
     """What a column holds, on whichever device."""
     return column.name.partition("@")[0]
 
 
-def _scale(column: Column) -> float:
-    name = _metric(column)
+def _column_scale(column: Column) -> float:
+    name = _metric_name(column)
     return METRICS[name].scale if name in METRICS else 1
 
 
-def _style() -> str:
+def _page_style() -> str:
     light, dark = (";".join(f"--{name}:{color}" for name, color in theme.items()) for theme in (LIGHT, DARK))
     themes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    return themes + "\n" + _source("report.css")
+    return themes + "\n" + _read_source("report.css")
 
 
-def _policy(style: str, script: str) -> str:
+def _security_policy(style: str, script: str) -> str:
     return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; style-src '{_hash_source(style)}'; script-src '{_hash_source(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
+def _hash_source(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache
-def _environment() -> Environment:
+def _jinja_environment() -> Environment:
     loader = PackageLoader("archbench.reporting.page")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["visible"] = partial(visible, limit=LONGEST)
-    environment.filters["breakable"] = breakable
+    environment.filters["breakable"] = break_after_commas
     return environment
 
 
-def _source(name: str) -> str:
-    loader = _environment().loader
+def _read_source(name: str) -> str:
+    loader = _jinja_environment().loader
     assert loader is not None
-    return loader.get_source(_environment(), name)[0]
+    return loader.get_source(_jinja_environment(), name)[0]

@@ -42,7 +42,7 @@ _DARK = {
 }
 
 
-def _names() -> dict[str, str]:
+def _name_colors() -> dict[str, str]:
     single = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", STRIPE: "stripe", BAND: "band"}
     several = {"series": SERIES, "ramp": RAMP, "neck": NECK, "top": TOP, "rest": REST}
     return single | {
@@ -50,12 +50,12 @@ def _names() -> dict[str, str]:
     }
 
 
-NAMES = _names()  # light colour -> name
+NAMES = _name_colors()  # light colour -> name
 DARK = {name: _DARK[colour] for colour, name in NAMES.items()}
 LIGHT = {name: colour for colour, name in NAMES.items()}
 
 
-def spread(colours: tuple[str, ...], count: int) -> list[str]:
+def spread_colors(colours: tuple[str, ...], count: int) -> list[str]:
     """So many of an ordered family, as far apart as it allows; the last is the strongest."""
     if count <= 1:
         return [colours[-1]] * count

@@ -13,11 +13,11 @@ from archbench.text import visible
 from archbench.units import NS_PER_S
 
 
-def began(header: Mapping[str, Any]) -> str:
+def format_start(header: Mapping[str, Any]) -> str:
     return f"begun {datetime.fromtimestamp(header['created_ns'] // NS_PER_S, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def facts(header: Mapping[str, Any], records: Sequence[Record]) -> Facts:
+def list_run_facts(header: Mapping[str, Any], records: Sequence[Record]) -> Facts:
     """What the run was measured on and with; what is not known is left out."""
     environment = header["environment"]
     given = {
@@ -31,13 +31,13 @@ def facts(header: Mapping[str, Any], records: Sequence[Record]) -> Facts:
         **environment["versions"],
         "flags": ", ".join(f"{name}={value}" for name, value in (environment.get("flags") or {}).items()),
         "commit": environment.get("commit"),
-        "workload": _workload(records),
+        "workload": _shared_workload(records),
         "plan": ", ".join(f"{name} {units.format_plain(value)}" for name, value in header["plan"].items()),
     }
     return tuple((name, visible(str(value), LONGEST)) for name, value in given.items() if value)
 
 
-def _workload(records: Sequence[Record]) -> str:
+def _shared_workload(records: Sequence[Record]) -> str:
     """What all variants are given; what differs is an axis and in the table."""
     first = records[0].workload if records else {}
     same = {name: value for name, value in first.items() if all(r.workload.get(name) == value for r in records)}

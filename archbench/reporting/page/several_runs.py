@@ -9,12 +9,12 @@ from typing import Any
 
 from archbench.comparison.of_run import JudgedRun
 from archbench.metrics import EXACT
-from archbench.reporting.page.charts import Chart, scatter
-from archbench.reporting.page.decision import ladder, line
+from archbench.reporting.page.charts import Chart, draw_scatter
+from archbench.reporting.page.decision import find_line, find_rungs
 from archbench.reporting.page.palette import MUTED, SERIES
-from archbench.reporting.page.provenance import began, facts
-from archbench.reporting.page.review import Review, failures, fastest_of, warned
-from archbench.reporting.page.tables import Grid, ladder_grid
+from archbench.reporting.page.provenance import format_start, list_run_facts
+from archbench.reporting.page.review import Review, answer_fastest, list_failures, warn_of_distrust
+from archbench.reporting.page.tables import WordTable, build_ladder_table
 from archbench.reporting.page.wording import Facts
 from archbench.runs.records import Key
 from archbench.statistics.ties import Ties
@@ -29,12 +29,12 @@ ON_EACH_FRONT = "* in a run's column is on its Pareto front, * before a name on 
 WORDS = 2  # of a processor's name that tell it from others
 
 
-def together(runs: Sequence[JudgedRun]) -> Table:
+def tabulate_runs(runs: Sequence[JudgedRun]) -> Table:
     """One row a variant, matched by id and replica; a variant that a run lacks has nulls there.
 
     What was measured has a column a run, named `latency_ms@DEVICE`; exact counts are the first run's that has them.
     """
-    named = dict(zip(labels(runs), runs, strict=True))
+    named = dict(zip(label_runs(runs), runs, strict=True))
     own = [
         replace(column, name=f"{column.name}@{label}", label=f"{column.label}, {label}", run=label)
         for label, run in named.items()
@@ -43,22 +43,24 @@ def together(runs: Sequence[JudgedRun]) -> Table:
     found: dict[Key, Row] = {}
     for label, run in named.items():
         for row in run.table.rows:
-            _merge(found.setdefault((row["id"], row["replica"]), _blank(row)), row, label)
+            _merge_row(found.setdefault((row["id"], row["replica"]), _start_row(row)), row, label)
     for row in found.values():
         row["pareto"] = _on_every_front(row, named)
     titles = dict.fromkeys(run.table.title for run in runs)
     columns = [*_shared_columns(runs), *own]
-    rows = tuple(_filled(row, columns) for row in found.values())
-    return Table(" beside ".join(titles), (*columns, REASON), rows, tuple(_caption(named)), tuple(_distrust(named)))
+    rows = tuple(_complete_row(row, columns) for row in found.values())
+    return Table(
+        " beside ".join(titles), (*columns, REASON), rows, tuple(_caption_lines(named)), tuple(_distrust_lines(named))
+    )
 
 
 REASON = Column("reason", "reason", "text", 99)
 
 
-def labels(runs: Sequence[JudgedRun]) -> list[str]:
+def label_runs(runs: Sequence[JudgedRun]) -> list[str]:
     """A short name a run, no two alike: its processor's, where that is shared with its id's end, at last with a number."""
     ids = [visible(run.stored.folder.path.name) for run in runs]
-    short = [_short(run.stored.manifest["environment"]) for run in runs]
+    short = [_name_device(run.stored.manifest["environment"]) for run in runs]
     ended = [f"{name} ({each[-4:]})" for name, each in zip(short, ids, strict=True)]
     counted = [f"{name} {number}" for number, name in enumerate(ended, 1)]
     found = short
@@ -68,7 +70,7 @@ def labels(runs: Sequence[JudgedRun]) -> list[str]:
     return found
 
 
-def _short(environment: Mapping[str, Any]) -> str:
+def _name_device(environment: Mapping[str, Any]) -> str:
     if environment["device"] == "none":
         return "priced"
     gpu = environment.get("gpu")
@@ -92,13 +94,13 @@ def _own_columns(run: JudgedRun) -> list[Column]:
     return [column for column in own if column.detail or says_something(column, table.rows)]
 
 
-def _blank(row: Row) -> Row:
+def _start_row(row: Row) -> Row:
     """A row of all runs as it begins: what they share, and nothing measured."""
     marks: Row = {"pareto": None, "status": "", "reason": None, "warnings": [], "kind": {}}
     return {name: value for name, value in row.items() if name not in row["kind"] or name in EXACT} | marks
 
 
-def _merge(whole: Row, row: Row, label: str) -> None:
+def _merge_row(whole: Row, row: Row, label: str) -> None:
     """Add one run's row to the row of all."""
     for name, value in row.items():
         if name in EXACT or name == "score":
@@ -120,32 +122,32 @@ def _on_every_front(row: Row, labels: Iterable[str]) -> bool | None:
     return all(known) if known else None
 
 
-def _filled(row: Row, columns: Sequence[Column]) -> Row:
+def _complete_row(row: Row, columns: Sequence[Column]) -> Row:
     """The row with every column's value or null and nothing else beside its marks."""
     marks = ("pareto", "status", "reason", "warnings", "kind", "replica", "reference")
     return {column.name: row.get(column.name) for column in columns} | {mark: row[mark] for mark in marks}
 
 
-def _caption(named: Mapping[str, JudgedRun]) -> list[str]:
+def _caption_lines(named: Mapping[str, JudgedRun]) -> list[str]:
     """Each run's machine and place, then what is said of all, then what of one."""
     said = [
-        f"{label}: {describe_machine(run.stored.manifest['environment'])}, {_place(run)}"
+        f"{label}: {describe_machine(run.stored.manifest['environment'])}, {_name_folder(run)}"
         for label, run in named.items()
     ]
     counts = Counter(line for run in named.values() for line in dict.fromkeys(run.table.caption))
     said += [line for line, count in counts.items() if count == len(named)]
     for label, run in named.items():
         said += [f"{label}: {line}" for line in run.table.caption if counts[line] < len(named)]
-    return [line.replace(FRONT, ON_EACH_FRONT) for line in said] + _unequal(named.values())
+    return [line.replace(FRONT, ON_EACH_FRONT) for line in said] + _describe_unequal(named.values())
 
 
-def _place(run: JudgedRun) -> str:
+def _name_folder(run: JudgedRun) -> str:
     """Which run it is: its spec's folder and its own."""
     path = run.stored.folder.path
     return visible(f"{path.parent.name}/{path.name}")
 
 
-def _unequal(runs: Iterable[JudgedRun]) -> list[str]:
+def _describe_unequal(runs: Iterable[JudgedRun]) -> list[str]:
     """A variant's exact counts are the same everywhere, unless two versions of archbench counted them."""
     seen: dict[tuple[str, str], int] = {}
     names = []
@@ -157,32 +159,32 @@ def _unequal(runs: Iterable[JudgedRun]) -> list[str]:
     return [f"exact counts differ between the runs, the first is shown: {', '.join(names)}"] if names else []
 
 
-def _distrust(named: Mapping[str, JudgedRun]) -> list[str]:
+def _distrust_lines(named: Mapping[str, JudgedRun]) -> list[str]:
     """The lines of the caption that warn, as they stand in it."""
     warn = {line for run in named.values() for line in run.table.distrust}
     own = {f"{label}: {line}" for label, run in named.items() for line in run.table.distrust}
-    return [line for line in _caption(named) if line in warn | own or line.startswith("exact counts differ")]
+    return [line for line in _caption_lines(named) if line in warn | own or line.startswith("exact counts differ")]
 
 
 def review_together(runs: Sequence[JudgedRun]) -> Review:
     """The page of several runs: who is fastest on which device, latency against MACs by device, the table of all."""
-    named = dict(zip(labels(runs), runs, strict=True))
-    table = together(runs)
+    named = dict(zip(label_runs(runs), runs, strict=True))
+    table = tabulate_runs(runs)
     ties = {label: find_ties(run.stored) for label, run in named.items()}
     count = len({row["id"] for row in table.rows})
     return Review(
         title=table.title,
         question=f"What do {count:,} variants cost on {len(runs)} devices or in as many runs?",
         answers=(
-            *(answer for label, run in named.items() for answer in _fastest(label, run, ties[label])),
-            *warned(table.distrust),
+            *(answer for label, run in named.items() for answer in _answer_fastest(label, run, ties[label])),
+            *warn_of_distrust(table.distrust),
         ),
-        grids=tuple(grid for label, run in named.items() for grid in _ladders(label, run, ties[label])),
-        charts=tuple(_charts(named)),
+        word_tables=tuple(grid for label, run in named.items() for grid in _build_ladders(label, run, ties[label])),
+        charts=tuple(_draw_charts(named)),
         table=table,
-        failures=tuple(failure for label, run in named.items() for failure in _failures(label, run)),
+        failures=tuple(failure for label, run in named.items() for failure in _list_failures(label, run)),
         measured_on=tuple(
-            (f"{label}: {began(run.stored.manifest)}", facts(run.stored.manifest, run.stored.records))
+            (f"{label}: {format_start(run.stored.manifest)}", list_run_facts(run.stored.manifest, run.stored.records))
             for label, run in named.items()
         ),
         precision=tuple(said for said in table.caption if said not in table.distrust),
@@ -190,17 +192,17 @@ def review_together(runs: Sequence[JudgedRun]) -> Review:
     )
 
 
-def _fastest(label: str, run: JudgedRun, ties: Ties) -> Facts:
-    return tuple((f"{title} on {label}", said) for title, said in fastest_of(decided(run.table.rows), ties))
+def _answer_fastest(label: str, run: JudgedRun, ties: Ties) -> Facts:
+    return tuple((f"{title} on {label}", said) for title, said in answer_fastest(decided(run.table.rows), ties))
 
 
-def _ladders(label: str, run: JudgedRun, ties: Ties) -> tuple[Grid, ...]:
-    rungs = ladder(decided(run.table.rows), ties)
-    return (replace(ladder_grid(rungs), title=f"{ladder_grid(rungs).title}, {label}"),) if rungs else ()
+def _build_ladders(label: str, run: JudgedRun, ties: Ties) -> tuple[WordTable, ...]:
+    rungs = find_rungs(decided(run.table.rows), ties)
+    return (replace(build_ladder_table(rungs), title=f"{build_ladder_table(rungs).title}, {label}"),) if rungs else ()
 
 
-def _failures(label: str, run: JudgedRun) -> Facts:
-    return tuple((name, f"{label}: {reason}") for name, reason in failures(run.table.rows))
+def _list_failures(label: str, run: JudgedRun) -> Facts:
+    return tuple((name, f"{label}: {reason}") for name, reason in list_failures(run.table.rows))
 
 
 DEVICE = Column("device", "device", "text", 0, axis=True)
@@ -219,7 +221,7 @@ DRAWN = (  # name, title, x, y, the gain of what is joined, the end of it that i
 )
 
 
-def _charts(named: Mapping[str, JudgedRun]) -> Iterable[Chart]:
+def _draw_charts(named: Mapping[str, JudgedRun]) -> Iterable[Chart]:
     """Every run's rows in one chart, told apart by colour, a line and a reference a run; the first axis by shape."""
     views = {label: run.table for label, run in named.items()}
     rows = tuple(row | {DEVICE.name: label} for label, view in views.items() for row in view.rows)
@@ -227,19 +229,19 @@ def _charts(named: Mapping[str, JudgedRun]) -> Iterable[Chart]:
     table = Table("", (DEVICE, *columns.values()), rows, ())
     scored = any(row["score"] is not None for row in rows)
     for name, title, x, y, gain, side, said in DRAWN:
-        joined = [] if scored and gain == "macs" else _lines(views.values(), gain, side)
-        if (spec := scatter(table, x, y, lines=joined)) is not None:
-            yield Chart(name, title, "; ".join(_marks(rows, joined, said)), spec)
+        joined = [] if scored and gain == "macs" else _find_lines(views.values(), gain, side)
+        if (spec := draw_scatter(table, x, y, lines=joined)) is not None:
+            yield Chart(name, title, "; ".join(_describe_marks(rows, joined, said)), spec)
 
 
-def _lines(views: Iterable[Table], gain: str, side: str) -> list[tuple[str, list[Row]]]:
+def _find_lines(views: Iterable[Table], gain: str, side: str) -> list[tuple[str, list[Row]]]:
     """The line of each run's best in the colour of its points, of which there are so many."""
-    own = [line(decided(view.rows), "latency_ms", gain, gain_side=side) for view in views]
+    own = [find_line(decided(view.rows), "latency_ms", gain, gain_side=side) for view in views]
     colors = SERIES if len(own) <= len(SERIES) else [MUTED] * len(own)
     return list(zip(colors, own, strict=False))
 
 
-def _marks(rows: Iterable[Row], lines: Iterable[tuple[str, Sequence[Row]]], said: str) -> Iterable[str]:
+def _describe_marks(rows: Iterable[Row], lines: Iterable[tuple[str, Sequence[Row]]], said: str) -> Iterable[str]:
     """What a chart's marks are, as far as there are any."""
     yield "bars are 95 % intervals" + (", a ring is a run's reference" if any(row["reference"] for row in rows) else "")
     if any(len(joined) > 1 for _, joined in lines):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from archbench import units
 from archbench.comparison.budgets import STANDING, Excess, budget_table
 from archbench.metrics import METRICS
-from archbench.reporting.page.charts import shown
-from archbench.reporting.page.decision import Rung, Step, Terms
-from archbench.reporting.page.wording import full_name, some, width, written
+from archbench.reporting.page.charts import format_metric
+from archbench.reporting.page.decision import FrontStep, Rung, Terms
+from archbench.reporting.page.wording import format_row_half_width, format_value, full_name, name_some
 from archbench.tables.table import Row, Table
 
 SHORT = 24  # characters that stand on one line
@@ -19,7 +19,7 @@ MOST_EXCESSES = 40  # on a page; the table of all has every row's standing
 
 
 @dataclass(frozen=True)
-class Grid:
+class WordTable:
     """A small table of words: headings, which of them stand over numbers, rows of cells. Not escaped.
 
     `hint` is of what a page can do, and paper cannot.
@@ -38,7 +38,7 @@ class Grid:
         return tuple(all(len(cell) <= SHORT for cell in cells) for cells in zip(*self.rows, strict=True))
 
 
-def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
+def build_step_table(found: Sequence[FrontStep], of: int, by: Terms) -> WordTable:
     beside = [name for name in ("macs", "params", "peak_bytes") if name not in (by.cost, by.gain)]
     measured = by.cost == "latency_ms"
     headings = [
@@ -48,77 +48,87 @@ def step_grid(found: Sequence[Step], of: int, by: Terms) -> Grid:
     ]
     rows = tuple(
         (
-            *(full_name(step.row), written(step.row, by.cost), *([width(step.row)] if measured else [])),
-            *(written(step.row, name) for name in (by.gain, *beside)),
+            *(
+                full_name(step.row),
+                format_value(step.row, by.cost),
+                *([format_row_half_width(step.row)] if measured else []),
+            ),
+            *(format_value(step.row, name) for name in (by.gain, *beside)),
             units.MISSING if step.row["ratio"] is None else units.format_ratio(step.row["ratio"]),
-            *(_more(step, by), _gained(step, by), *([_apart(step)] if measured else [])),
+            *(
+                _format_cost_more(step, by),
+                _format_gain_more(step, by),
+                *([_format_certainty(step)] if measured else []),
+            ),
         )
         for step in found
     )
     told = "; told apart: whether the interval of the two's ratio leaves out 1" if measured else ""
-    said = f"{_next_step(len(found), of)}{told}"
-    return Grid("What each step up costs", said, tuple(headings), (False, *(True,) * (len(headings) - 1)), rows)
+    said = f"{_describe_steps(len(found), of)}{told}"
+    return WordTable("What each step up costs", said, tuple(headings), (False, *(True,) * (len(headings) - 1)), rows)
 
 
-def _next_step(shown: int, of: int) -> str:
+def _describe_steps(shown: int, of: int) -> str:
     if shown == of:
         return "each row is the next step up from the one above it"
     return f"{shown} of the {of} on the line, evenly chosen: each row is against the one above it, steps between are left out"
 
 
-def _more(step: Step, by: Terms) -> str:
+def _format_cost_more(step: FrontStep, by: Terms) -> str:
     """A share by the fit of a latency, which is what is told apart; else how much, and what share."""
     if step.cost_more is None:
         return units.MISSING
     share = f"{'+' if step.factor >= 1 else ''}{units.format_percent(step.factor - 1)}" if step.factor else ""
     if by.cost == "latency_ms" and share:
         return share
-    return f"+{shown(step.cost_more, by.cost)}" + (f" ({share})" if share else "")
+    return f"+{format_metric(step.cost_more, by.cost)}" + (f" ({share})" if share else "")
 
 
-def _gained(step: Step, by: Terms) -> str:
-    return units.MISSING if step.gain_more is None else f"+{shown(step.gain_more, by.gain)}"
+def _format_gain_more(step: FrontStep, by: Terms) -> str:
+    return units.MISSING if step.gain_more is None else f"+{format_metric(step.gain_more, by.gain)}"
 
 
-def _apart(step: Step) -> str:
+def _format_certainty(step: FrontStep) -> str:
     return units.MISSING if step.sure is None else "yes" if step.sure else "no"
 
 
-def ladder_grid(rungs: Sequence[Rung]) -> Grid:
+def build_ladder_table(rungs: Sequence[Rung]) -> WordTable:
     rows = tuple(
         (
-            _span(*(METRICS["macs"].format(macs).rstrip("0").rstrip(".") for macs in (rung.least, rung.most))),
-            _span(*map(units.format_count, rung.among)),
+            _format_range(*(METRICS["macs"].format(macs).rstrip("0").rstrip(".") for macs in (rung.least, rung.most))),
+            _format_range(*map(units.format_count, rung.among)),
             full_name(rung.row),
-            written(rung.row, "latency_ms"),
-            width(rung.row),
-            _untold_from(rung),
+            format_value(rung.row, "latency_ms"),
+            format_row_half_width(rung.row),
+            _name_ties(rung),
         )
         for rung in rungs
     )
     headings = ("at most MACs (G)", "variants", "fastest", METRICS["latency_ms"].title, "±95%", "cannot be told from")
     said = "variants: how many the limit leaves to choose from"
     hint = "for another limit set it above the table of all variants, which then names the fastest that is left"
-    return Grid("Fastest within a limit on MACs", said, headings, (True, True, False, True, True, False), rows, hint)
+    return WordTable(
+        "Fastest within a limit on MACs", said, headings, (True, True, False, True, True, False), rows, hint
+    )
 
 
-def _untold_from(rung: Rung) -> str:
+def _name_ties(rung: Rung) -> str:
     """Whom the fastest cannot be told from, and how many it was not compared with."""
     peers = rung.peers
     missing = sum(peers.untold.values())
     if rung.row["half_width"] is None or (missing and not peers.ties and not peers.told):
         return "not known"
     more = f"; {missing:,} not compared" if missing else ""
-    return (some(peers.ties) if peers.ties else "none") + more
+    return (name_some(peers.ties) if peers.ties else "none") + more
 
 
-def _span(low: str, high: str) -> str:
+def _format_range(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def verdict_grid(table: Table) -> Grid:
+def build_verdict_table(table: Table) -> WordTable:
     columns = [column for column in table.columns if any(row.get(column.name) is not None for row in table.rows)]
-    return Grid(
+    return WordTable(
         "New against base",
         "; ".join(table.caption),
         tuple(column.label for column in columns),
@@ -127,7 +137,7 @@ def verdict_grid(table: Table) -> Grid:
     )
 
 
-def standing_grid(rows: Sequence[Row]) -> Grid | None:
+def build_standing_table(rows: Sequence[Row]) -> WordTable | None:
     """Who keeps all budgets, who is over one, of whom it cannot be told; null where there are none."""
     held = [row for row in rows if row.get(STANDING.name) is not None]
     names: dict[str, list[Row]] = {}
@@ -136,14 +146,16 @@ def standing_grid(rows: Sequence[Row]) -> Grid | None:
     if not names:
         return None
     order = sorted(names, reverse=True)  # within, over, cannot be told
-    cells = tuple((word, units.format_count(len(names[word])), some(names[word], most=MOST_NAMED)) for word in order)
+    cells = tuple(
+        (word, units.format_count(len(names[word])), name_some(names[word], most=MOST_NAMED)) for word in order
+    )
     said = (
         "within: all budgets are kept, a time by the whole of its interval; the table of all variants says it of each"
     )
-    return Grid("Within the budgets", said, ("budgets", "variants", "which"), (False, True, False), cells)
+    return WordTable("Within the budgets", said, ("budgets", "variants", "which"), (False, True, False), cells)
 
 
-def excess_grid(excesses: Sequence[Excess]) -> Grid | None:
+def build_excess_table(excesses: Sequence[Excess]) -> WordTable | None:
     """Each excess with its budget and value, what is over first; null where there are none."""
     if not excesses:
         return None
@@ -156,4 +168,4 @@ def excess_grid(excesses: Sequence[Excess]) -> Grid | None:
         + more
     )
     headings, numeric = zip(*((column.label, column.numeric) for column in table.columns), strict=True)
-    return Grid("Over a budget, or cannot be told", said, headings, numeric, cells)
+    return WordTable("Over a budget, or cannot be told", said, headings, numeric, cells)

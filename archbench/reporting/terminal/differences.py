@@ -40,14 +40,14 @@ class LayerChange:
     base: Layer | None
     new: Layer | None
 
-    def more(self, count: str) -> int:
+    def count_more(self, count: str) -> int:
         """How much more of a count the second network has here."""
         before, after = (getattr(side, count) if side else 0 for side in (self.base, self.new))
         return int(after - before)
 
 
 @dataclass(frozen=True)
-class Step:
+class DesignChange:
     """One difference in the design, or several that only together make a network, and what it adds to the cost."""
 
     paths: tuple[str, ...]
@@ -58,21 +58,21 @@ class Step:
     peak_bytes: int
 
 
-def layer_changes(base: Variant, new: Variant) -> tuple[LayerChange, ...]:
+def find_layer_changes(base: Variant, new: Variant) -> tuple[LayerChange, ...]:
     """Every layer that differs: in the first network's order, what the second adds where it runs."""
     before, after = ({layer.name: layer for layer in list_layers(each)} for each in (base, new))
     return tuple(
-        LayerChange(name, _change(before.get(name), after.get(name)), before.get(name), after.get(name))
-        for name in _merged(list(before), list(after))
+        LayerChange(name, _kind_of_change(before.get(name), after.get(name)), before.get(name), after.get(name))
+        for name in _merge_names(list(before), list(after))
         if before.get(name) != after.get(name)
     )
 
 
-def _change(base: Layer | None, new: Layer | None) -> Change:
+def _kind_of_change(base: Layer | None, new: Layer | None) -> Change:
     return "added" if base is None else "removed" if new is None else "changed"
 
 
-def _merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
+def _merge_names(before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Names of both in one order: each of the second alone stands after what precedes it there."""
     known, order = set(before), list(before)
     place = 0
@@ -85,30 +85,30 @@ def _merged(before: Sequence[str], after: Sequence[str]) -> list[str]:
     return order
 
 
-def steps(base: Variant, new: Variant) -> tuple[Step, ...]:
+def find_design_changes(base: Variant, new: Variant) -> tuple[DesignChange, ...]:
     """From one network to the other, one knob after another."""
-    found: list[Step] = []
+    found: list[DesignChange] = []
     at, cost = base, price(base)
     pending: list[tuple[str, Any, Any]] = []
     changed = at
-    for path, old, fresh, put in _knobs(base, new):
+    for path, old, fresh, put in _list_knob_changes(base, new):
         pending.append((path, old, fresh))
         changed = put(changed)
-        reached = _priced(changed)
+        reached = _price_if_possible(changed)
         if reached is not None:
-            found.append(_step(pending, cost, reached))
+            found.append(_make_design_change(pending, cost, reached))
             at, cost, pending = changed, reached, []
     assert not pending, f"{at.name}: the last step ends at a network that prices"
     return tuple(found)
 
 
-def _step(pending: Sequence[tuple[str, Any, Any]], before: Cost, after: Cost) -> Step:
+def _make_design_change(pending: Sequence[tuple[str, Any, Any]], before: Cost, after: Cost) -> DesignChange:
     paths, old, fresh = zip(*pending, strict=True)
     more = {name: getattr(after, name) - getattr(before, name) for name in ("params", "macs", "peak_bytes")}
-    return Step(paths, old, fresh, **more)
+    return DesignChange(paths, old, fresh, **more)
 
 
-def _priced(variant: Variant) -> Cost | None:
+def _price_if_possible(variant: Variant) -> Cost | None:
     """Its cost; null where its parts do not fit together."""
     try:
         return price(variant)
@@ -116,7 +116,7 @@ def _priced(variant: Variant) -> Cost | None:
         return None
 
 
-def _knobs(base: Variant, new: Variant) -> Iterator[tuple[str, Any, Any, Any]]:
+def _list_knob_changes(base: Variant, new: Variant) -> Iterator[tuple[str, Any, Any, Any]]:
     """Each path that differs, its value on either side, and what puts the second's into a variant."""
     for family in FAMILIES:
         old, fresh = getattr(base.architecture, family), getattr(new.architecture, family)
@@ -162,8 +162,8 @@ def differences_json(base: Variant, new: Variant) -> dict[str, Any]:
     return {
         "base": {"name": base.name, "id": base.id, "exact": price(base).as_json()},
         "new": {"name": new.name, "id": new.id, "exact": price(new).as_json()},
-        "steps": [asdict(step) for step in steps(base, new)],
-        "layers": [_layer_json(change) for change in layer_changes(base, new)],
+        "steps": [asdict(step) for step in find_design_changes(base, new)],
+        "layers": [_layer_json(change) for change in find_layer_changes(base, new)],
     }
 
 
@@ -175,22 +175,22 @@ def _layer_json(change: LayerChange) -> dict[str, Any]:
     return {"name": change.name, "change": change.change, **sides}
 
 
-def show_differences(base: Variant, new: Variant, console: Console) -> None:
+def print_differences(base: Variant, new: Variant, console: Console) -> None:
     """Print the layers that differ, the steps between the networks, and the whole."""
     _check_parts(base, new)
-    changes = layer_changes(base, new)
+    changes = find_layer_changes(base, new)
     title = f"{visible(base.name)} to {visible(new.name)}"
     if not changes and price(base) == price(new):
         console.print(escape(f"{title}: the same network at the same cost"))
     else:
-        console.print(_layer_grid(title, changes))
-        console.print(_step_grid(steps(base, new), price(base), price(new)))
+        console.print(_build_layer_grid(title, changes))
+        console.print(_build_change_grid(find_design_changes(base, new), price(base), price(new)))
     counts = Counter(change.change for change in changes)
     said = ", ".join(f"{counts[word]} {word}" for word in ("added", "removed", "changed") if counts[word])
     console.print(f"layers: {said or 'none differs'}; MACs are of the whole batch")
 
 
-def _layer_grid(title: str, changes: Sequence[LayerChange]) -> Grid:
+def _build_layer_grid(title: str, changes: Sequence[LayerChange]) -> Grid:
     """The layers that compute or store something, a section a stage; what costs nothing either way is only counted."""
     grid = Grid(title=escape(title), title_justify="left", box=SIMPLE_HEAD)
     for heading in ("layer", "", "output"):
@@ -206,8 +206,9 @@ def _layer_grid(title: str, changes: Sequence[LayerChange]) -> Grid:
             group = layer.group
             grid.add_section()
             grid.add_row(f"[bold]{group}")
-        more = signed(change.more("params"), units.format_count), signed(change.more("macs"), units.format_giga)
-        grid.add_row(change.name.removeprefix(f"{group}."), change.change, _outputs(change), *more)
+        params = format_change(change.count_more("params"), units.format_count)
+        macs = format_change(change.count_more("macs"), units.format_giga)
+        grid.add_row(change.name.removeprefix(f"{group}."), change.change, _format_outputs(change), params, macs)
     if len(telling) > MOST_ROWS:
         grid.add_row(f"and {len(telling) - MOST_ROWS} more; --json has all")
     return grid
@@ -217,13 +218,13 @@ def _sides(change: LayerChange) -> tuple[Layer | None, Layer | None]:
     return change.base, change.new
 
 
-def _outputs(change: LayerChange) -> str:
+def _format_outputs(change: LayerChange) -> str:
     """The shape of an output, or of both where they differ."""
     shapes = [" x ".join(map(str, side.shape)) for side in _sides(change) if side is not None]
     return " to ".join(dict.fromkeys(shapes))
 
 
-def _step_grid(found: Sequence[Step], base: Cost, new: Cost) -> Grid:
+def _build_change_grid(found: Sequence[DesignChange], base: Cost, new: Cost) -> Grid:
     grid = Grid(title="what each difference costs, one after another", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("difference", "from", "to"):
         grid.add_column(heading, overflow="fold")
@@ -234,21 +235,21 @@ def _step_grid(found: Sequence[Step], base: Cost, new: Cost) -> Grid:
             "\n".join(escape(visible(units.format_plain(item))) for item in part)
             for part in (step.paths, step.base, step.new)
         )
-        grid.add_row(*words, *_costs(asdict(step)))
+        grid.add_row(*words, *_format_costs(asdict(step)))
     grid.add_section()
     whole = {name: getattr(new, name) - getattr(base, name) for name in ("params", "macs", "peak_bytes")}
-    grid.add_row("[bold]together", "", "", *_costs(whole))
+    grid.add_row("[bold]together", "", "", *_format_costs(whole))
     return grid
 
 
-def _costs(more: Mapping[str, Any]) -> tuple[str, str, str]:
+def _format_costs(more: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
-        signed(more["params"], units.format_mega),
-        signed(more["macs"], units.format_giga),
-        signed(more["peak_bytes"], units.format_mib),
+        format_change(more["params"], units.format_mega),
+        format_change(more["macs"], units.format_giga),
+        format_change(more["peak_bytes"], units.format_mib),
     )
 
 
-def signed(value: int, write: units.Format) -> str:
+def format_change(value: int, write: units.Format) -> str:
     """A change with its sign, `=` where there is none."""
     return f"+{write(value)}" if value > 0 else write(value) if value < 0 else "="

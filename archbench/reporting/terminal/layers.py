@@ -18,7 +18,7 @@ from archbench.text import visible
 
 
 @dataclass(frozen=True)
-class Share:
+class GroupShare:
     """A stage's or level's part of the whole. The shares are of one."""
 
     group: str
@@ -29,14 +29,14 @@ class Share:
     macs_share: float
 
 
-def shares(rows: Sequence[Layer]) -> tuple[Share, ...]:
+def share_by_group(rows: Sequence[Layer]) -> tuple[GroupShare, ...]:
     """Totals by stage (`backbone.res3`) and by FPN level (`neck.p4`), in execution order."""
     params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
     groups: dict[str, list[Layer]] = {}
     for row in rows:
         groups.setdefault(row.group, []).append(row)
     return tuple(
-        Share(
+        GroupShare(
             group,
             own := sum(r.params for r in members),
             work := sum(r.macs for r in members),
@@ -44,11 +44,11 @@ def shares(rows: Sequence[Layer]) -> tuple[Share, ...]:
             own / params if params else 0.0,
             work / macs if macs else 0.0,
         )
-        for group, members in sorted(groups.items(), key=lambda item: _place(item[0], rows))
+        for group, members in sorted(groups.items(), key=lambda item: _group_order(item[0], rows))
     )
 
 
-def _place(group: str, rows: Sequence[Layer]) -> tuple[int, str]:
+def _group_order(group: str, rows: Sequence[Layer]) -> tuple[int, str]:
     """Families in execution order; levels of a family by name, since a pyramid is built from its coarsest."""
     families = list(dict.fromkeys(row.group.split(".")[0] for row in rows))
     order = group.removeprefix("backbone.stem")  # the stem before res2
@@ -64,15 +64,15 @@ def layers_json(variant: Variant) -> dict[str, Any]:
         **variant.as_json(),
         "exact": price(variant).as_json(),
         "layers": [{**asdict(row), "shape": list(row.shape), "group": row.group} for row in rows],
-        "shares": [asdict(share) for share in shares(rows)],
+        "shares": [asdict(share) for share in share_by_group(rows)],
     }
 
 
-def show_layers(variant: Variant, console: Console) -> None:
+def print_layers(variant: Variant, console: Console) -> None:
     """Print every layer that computes or stores something, then the shares, then the totals."""
     rows = list_layers(variant)
-    console.print(_layer_grid(variant, rows))
-    console.print(_share_grid(rows))
+    console.print(_build_layer_grid(variant, rows))
+    console.print(_build_share_grid(rows))
     cost = price(variant)
     console.print(
         f"{units.format_count(cost.params)} parameters, {units.format_count(cost.macs)} MACs, "
@@ -80,7 +80,7 @@ def show_layers(variant: Variant, console: Console) -> None:
     )
 
 
-def _layer_grid(variant: Variant, rows: Sequence[Layer]) -> Grid:
+def _build_layer_grid(variant: Variant, rows: Sequence[Layer]) -> Grid:
     """A section a stage or level, so that a layer's name is short enough for 80 columns."""
     workload = variant.workload
     size = f"{workload.batch} x 3 x {workload.height} x {workload.width}"
@@ -101,12 +101,12 @@ def _layer_grid(variant: Variant, rows: Sequence[Layer]) -> Grid:
     return grid
 
 
-def _share_grid(rows: Sequence[Layer]) -> Grid:
+def _build_share_grid(rows: Sequence[Layer]) -> Grid:
     grid = Grid(title="where the cost is", title_justify="left", box=SIMPLE_HEAD)
     grid.add_column("stage or level")
     for heading in ("params M", "share", "MACs G", "share"):
         grid.add_column(heading, justify="right")
-    for share in shares(rows):
+    for share in share_by_group(rows):
         grid.add_row(
             share.group,
             units.format_mega(share.params),

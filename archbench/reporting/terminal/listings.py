@@ -46,7 +46,7 @@ NOTES = {
 }
 
 
-def parts() -> list[dict[str, Any]]:
+def list_parts() -> list[dict[str, Any]]:
     """Every registered part with its knobs and their defaults."""
     return [
         {
@@ -63,7 +63,7 @@ def parts() -> list[dict[str, Any]]:
     ]
 
 
-def presets() -> list[dict[str, Any]]:
+def list_presets() -> list[dict[str, Any]]:
     """Every preset with its parameters, its MACs at 800 x 1333, and its body's as a classifier at 224 x 224."""
     found = []
     for each in PRESETS.values():
@@ -82,12 +82,12 @@ def presets() -> list[dict[str, Any]]:
     return found
 
 
-def runs(results: Path) -> list[dict[str, Any]]:
+def list_runs(results: Path) -> list[dict[str, Any]]:
     """Every stored run with all its records, newest last; of one that is damaged why, and null for what it hides."""
-    return [_listed(found) for found in stored(results)]
+    return [_list_run(found) for found in stored(results)]
 
 
-def _listed(found: Found) -> dict[str, Any]:
+def _list_run(found: Found) -> dict[str, Any]:
     row: dict[str, Any] = {"run": str(found.path), "name": None, "planned": None, "records": None, "damage": None}
     try:
         folder = found.opened()
@@ -104,7 +104,7 @@ def check_runs(found: list[dict[str, Any]]) -> None:
         raise ResultsError(f"{count}: {damage[0]}" + ("; and others" if len(damage) > 1 else ""))
 
 
-def show(what: str, found: list[dict[str, Any]], console: Console) -> None:
+def print_listing(what: str, found: list[dict[str, Any]], console: Console) -> None:
     """Print a listing as a table, its note below."""
     if not found:
         console.print(f"no {what} here")
@@ -120,13 +120,13 @@ def show(what: str, found: list[dict[str, Any]], console: Console) -> None:
             section = named
             grid.add_section()
             grid.add_row(f"[bold]{section}")
-        grid.add_row(*(escape(_written(key, row[key])) for key in keys))
+        grid.add_row(*(escape(_format_cell(key, row[key])) for key in keys))
     console.print(grid)
     if what in NOTES:
         console.print(NOTES[what])
 
 
-def _written(key: str, value: Any) -> str:
+def _format_cell(key: str, value: Any) -> str:
     if key in COUNTS:
         return COUNTS[key](value)
     if key == "knobs":

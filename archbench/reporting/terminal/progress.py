@@ -22,8 +22,8 @@ LONGEST = 300  # characters of a line: paths are long
 REFRESHES = 2  # a second: at rich's own 12.5 the spinner alone takes a share of the core beside the one that measures
 
 
-class Progress:
-    """`step` shows where the run stands; `say` a sentence; `done` announces a variant whose record is on disk.
+class ProgressPrinter:
+    """`report_step` shows where the run stands; `say` a sentence; `announce_record` a variant whose record is on disk.
 
     On a terminal announcements are not needed: the table follows. The time left is as of the moment the line is drawn: a
     start takes seconds. Elsewhere each is a line `done ID NAME`, and of the steps only the start of each variant and the
@@ -42,7 +42,7 @@ class Progress:
         self._announce_on = announce_on
         self._seen: set[tuple[object, ...]] = set()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressPrinter:
         if self._live:
             self._live.start()
         return self
@@ -59,23 +59,23 @@ class Progress:
         self._spinner.update(text=Text(self._line(self._clock() - self._said_at)))
         return self._spinner
 
-    def step(self, step: Step) -> None:
+    def report_step(self, step: Step) -> None:
         if self._live or self._is_news(step):
-            self._show(lambda passed: _of_step(step.later(passed)))
+            self._show_line(lambda passed: _format_progress(step.later(passed)))
 
     def say(self, text: str, seconds_left: float | None = None) -> None:
-        self._show(lambda passed: _of_text(text, None if seconds_left is None else seconds_left - passed))
+        self._show_line(lambda passed: _format_sentence(text, None if seconds_left is None else seconds_left - passed))
 
-    def _show(self, line: Callable[[float], str]) -> None:
+    def _show_line(self, line: Callable[[float], str]) -> None:
         if self._live:
             self._line, self._said_at = line, self._clock()
         elif not self._quiet:
-            _print(line(0.0), sys.stderr)
+            _print_line(line(0.0), sys.stderr)
 
-    def done(self, record: Record) -> None:
+    def announce_record(self, record: Record) -> None:
         if not self._on_terminal:
             word = "done" if record.status != "failed" else "failed"
-            _print(f"{word} {record.id} {visible(record.name)}", self._announce_on)
+            _print_line(f"{word} {record.id} {visible(record.name)}", self._announce_on)
 
     def _is_news(self, step: Step) -> bool:
         which = step.variant if step.doing == "starting" else None
@@ -85,14 +85,14 @@ class Progress:
         return not known
 
 
-def _of_step(step: Step) -> str:
+def _format_progress(step: Step) -> str:
     return visible(f"{step.place}  {step.outlook}".rstrip(), LONGEST)
 
 
-def _of_text(text: str, seconds_left: float | None) -> str:
+def _format_sentence(text: str, seconds_left: float | None) -> str:
     return visible(text, LONGEST) + ("" if seconds_left is None else f"  ({time_left(seconds_left)})")
 
 
-def _print(line: str, stream: TextIO) -> None:
+def _print_line(line: str, stream: TextIO) -> None:
     with contextlib.suppress(OSError):
         print(line, file=stream, flush=True)
