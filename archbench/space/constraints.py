@@ -169,7 +169,7 @@ class NamedColumns(Mapping[str, Array]):
             metric, divisor = SCALED[name]
             return np.asarray(self.costs[metric] / divisor)
         if name in knob_paths():
-            return self.space.fields(self.points, [name])[name]
+            return self._knob_values(name)
         if any(name in axis.paths for axis in self.space.spec.axes):  # of `measure`, or a path without a key
             return self.column(name).array()
         raise KeyError(name)
@@ -187,8 +187,13 @@ class NamedColumns(Mapping[str, Array]):
             return own
         if path in ("base", "module"):
             return self._whole_column(path, own or CodedColumn(path, (), np.full((), UNSET, np.int32)))
-        values, codes = number_values(self.space.fields(self.points, [path])[path].astype(object))
+        values, codes = number_values(self._knob_values(path).astype(object))
         return CodedColumn(path, tuple(values), codes)
+
+    def _knob_values(self, path: str) -> Array:
+        values = self.space.knob_values(self.points, path)
+        assert values is not None, f"no part has {path}"
+        return values
 
     def _whole_column(self, path: str, own: CodedColumn) -> CodedColumn:
         """A path without a key: where it is unset it is the spec's own."""
@@ -203,11 +208,13 @@ class PricedChunk:
 
     there    the rows that are looked at: neither excluded, nor a duplicate, nor elsewhere
     refused  for each of them the constraint that was the first to refuse it, -1 where none did
+    first    how many rows of earlier chunks were looked at
     """
 
     columns: NamedColumns
     there: Mask
     refused: Array
+    first: int = 0
 
     @cached_property
     def rows(self) -> Rows:
@@ -218,6 +225,10 @@ class PricedChunk:
         """The rows that no constraint refuses."""
         return self.there & (self.refused < 0)
 
+    def number(self, rows: Rows) -> Array:
+        """The numbers of some rows among all of the space that are looked at."""
+        return np.asarray(self.first + np.searchsorted(self.rows, rows))
+
     def at(self, rows: Rows, values: Array) -> Array:
         """An array that broadcasts to the points, at some rows."""
         broad = np.broadcast_to(values, self.there.shape).reshape(-1)
@@ -227,13 +238,13 @@ class PricedChunk:
 class ConstraintJudge:
     """Holds chunks against the constraints, and adds up how many rows each was the first to refuse.
 
-    `elsewhere` counts the rows that `where`, where there is one, does not look at.
+    `rows` counts those that are looked at, `elsewhere` those that `where`, where there is one, leaves out.
     """
 
     def __init__(self, constraints: Sequence[Expression], where: Expression | None = None) -> None:
         self.constraints, self.where = constraints, where
         self.refused: Counter[str] = Counter({constraint.text: 0 for constraint in constraints})
-        self.elsewhere = self.kept = 0
+        self.elsewhere = self.kept = self.rows = 0
 
     def judge(self, columns: NamedColumns) -> PricedChunk:
         """The chunk with the rows that are looked at, each refused by a constraint or by none."""
@@ -242,8 +253,9 @@ class ConstraintJudge:
             inside = there & evaluate_mask(self.where, columns, there)
             self.elsewhere += int(there.sum()) - int(inside.sum())
             there = inside
-        chunk = PricedChunk(columns, there, self._refusals(columns, there))
+        chunk = PricedChunk(columns, there, self._refusals(columns, there), self.rows)
         self.kept += int(chunk.kept.sum())
+        self.rows += len(chunk.rows)
         return chunk
 
     def _refusals(self, columns: NamedColumns, there: Mask) -> Array:

@@ -82,37 +82,6 @@ def number_values(array: Array) -> tuple[list[Any], Array]:
     return list(numbering.values), codes.reshape(array.shape)
 
 
-@dataclass(frozen=True, eq=False)
-class Lists(Sequence[Any]):
-    """Lists of one item of each factor, made when they are asked for; `positions` in their product, the first slowest."""
-
-    factors: tuple[tuple[Any, ...], ...]
-    positions: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __getitem__(self, code: Any) -> Any:
-        position, items = int(self.positions[code]), []
-        for factor in reversed(self.factors):
-            position, digit = divmod(position, len(factor))
-            items.append(factor[digit])
-        return items[::-1]
-
-    def digits(self) -> list[Codes]:
-        """For each factor, which of its items every list has."""
-        positions, found = self.positions, []
-        for factor in reversed(self.factors):
-            found.append((positions % len(factor)).astype(np.int32))
-            positions = positions // len(factor)
-        return found[::-1]
-
-    def diagonal(self) -> list[list[Any]]:
-        """As few lists as have every item of every factor: what is so of each item of these is so of all lists."""
-        longest = max(map(len, self.factors))
-        return [[factor[row % len(factor)] for factor in self.factors] for row in range(longest)]
-
-
 @dataclass(frozen=True)
 class CodedColumn:
     """One dotted path: its distinct values, and for each point the place of its own among them."""
@@ -125,11 +94,7 @@ class CodedColumn:
         """The same without the values that no point has."""
         used, codes = np.unique(self.codes, return_inverse=True)
         unset = int((used == UNSET).any())
-        used = used[unset:]
-        if isinstance(self.values, Lists):
-            values: Sequence[Any] = Lists(self.values.factors, self.values.positions[used])
-        else:
-            values = tuple(self.values[code] for code in used.tolist())
+        values = tuple(self.values[code] for code in used[unset:].tolist())
         return CodedColumn(self.path, values, (codes - unset).reshape(self.codes.shape).astype(np.int32))
 
     def array(self) -> Array:
@@ -141,11 +106,12 @@ class CodedColumn:
 
 @dataclass(frozen=True)
 class Points:
-    """Assignments as columns. `kept` says which are wanted; null: all."""
+    """Assignments as columns. `kept` says which are wanted; null: all. `first` is the row of the first in the whole space."""
 
     shape: tuple[int, ...]
     columns: tuple[CodedColumn, ...]
     kept: Mask | None = None
+    first: int = 0
 
     @property
     def size(self) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.design.spec.spec import Spec
@@ -19,6 +19,7 @@ from archbench.errors import SpecError
 from archbench.models.variant import Variant
 from archbench.space.columns import evaluate_columns
 from archbench.space.constraints import (
+    MANY,
     ConstraintJudge,
     Funnel,
     NamedColumns,
@@ -32,12 +33,14 @@ from archbench.space.constraints import (
 )
 from archbench.space.costs import price_points
 from archbench.space.grid import DesignSpace
-from archbench.space.points import box_values
-from archbench.space.reference import ReferenceFinder
+from archbench.space.points import Array, Points, Rows, box_values, join_points
 from archbench.space.samplers import sample_lists
-from archbench.space.scores import Scored
 from archbench.space.selection import LIMIT, Aim, aims_of, describe_aims, find_front_of_columns, is_scored, thin_front
-from archbench.space.top_k import Keys, PickedRows, RowPicker, choose_lowest
+
+HELD = 1 << 20  # rows that are held before they are held against each other
+
+Keys = Sequence[Array]
+Best = Callable[[Keys], Rows]  # of rows with these keys, the places of the best
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,53 @@ class SpaceQuery:
         for expression in (self.where, self.by):
             if expression is not None:
                 expression.check_names(known)
+
+
+@dataclass(frozen=True)
+class PickedRows:
+    """Rows out of many: their points (one dimension), the keys they were picked by, their places among all."""
+
+    points: Points
+    keys: tuple[Array, ...]
+    at: Array
+
+    def take(self, rows: Rows) -> PickedRows:
+        return PickedRows(self.points.take(rows), tuple(key[rows] for key in self.keys), self.at[rows])
+
+
+class RowPicker:
+    """Takes the rows of chunk after chunk, gives the best of all: only what may still be among them is held."""
+
+    def __init__(self, best: Best) -> None:
+        self._best = best
+        self._held: list[PickedRows] = []
+        self._room = HELD
+
+    def add(self, points: Points, rows: Rows, keys: Keys, at: Array) -> None:
+        """Rows of a chunk, with their keys and their places among all rows of all chunks."""
+        best = self._best(keys)
+        self._held.append(PickedRows(points.take(rows[best]), tuple(key[best] for key in keys), at[best]))
+        if sum(len(part.at) for part in self._held) > self._room:
+            self._room = HELD + 2 * len(self.best().at)
+
+    def best(self) -> PickedRows:
+        """The best so far, in the order they came."""
+        parts = self._held
+        keys = tuple(np.concatenate(columns) for columns in zip(*(part.keys for part in parts), strict=True))
+        joined = PickedRows(
+            join_points([part.points for part in parts]), keys, np.concatenate([part.at for part in parts])
+        )
+        self._held = [joined.take(self._best(joined.keys))]
+        return self._held[0]
+
+
+def choose_lowest(keys: Keys, limit: int) -> Rows:
+    """The rows with the least of the first key, least first; of equals those that came first."""
+    (values,) = keys
+    if len(values) > limit:
+        near = np.flatnonzero(values <= np.partition(values, limit - 1)[limit - 1])
+        return np.asarray(near[np.argsort(values[near], kind="stable")][:limit])
+    return np.argsort(values, kind="stable")
 
 
 @dataclass(frozen=True)
@@ -102,95 +152,101 @@ class ChunkSink(Protocol):
 
 def price_space(
     spec: Spec,
-    asked: SpaceQuery | None = None,
+    query: SpaceQuery | None = None,
     sink: ChunkSink | None = None,
     said: Callable[[int], None] = lambda rows: None,
 ) -> PricedSpace:
     """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
-    asked = asked or SpaceQuery()
-    limit = asked.limit or (spec.select.limit if spec.select else None) or LIMIT
-    asked.check_names(list_nameable(spec.axes))
-    span, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, asked.where)
-    scored = Scored(span, asked.scores) if asked.scores is not None and is_scored(spec.select) else None
-    aims = aims_of(spec.select, scored=bool(scored))
-    reference = ReferenceFinder(span)
-    front, least = _Front(aims), RowPicker(partial(choose_lowest, limit=limit))
-    for first, chunk in _numbered(_priced(span, judge, scored or None, said)):
+    query = query or SpaceQuery()
+    limit = query.limit or (spec.select.limit if spec.select else None) or LIMIT
+    query.check_names(list_nameable(spec.axes))
+    space, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, query.where)
+    scores, strangers = _find_scores(space, query.scores) if is_scored(spec.select) else (None, None)
+    aims = aims_of(spec.select, scored=scores is not None)
+    front, least = _FrontPicker(aims), RowPicker(partial(choose_lowest, limit=limit))
+    reference, reference_at, done = spec.reference, None, 0
+    for points, score in zip(space.chunks(), scores or repeat(None), strict=False):
+        costs = price_points(points, partial(make_variant, spec))
+        chunk = judge.judge(NamedColumns(space, points, costs if score is None else {**costs, "score": score}))
         rows = np.flatnonzero(chunk.kept)
-        at = first + np.searchsorted(chunk.rows, rows)
-        reference.look(first, chunk)
-        front.add(chunk, rows, at)
-        if asked.by is not None:
-            least.add(chunk.columns.points, rows, [_numbers(asked.by, chunk, rows)], at)
+        front.add(chunk, rows)
+        if query.by is not None:
+            least.add(points, rows, [_order_by(query.by, chunk, rows)], chunk.number(rows))
         if sink is not None:
             sink.add(chunk)
+        if 0 <= (row := space.reference_row - points.first) < points.size:
+            reference = points.assignment(row)
+            reference_at = int(chunk.number(np.array(row))) if chunk.there.flat[row] else None
+        said(done := done + points.size)
     on_front = front.picker.best()
-    shown = on_front.take(_thinned(on_front, aims, limit)) if asked.by is None else least.best()
+    shown = (
+        least.best()
+        if query.by is not None
+        else on_front.take(thin_front(on_front.keys, [a.direction for a in aims], limit))
+    )
     funnel = replace(
-        _funnel(span, judge, reference),
+        _count_steps(space, judge, reference),
         front=len(on_front.at),
         chosen=len(shown.at),
         aims=describe_aims(aims),
-        unscored=front.unscored if scored else None,
-        strangers=scored.strangers if scored is not None else None,
+        unscored=None if scores is None else front.unscored,
+        strangers=strangers,
     )
-    return PricedSpace(funnel, aims, on_front, _chosen(shown), reference.point, reference.at)
+    chosen = tuple(ChosenRow(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
+    return PricedSpace(funnel, aims, on_front, chosen, reference, reference_at)
 
 
-class _Front:
+def _find_scores(
+    space: DesignSpace, given: Mapping[str, float] | None
+) -> tuple[list[Array] | None, tuple[str, ...] | None]:
+    """The scores of every chunk's points, not a number where one has none, and the names and ids of no variant.
+
+    Scores are given by name or id, which only a variant that is made has. Null where no point has a score.
+    """
+    if given is None:
+        return None, None
+    if (count := space.counts.variants) > MANY:
+        raise SpecError(
+            f"scores: a front over them looks each variant up by name and id, up to {MANY:,} of them, not {count:,}; "
+            "let MACs stand for the score, `select: {minimize: [peak_bytes], maximize: [macs]}`, or shorten the axes",
+            space.spec.place("scores"),
+        )
+    chunks = list(space.chunks())
+    made = [
+        make_variant(space.spec, points.assignment(int(row)))
+        for points in chunks
+        for row in np.flatnonzero(points.wanted)
+    ]
+    variants = assign_names(made, space.spec)
+    known = {text for variant in variants for text in (variant.id, variant.name)}
+    found = iter([given.get(each.id, given.get(each.name, math.nan)) for each in variants])
+    columns = [np.full(points.shape, math.nan) for points in chunks]
+    for column, points in zip(columns, chunks, strict=True):
+        column[points.wanted] = [next(found) for _ in range(int(points.wanted.sum()))]
+    strangers = tuple(text for text in given if text not in known)
+    return (None if all(np.isnan(column).all() for column in columns) else columns), strangers
+
+
+class _FrontPicker:
     """The front of all rows so far. Over the score it is of those that have one: others are neither better nor worse."""
 
     def __init__(self, aims: Sequence[Aim]) -> None:
-        self.picker, self.unscored = RowPicker(partial(_on_front, aims=aims)), 0
+        directions = [aim.direction for aim in aims]
+        self.picker, self.unscored = RowPicker(lambda keys: find_front_of_columns(keys, directions)), 0
         self._metrics = [aim.metric for aim in aims]
 
-    def add(self, chunk: PricedChunk, rows: NDArray[Any], at: NDArray[np.int64]) -> None:
-        """Rows of a chunk that are kept, with their places among all rows."""
+    def add(self, chunk: PricedChunk, rows: Rows) -> None:
+        """Rows of a chunk that are kept."""
         if "score" in self._metrics:
             scored = ~np.isnan(chunk.at(rows, chunk.columns["score"]))
             self.unscored += len(rows) - int(scored.sum())
-            rows, at = rows[scored], at[scored]
+            rows = rows[scored]
         keys = [chunk.at(rows, chunk.columns[metric]) for metric in self._metrics]
-        self.picker.add(chunk.columns.points, rows, keys, at)
+        self.picker.add(chunk.columns.points, rows, keys, chunk.number(rows))
 
 
-def count_funnel(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
-    """How many variants there are at each step, and on the front. `scores` are by name or id."""
-    if "module" in (*spec.overrides, *varied_paths(spec)):  # which has no price, and no columns
-        space = expand(spec, sample_lists)
-        return funnel_of(space, keep_variants(price_all(space.variants), spec.constraints))
-    return price_space(spec, SpaceQuery(scores=scores)).funnel
-
-
-def _priced(
-    span: DesignSpace, judge: ConstraintJudge, scored: Scored | None, said: Callable[[int], None]
-) -> Iterator[PricedChunk]:
-    done = 0
-    for points, scores in zip(span.chunks(), scored or repeat(None), strict=False):
-        costs = price_points(points, partial(make_variant, span.spec))
-        known = costs if scores is None else {**costs, "score": scores}
-        yield judge.judge(NamedColumns(span, points, known))
-        said(done := done + points.size)
-
-
-def _numbered(chunks: Iterator[PricedChunk]) -> Iterator[tuple[int, PricedChunk]]:
-    """Each chunk with the number of its first row."""
-    first = 0
-    for chunk in chunks:
-        yield first, chunk
-        first += len(chunk.rows)
-
-
-def _on_front(keys: Keys, aims: Sequence[Aim]) -> NDArray[Any]:
-    return find_front_of_columns(keys, [aim.direction for aim in aims])
-
-
-def _thinned(front: PickedRows, aims: Sequence[Aim], limit: int) -> NDArray[Any]:
-    return thin_front(front.keys, [aim.direction for aim in aims], limit)
-
-
-def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[Any]:
-    """What an order goes by, at rows that are kept; what others have is not looked at."""
+def _order_by(by: Expression, chunk: PricedChunk, rows: Rows) -> Array:
+    """The numbers that an order goes by, at rows that are kept; what others have is not looked at."""
     values = chunk.at(rows, evaluate_columns(by, chunk.columns, chunk.kept))
     if values.dtype == object:
         values = box_values(list(values), values.shape)
@@ -199,13 +255,9 @@ def _numbers(by: Expression, chunk: PricedChunk, rows: NDArray[Any]) -> NDArray[
     return values
 
 
-def _chosen(shown: PickedRows) -> tuple[ChosenRow, ...]:
-    return tuple(ChosenRow(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
-
-
-def _funnel(span: DesignSpace, judge: ConstraintJudge, reference: ReferenceFinder) -> Funnel:
-    spec, counts = span.spec, span.counts
-    (kept_anyway,) = price_all([make_variant(spec, reference.point)])
+def _count_steps(space: DesignSpace, judge: ConstraintJudge, reference: Mapping[str, Any]) -> Funnel:
+    spec, counts = space.spec, space.counts
+    (kept_anyway,) = price_all([make_variant(spec, reference)])
     return Funnel(
         raw=counts.raw,
         excluded=counts.excluded,
@@ -216,6 +268,14 @@ def _funnel(span: DesignSpace, judge: ConstraintJudge, reference: ReferenceFinde
         kept=judge.kept,
         spared=int(first_broken(nameable_values(kept_anyway), spec.constraints) is not None),
     )
+
+
+def count_funnel(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
+    """How many variants there are at each step, and on the front. `scores` are by name or id."""
+    if "module" in (*spec.overrides, *varied_paths(spec)):  # which has no price, and no columns
+        space = expand(spec, sample_lists)
+        return funnel_of(space, keep_variants(price_all(space.variants), spec.constraints))
+    return price_space(spec, SpaceQuery(scores=scores)).funnel
 
 
 @dataclass(frozen=True)

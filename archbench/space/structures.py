@@ -15,7 +15,7 @@ from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES
 from archbench.pricing.lanes import Diverged, Draw, lanes
 from archbench.space.blocks import Array, Block
-from archbench.space.points import CodedColumn, Lists
+from archbench.space.points import CodedColumn
 
 NOT_SET = ""
 
@@ -74,13 +74,8 @@ class Varying:
     @cached_property
     def _kinds(self) -> list[str]:
         """The kind of each value; only one where all are of it."""
-        values = self.column.values
-        found = [
-            kind(self.column.path, value) for value in (values.diagonal() if isinstance(values, Lists) else values)
-        ]
-        if len(set(found)) <= 1:
-            return found[:1]
-        return [kind(self.column.path, value) for value in values]
+        found = [kind(self.column.path, value) for value in self.column.values]
+        return found if len(set(found)) > 1 else found[:1]
 
     def structure(self, block: Block) -> Array:
         """The kinds in a block, as numbers."""
@@ -123,10 +118,6 @@ def _validated_table(column: CodedColumn, refused: Array, part: str) -> Table:
     """The table of a column's values but for those that are refused already, as not of the kind."""
     section, key = split_path(column.path)
     model = part_model(section, part) if section in FAMILIES else section_model(section)
-    if isinstance(column.values, Lists) and refused[:-1].sum() == 0:
-        diagonal = validate_values(model, key, column.values.diagonal())
-        if NOT_ACCEPTED not in diagonal:
-            return Table(_factored(column.values, diagonal), True, refused)
     codes = np.flatnonzero(~refused).tolist()
     found = zip(codes, validate_values(model, key, [column.values[code] for code in codes]), strict=True)
     accepted = {code: value for code, value in found if value is not NOT_ACCEPTED}
@@ -139,13 +130,6 @@ def _validated_table(column: CodedColumn, refused: Array, part: str) -> Table:
     for code, row in rows.items():
         elements[:, code] = row
     return Table(tuple(elements), listed, refused)
-
-
-def _factored(lists: Lists, diagonal: Sequence[Sequence[Any]]) -> tuple[Array, ...]:
-    """The items of lists, of which only as many were validated as have every item."""
-    kind = _number_type(item for row in diagonal for item in row)
-    tables = [np.array([row[place] for row in diagonal], kind) for place in range(len(lists.factors))]
-    return tuple(np.append(table[digit], kind(0)) for table, digit in zip(tables, lists.digits(), strict=True))
 
 
 def _number_type(items: Iterable[Any]) -> type[np.float64] | type[np.int64]:
