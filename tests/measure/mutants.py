@@ -595,8 +595,8 @@ MUTANTS = [
     Mutant(
         "a disturbed block thrown away",
         TURNS,
-        "        self._add_block(seat, reply, quantity=quantity, attempt",
-        "        reasons or self._add_block(seat, reply, quantity=quantity, attempt",
+        "        self._add_block(running, reply, quantity=quantity, attempt",
+        "        reasons or self._add_block(running, reply, quantity=quantity, attempt",
         method.test_a_disturbed_block_stays_in_the_data_beside_its_repeats,
         (GENERATION, EXPERIMENT),
     ),
@@ -818,8 +818,8 @@ MUTANTS = [
     Mutant(
         "the last call of the warm-up taken for the first",
         TURNS,
-        '_cold_pieces(seat.facts["cold_ms"], reply["wall_ns"][0])',
-        '_cold_pieces(seat.facts["cold_ms"], reply["wall_ns"][-1])',
+        '_cold_pieces(running.facts["cold_ms"], reply["wall_ns"][0])',
+        '_cold_pieces(running.facts["cold_ms"], reply["wall_ns"][-1])',
         method.test_the_first_call_is_the_first_and_what_compiled_had_it_already,
         (GENERATION, EXPERIMENT),
     ),
