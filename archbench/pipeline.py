@@ -10,7 +10,9 @@ from pathlib import Path
 
 from archbench.comparison.gate import Limit
 from archbench.comparison.of_run import judge_run
-from archbench.design.spec.spec import Spec, budget_seconds
+from archbench.comparison.paired import limits_text
+from archbench.design.spec.schema import budget_seconds
+from archbench.design.spec.spec import Spec
 from archbench.design.variants import Expansion, expand
 from archbench.errors import SpecError
 from archbench.measure.experiment.experiment import measure
@@ -75,7 +77,7 @@ def run(
     )
     with folder.lock():
         folder.repair()
-        folder = keep_limits(folder, limits)
+        folder = keep_limits(folder, limits_text(limits))
         recorder = RunRecorder(folder, listener)
         try:
             if device == "none":

@@ -3,6 +3,8 @@
 Nothing heavy is imported at the top: asv imports this file for every bench.
 """
 
+import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -47,6 +49,34 @@ class Start:
     def track_ratio_to_importing_torch(self, command):
         """Below 1: done before a tool that needs torch has begun."""
         return seconds(lambda: process(START[command]), 3) / seconds(lambda: process("import torch"), 3)
+
+
+SUPERVISOR = "import archbench.measure.experiment.experiment, archbench.measure.experiment.recorder"
+DEPENDENCIES = "import click, numpy, pydantic, psutil"
+PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"  # in KiB on Linux
+
+
+def cpu_seconds(statement):
+    """User and system time of a whole process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process(statement)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+class Supervisor:
+    """Importing what supervises a run, which waits beside every worker while it is timed."""
+
+    timeout = 120
+
+    def track_cpu_over_its_dependencies(self):
+        """At most 2.2: it draws, prices and judges nothing. The median of ten pairs."""
+        return statistics.median(cpu_seconds(SUPERVISOR) / cpu_seconds(DEPENDENCIES) for _ in range(10))
+
+    def track_peak_mib(self):
+        """At most 48."""
+        done = subprocess.run([sys.executable, "-c", f"{SUPERVISOR}; {PEAK}"], check=True, capture_output=True)
+        return int(done.stdout) / 1024
 
 
 class Spec:

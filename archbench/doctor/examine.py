@@ -18,8 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from archbench.design.spec.schema import MeasurePlan
-from archbench.design.spec.spec import budget_seconds, parse_measure_plan
+from archbench.design.spec.schema import MeasurePlan, budget_seconds
+from archbench.design.spec.spec import parse_measure_plan
 from archbench.design.variants import preset
 from archbench.doctor import checks as machine_checks
 from archbench.doctor import gpus, host

@@ -8,11 +8,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archbench.design.spec.spec import Spec
 from archbench.errors import SpecError
 from archbench.runs.records import Record
 from archbench.text import visible
+
+if TYPE_CHECKING:  # a reader of specs is no part of what supervises a run
+    from archbench.design.spec.spec import Spec
 
 MAX_BYTES = 16 << 20
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)

@@ -113,11 +113,19 @@ def test_importing_the_package_imports_next_to_nothing():
 HEAVY = ("pandas", "scipy", "jinja2", "vl_convert", "duckdb", "rich", "torch", "archbench.reporting")
 
 
-def loaded(code):
+def loaded(code, heavy=HEAVY):
     """The heavy modules that are loaded once a fresh process has run this code."""
-    asked = f"{code}\nimport sys; print([name for name in {HEAVY} if name in sys.modules])"
+    asked = f"{code}\nimport sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     return ast.literal_eval(done.stdout)
+
+
+NOT_OF_A_RUN = ("yaml", "archbench.space", "archbench.pricing", "archbench.tables", "archbench.comparison")
+
+
+def test_what_supervises_a_run_reads_no_spec_prices_and_judges_nothing():
+    code = "import archbench.measure.experiment.experiment, archbench.measure.experiment.recorder"
+    assert loaded(code, NOT_OF_A_RUN) == []
 
 
 @pytest.mark.parametrize("module", ["experiment", "recorder"])

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from archbench import units
 from archbench.errors import SpecError
 from archbench.models.detector import FAMILIES, PartChoice
 from archbench.models.presets import PRESETS
@@ -50,6 +51,19 @@ class MeasurePlan:
     replicas: Annotated[int, Ge(1), Le(100)] = 1
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
     timeout: Annotated[float, Ge(1), Le(86_400)] = 300.0
+
+
+def budget_seconds(plan: MeasurePlan) -> float | None:
+    """The budget in seconds, null where there is none."""
+    if plan.budget is None:
+        return None
+    try:
+        budget = units.parse_duration(str(plan.budget))
+    except ValueError:
+        budget = 0.0
+    if not 0 < budget < 1e8:
+        raise SpecError(f"measure.budget: {quote_value(plan.budget)} is not a duration; write 90s, 4m30s or 1h")
+    return budget
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from archbench.design.spec.schema import (
     MeasurePlan,
     Sample,
     Select,
+    budget_seconds,
     quote_value,
     section_model,
     settings_model,
@@ -162,19 +163,6 @@ def parse_measure_plan(section: Mapping[str, Any]) -> MeasurePlan:
         raise SpecError(f"measure.device: {quote_value(plan.device)} is not accepted; auto, cpu, cuda, cuda:N or none")
     budget_seconds(plan)
     return plan
-
-
-def budget_seconds(plan: MeasurePlan) -> float | None:
-    """The budget in seconds, null where there is none."""
-    if plan.budget is None:
-        return None
-    try:
-        budget = units.parse_duration(str(plan.budget))
-    except ValueError:
-        budget = 0.0
-    if not 0 < budget < 1e8:
-        raise SpecError(f"measure.budget: {quote_value(plan.budget)} is not a duration; write 90s, 4m30s or 1h")
-    return budget
 
 
 def _parse_name(name: Any, document: Document) -> str:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from archbench.design.spec.schema import MeasurePlan
 from archbench.errors import SpecError
 from archbench.measure.supervisor.worker_process import Worker
 from archbench.models.variant import Variant
-from archbench.pricing.price import Cost
 from archbench.runs.progress import Step
 from archbench.runs.records import Block, Key, Record, Side
-from archbench.space.constraints import KeptVariants, PricedVariant
+
+if TYPE_CHECKING:  # whoever prices hands these in: what supervises a run does without the arithmetic
+    from archbench.pricing.price import Cost
+    from archbench.space.constraints import KeptVariants, PricedVariant
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archbench import units
-from archbench.comparison.gate import Limit
-from archbench.comparison.paired import limits_text
-from archbench.design.spec.schema import MeasurePlan
-from archbench.design.spec.spec import Spec, budget_seconds
+from archbench.design.spec.schema import MeasurePlan, budget_seconds
 from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.groups import add_company
 from archbench.measure.experiment.plan import PlannedVariant
@@ -27,8 +24,13 @@ from archbench.runs.records import Block, Key, Record, as_json
 from archbench.runs.run import failed_keys, planned_quantity
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
-from archbench.space.constraints import Funnel
 from archbench.statistics.summary import summarise
+
+if (
+    TYPE_CHECKING
+):  # readers of specs and design spaces are no part of what supervises a run: half as much to import again
+    from archbench.design.spec.spec import Spec
+    from archbench.space.constraints import Funnel
 
 # What a stored run must share with a command to be gone on with. A budget or a time limit may differ: they bound it only.
 SAME = ("spec", "against", "plan", "planned", "scores", "code", "environment")
@@ -91,9 +93,8 @@ def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFo
     return RunFolder.create(results, wanted["name"], wanted)
 
 
-def keep_limits(folder: RunFolder, limits: Sequence[Limit]) -> RunFolder:
+def keep_limits(folder: RunFolder, fail_on: str | None) -> RunFolder:
     """The run with these limits kept: they judge what is stored, so others make no other run and measure nothing again."""
-    fail_on = limits_text(limits)
     return folder if folder.header.get("fail_on") == fail_on else folder.amend(fail_on=fail_on)
 
 
