@@ -233,6 +233,7 @@ def test_the_part_shown_is_priced_as_it_is_built(folder):
 import archbench
 from archbench.models.top_blocks import *
 from archbench.models.graph import *
+from archbench.models.ops import *
 
 {code}
 plain = archbench.preset("R-50-FPN", {{"top_block.type": "none"}})

@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from archbench.errors import SpecError
-from archbench.models.graph import Feature, Features, Graph, record_graph, scope
+from archbench.models.graph import Feature, Features, Graph, Shape, record_graph, scope
 from archbench.models.heads import heads
 from archbench.models.necks import necks
-from archbench.models.ops import Shape
 from archbench.models.resnet import LEVELS, backbones
 from archbench.models.top_blocks import top_blocks
 from archbench.registry import LAST_LEVEL, UNREAD, Part, Registry
@@ -82,7 +81,7 @@ def trunk(image: Feature, architecture: Architecture) -> Features:
 
 
 def record_network(architecture: Architecture, height: int, width: int, *, rolled: bool = False) -> Graph:
-    """The graph of one image of `height` x `width`, rolled for adding up alone (`graph.record`).
+    """The graph of one image of `height` x `width`, rolled for adding up alone (`record_graph`).
 
     Raises SpecError where the parts do not fit together.
     """

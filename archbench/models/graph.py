@@ -5,26 +5,67 @@ Pricing reads the graph as arithmetic, `measure/build.py` compiles it to a torch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from archbench.errors import SpecError
-from archbench.models.ops import (
-    Add,
-    Conv,
-    Flatten,
-    GlobalAveragePool,
-    Linear,
-    MaxPool,
-    Op,
-    OpCost,
-    Relu,
-    Scale,
-    Shape,
-    Upsample,
-)
+
+Writes = Literal["new", "in place", "view"]
+
+
+class Shape(NamedTuple):
+    """One image's feature: channels, height, width."""
+
+    c: int
+    h: int
+    w: int
+
+    @property
+    def numel(self) -> int:
+        return self.c * self.h * self.w
+
+
+class OpCost(NamedTuple):
+    """The counts one op adds for one image, as the top of `ops.py` defines them."""
+
+    params: int = 0
+    buffer_bytes: int = 0
+    macs: int = 0
+    acts: int = 0
+    fvcore: int = 0
+    scratch_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class TorchCall:
+    """A torch callable by name: a module class (`nn.Conv2d`) built from `args`, or a function called on the inputs."""
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    function: bool = False
+
+
+class Op(Protocol):
+    """What every op answers, given its inputs' shapes: as many as it reads, hence `...`.
+
+    `writes` says whose memory the output is: its own, its input's where nobody else reads it, or always its input's.
+    `torch_call` also takes `in_place`, whether the graph lets it overwrite its input.
+    """
+
+    writes: ClassVar[Writes]
+
+    @property
+    def output_shape(self) -> Callable[..., Shape]: ...
+
+    @property
+    def cost(self) -> Callable[..., OpCost]: ...
+
+    @property
+    def torch_call(self) -> Callable[..., TorchCall]: ...
 
 
 @dataclass(frozen=True)
@@ -184,51 +225,3 @@ def _repeat_rolled(times: int, block: Callable[[Feature], Feature], x: Feature, 
         recorder.times = outer
     recorder.regions.append(Region(start, len(recorder.nodes), x.name, result.name, times))
     return result
-
-
-def conv(
-    x: Feature,
-    out: int,
-    kernel: int = 1,
-    stride: int = 1,
-    *,
-    groups: int = 1,
-    dilation: int = 1,
-    bias: bool = False,
-    name: str = "conv",
-) -> Feature:
-    return x.recorder.add_node(Conv(out, kernel, stride, groups, dilation, bias), x, name=name)
-
-
-def apply_op(op: Op, x: Feature, *, name: str) -> Feature:
-    """Any op of one input, for those a model picks by name (norms)."""
-    return x.recorder.add_node(op, x, name=name)
-
-
-def relu(x: Feature, *, name: str = "relu") -> Feature:
-    return x.recorder.add_node(Relu(), x, name=name)
-
-
-def scale(x: Feature, factor: float, *, name: str = "scale") -> Feature:
-    return x.recorder.add_node(Scale(factor), x, name=name)
-
-
-def add(a: Feature, b: Feature, *, name: str = "add") -> Feature:
-    return a.recorder.add_node(Add(), a, b, name=name)
-
-
-def max_pool(x: Feature, kernel: int, stride: int, padding: int = 0, *, name: str = "pool") -> Feature:
-    return x.recorder.add_node(MaxPool(kernel, stride, padding), x, name=name)
-
-
-def global_average_pool(x: Feature, *, name: str = "pool") -> Feature:
-    return x.recorder.add_node(GlobalAveragePool(), x, name=name)
-
-
-def upsample_to(x: Feature, finer: Feature, *, name: str = "upsample") -> Feature:
-    """Nearest neighbour to the size of `finer`, of which only the size is read."""
-    return x.recorder.add_node(Upsample(finer.shape.h, finer.shape.w), x, name=name)
-
-
-def linear(x: Feature, out: int, *, name: str = "fc") -> Feature:
-    return x.recorder.add_node(Linear(out), x.recorder.add_node(Flatten(), x, name="flatten"), name=name)

@@ -8,7 +8,8 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from archbench.errors import SpecError
-from archbench.models.graph import Features, global_average_pool, linear
+from archbench.models.graph import Features
+from archbench.models.ops import global_average_pool, linear
 from archbench.registry import Registry
 
 heads: Registry[Callable[..., Features]] = Registry("head")

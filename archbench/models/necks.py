@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le, Len
 
 from archbench.errors import SpecError
-from archbench.models.graph import Feature, Features, add, scale, scope, upsample_to
-from archbench.models.knobs import Channels, Levels, Norm, conv_norm_relu
+from archbench.models.graph import Feature, Features, scope
+from archbench.models.ops import Channels, Norm, add, conv_norm_relu, scale, upsample_to
 from archbench.registry import Registry
+
+Level = Annotated[int, Ge(0), Le(9)]  # whether the backbone gives it is the neck's to say
+Levels = Annotated[list[Level], Len(1, 10)]
 
 necks: Registry[Callable[..., Features]] = Registry("neck")
 

@@ -9,68 +9,21 @@ Arithmetic only: every method also works on arrays of integers, one entry per va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
 
 from archbench.errors import SpecError
+from archbench.models.graph import Feature, Op, OpCost, Shape, TorchCall, Writes
 
-Writes = Literal["new", "in place", "view"]
+Channels = Annotated[int, Ge(1), Le(65_536)]
+Groups = Annotated[int, Ge(1), Le(65_536)]
+Epsilon = Annotated[float, Ge(0), Le(1)]
+Norm = Literal["batch", "frozen", "group", "none"]
 
 FLOAT_BYTES = 4
 INDEX_BYTES = 8  # torch's int64: max pooling returns where each maximum was, batch norm counts batches
-
-
-class Shape(NamedTuple):
-    """One image's feature: channels, height, width."""
-
-    c: int
-    h: int
-    w: int
-
-    @property
-    def numel(self) -> int:
-        return self.c * self.h * self.w
-
-
-class OpCost(NamedTuple):
-    """What one op adds; see the counting semantics at the top of this file."""
-
-    params: int = 0
-    buffer_bytes: int = 0
-    macs: int = 0
-    acts: int = 0
-    fvcore: int = 0
-    scratch_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class TorchCall:
-    """A torch callable by name: a module class (`nn.Conv2d`) built from `args`, or a function called on the inputs."""
-
-    target: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    function: bool = False
-
-
-class Op(Protocol):
-    """What every op answers, given its inputs' shapes: as many as it reads, hence `...`.
-
-    `writes` says whose memory the output is: its own, its input's where nobody else reads it, or always its input's.
-    `torch_call` also takes `in_place`, whether the graph lets it overwrite its input.
-    """
-
-    writes: ClassVar[Writes]
-
-    @property
-    def output_shape(self) -> Callable[..., Shape]: ...
-
-    @property
-    def cost(self) -> Callable[..., OpCost]: ...
-
-    @property
-    def torch_call(self) -> Callable[..., TorchCall]: ...
 
 
 def output_length(n: int, kernel: int, stride: int, padding: int) -> int:
@@ -112,6 +65,20 @@ class Conv:
         for what, channels in (("input", x.c), ("output", self.out)):
             if channels % self.groups:
                 raise SpecError(f"groups: {self.groups} does not divide the {channels} {what} channels")
+
+
+def conv(
+    x: Feature,
+    out: int,
+    kernel: int = 1,
+    stride: int = 1,
+    *,
+    groups: int = 1,
+    dilation: int = 1,
+    bias: bool = False,
+    name: str = "conv",
+) -> Feature:
+    return x.recorder.add_node(Conv(out, kernel, stride, groups, dilation, bias), x, name=name)
 
 
 @dataclass(frozen=True)
@@ -171,6 +138,14 @@ class GroupNorm:
         return TorchCall("torch.nn.GroupNorm", (self.groups, x.c), {"eps": self.eps})
 
 
+def apply_norm(x: Feature, norm: Norm, *, eps: float = 1e-5, name: str = "norm") -> Feature:
+    """`x` through the norm of that name; `none` leaves it as it is."""
+    if norm == "none":
+        return x
+    kinds: dict[str, Op] = {"batch": BatchNorm(eps), "frozen": FrozenNorm(eps), "group": GroupNorm(eps=eps)}
+    return x.recorder.add_node(kinds[norm], x, name=name)
+
+
 @dataclass(frozen=True)
 class Relu:
     writes: ClassVar[Writes] = "in place"
@@ -183,6 +158,17 @@ class Relu:
 
     def torch_call(self, x: Shape, *, in_place: bool) -> TorchCall:
         return TorchCall("torch.nn.ReLU", (in_place,))
+
+
+def relu(x: Feature, *, name: str = "relu") -> Feature:
+    return x.recorder.add_node(Relu(), x, name=name)
+
+
+def conv_norm_relu(x: Feature, out: int, kernel: int, *, norm: Norm, active: bool, name: str) -> Feature:
+    """Convolution, norm, ReLU, the last two where asked; a bias where there is no norm to hold it."""
+    y = conv(x, out, kernel, bias=norm == "none", name=name)
+    y = apply_norm(y, norm, name=f"{name}_norm")
+    return relu(y, name=f"{name}_relu") if active else y
 
 
 @dataclass(frozen=True)
@@ -202,6 +188,10 @@ class Scale:
         return TorchCall("torch.Tensor.mul_" if in_place else "torch.mul", (self.factor,), function=True)
 
 
+def scale(x: Feature, factor: float, *, name: str = "scale") -> Feature:
+    return x.recorder.add_node(Scale(factor), x, name=name)
+
+
 @dataclass(frozen=True)
 class Add:
     """The sum of two features of one shape."""
@@ -218,6 +208,10 @@ class Add:
 
     def torch_call(self, a: Shape, b: Shape, *, in_place: bool = False) -> TorchCall:
         return TorchCall("torch.add", function=True)
+
+
+def add(a: Feature, b: Feature, *, name: str = "add") -> Feature:
+    return a.recorder.add_node(Add(), a, b, name=name)
 
 
 @dataclass(frozen=True)
@@ -239,6 +233,10 @@ class MaxPool:
         return TorchCall("torch.nn.MaxPool2d", (self.kernel, self.stride, self.padding))
 
 
+def max_pool(x: Feature, kernel: int, stride: int, padding: int = 0, *, name: str = "pool") -> Feature:
+    return x.recorder.add_node(MaxPool(kernel, stride, padding), x, name=name)
+
+
 @dataclass(frozen=True)
 class GlobalAveragePool:
     """The mean of each channel. fvcore counts the input elements."""
@@ -253,6 +251,10 @@ class GlobalAveragePool:
 
     def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
         return TorchCall("torch.nn.AdaptiveAvgPool2d", (1,))
+
+
+def global_average_pool(x: Feature, *, name: str = "pool") -> Feature:
+    return x.recorder.add_node(GlobalAveragePool(), x, name=name)
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,11 @@ class Upsample:
         return TorchCall(
             "torch.nn.functional.interpolate", (), {"size": (self.h, self.w), "mode": "nearest"}, function=True
         )
+
+
+def upsample_to(x: Feature, finer: Feature, *, name: str = "upsample") -> Feature:
+    """Nearest neighbour to the size of `finer`, of which only the size is read."""
+    return x.recorder.add_node(Upsample(finer.shape.h, finer.shape.w), x, name=name)
 
 
 @dataclass(frozen=True)
@@ -306,3 +313,7 @@ class Linear:
 
     def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
         return TorchCall("torch.nn.Linear", (x.numel, self.out, self.bias))
+
+
+def linear(x: Feature, out: int, *, name: str = "fc") -> Feature:
+    return x.recorder.add_node(Linear(out), x.recorder.add_node(Flatten(), x, name="flatten"), name=name)

@@ -6,17 +6,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len
 
 from archbench.errors import SpecError
-from archbench.models.graph import Feature, Features, add, conv, max_pool, relu, repeat, scope
-from archbench.models.knobs import Channels, Depths, Epsilon, Groups, Norm, Width, apply_norm
+from archbench.models.graph import Feature, Features, repeat, scope
+from archbench.models.ops import Channels, Epsilon, Groups, Norm, add, apply_norm, conv, max_pool, relu
 from archbench.registry import UNREAD, Registry, Resolvers
 
 backbones: Registry[Callable[..., Features]] = Registry("backbone")
 
 Depth = Literal[18, 34, 50, 101, 152]
 BlockName = Literal["basic", "bottleneck"]
+BlockCount = Annotated[int, Ge(1), Le(512)]
+Depths = Annotated[list[BlockCount], Len(4, 4)]
+Width = Annotated[float, Gt(0), Le(64)]
 
 NAMED_DEPTHS: dict[int, tuple[BlockName, tuple[int, ...]]] = {  # He et al. 2015, table 1
     18: ("basic", (2, 2, 2, 2)),

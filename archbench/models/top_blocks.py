@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from archbench.errors import SpecError
-from archbench.models.graph import Feature, Features, conv, max_pool, relu, scope
+from archbench.models.graph import Feature, Features, scope
+from archbench.models.ops import conv, max_pool, relu
 from archbench.registry import Registry
 
 top_blocks: Registry[Callable[..., Features]] = Registry("top_block")

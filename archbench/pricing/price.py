@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from archbench import units
 from archbench.errors import SpecError
-from archbench.models.graph import Graph, Node
-from archbench.models.ops import FLOAT_BYTES, OpCost, Shape
+from archbench.models.graph import Graph, Node, OpCost, Shape
+from archbench.models.ops import FLOAT_BYTES
 from archbench.models.variant import Variant
 from archbench.pricing.lanes import INT64_MAX, added, grouped
 from archbench.pricing.liveness import peak_feature_bytes

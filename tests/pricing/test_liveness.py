@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archbench.models.graph import add, conv, max_pool, record_graph, relu, repeat, scale, scope
-from archbench.models.ops import Shape
+from archbench.models.graph import Shape, record_graph, repeat, scope
+from archbench.models.ops import add, conv, max_pool, relu, scale
 from archbench.pricing.lanes import Diverged, whole
 from archbench.pricing.liveness import Irregular, Stack, peak_feature_bytes
 from archbench.pricing.price import add_up
