@@ -7,18 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the static twin of `_HOMES`: what a type checker sees
+    from archbench.api import read_run as read_run
+    from archbench.api import run as run
     from archbench.comparison.stored import compare as compare
     from archbench.design.spec.spec import read_spec as read_spec
     from archbench.design.variants import preset as preset
     from archbench.errors import SpecError as SpecError
     from archbench.measure.worker.build import build as build
     from archbench.measure.worker.count import trace as trace
-    from archbench.pipeline import run as run
-    from archbench.pricing.price import list_layers as list_layers
-    from archbench.reporting.run import read_run as read_run
+    from archbench.pricing.price import list_layers
     from archbench.space.by_spec import price_any
     from archbench.space.by_spec import variants as variants
 
+    layers = list_layers
     price = price_any
 
 __version__ = "0.1.0"
@@ -27,12 +28,12 @@ _HOMES = {
     "SpecError": "errors.SpecError",
     "build": "measure.worker.build.build",
     "compare": "comparison.stored.compare",
-    "layers": "pricing.price.layers",
+    "layers": "pricing.price.list_layers",
     "preset": "design.variants.preset",
     "price": "space.by_spec.price_any",
-    "read_run": "reporting.run.read_run",
+    "read_run": "api.read_run",
     "read_spec": "design.spec.spec.read_spec",
-    "run": "pipeline.run",
+    "run": "api.run",
     "trace": "measure.worker.count.trace",
     "variants": "space.by_spec.variants",
 }

@@ -121,8 +121,7 @@ def run_command(
     from archbench.design.lookup import load_specs
     from archbench.measure.experiment.recorder import RunListener
     from archbench.measure.supervisor.interruption import StopRequest
-    from archbench.pipeline import run as run_spec
-    from archbench.reporting.print import print_outcome
+    from archbench.pipeline import run_spec
     from archbench.reporting.terminal.progress import ProgressPrinter
 
     form = _output_format(form, as_json=as_json, github=github)
@@ -132,12 +131,16 @@ def run_command(
     announce_on = sys.stderr if as_json else sys.stdout
     with StopRequest(exits.announce) as stop, ProgressPrinter(quiet=quiet, announce_on=announce_on) as progress:
         heard = RunListener(progress.report_step, progress.say, progress.announce_record)
-        finished = run_spec(
+        stored = run_spec(
             asked, results, against=base, limits=limits, plugins=plugins, new=new, listener=heard, stop=stop
         )
+    from archbench.comparison.of_run import judge_run  # what shows a run is loaded once nothing is timed any more
+    from archbench.reporting.print import print_outcome
+
+    judged = judge_run(stored)
     with exits.tolerate_closed_pipe():
-        print_outcome(finished.judged, form, junit=junit, on_github=github)
-    return exits.code_of(finished.judged.outcome)
+        print_outcome(judged, form, junit=junit, on_github=github)
+    return exits.code_of(judged.outcome)
 
 
 def _parse_gate_limits(

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from archbench.comparison.gate import Limit
-from archbench.comparison.of_run import judge_run
 from archbench.comparison.paired import limits_text
 from archbench.design.spec.schema import budget_seconds
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import Expansion, expand
-from archbench.errors import SpecError
+from archbench.errors import CannotMeasure, ResultsError, SpecError
 from archbench.measure.experiment.experiment import measure
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
 from archbench.measure.experiment.recorder import (
@@ -31,30 +30,27 @@ from archbench.measure.supervisor.plugins import plugin_modules
 from archbench.measure.supervisor.processes import own_command, own_environment
 from archbench.measure.supervisor.worker_process import Crew
 from archbench.models.variant import ModuleFactory
-from archbench.reporting.report import rewrite_report
-from archbench.reporting.run import Run
-from archbench.runs.run import failed_keys, read_folder
+from archbench.runs.run import StoredRun, failed_keys, read_folder
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
-from archbench.space.by_spec import open_spec
 from archbench.space.constraints import Funnel, KeptVariants, funnel_of, is_many, keep_variants, price_all
 from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
 
 
-def run(
-    spec: Spec | str | Path,
+def run_spec(
+    spec: Spec,
     results: str | Path = "results",
     *,
-    against: Spec | str | Path | None = None,
+    against: Spec | None = None,
     limits: Sequence[Limit] = (),
     plugins: Sequence[str] = (),
     new: bool = False,
     listener: RunListener = SILENT,
     stop: StopRequest | None = None,
-) -> Run:
-    """Price all variants of a spec (or its path), keep those its constraints allow, measure them, store and report.
+) -> StoredRun:
+    """Price all variants of a spec, keep those its constraints allow, measure them, store and report.
 
     With `against`, that spec's variants are measured in the same experiment, each beside its namesake: the paired
     comparison, judged by `limits`, else by its latency. Goes on with the newest run of the same specs in the same
@@ -66,7 +62,6 @@ def run(
         raise SpecError("limits judge a network against its base; give `against` too")
     stop = stop or StopRequest()
     began = time.monotonic()
-    spec, against = open_spec(spec), None if against is None else open_spec(against)
     funnel, kept = _choose_variants(spec, plugins, listener)
     plan = plan_variants(
         kept, spec.measure.replicas, _choose_variants(against, plugins, listener)[1] if against else None
@@ -90,23 +85,32 @@ def run(
             _write_files(recorder.folder)
     if stop():
         raise Interrupted
-    return Run(judge_run(read_folder(recorder.folder)))
+    return read_folder(recorder.folder)
 
 
 def _write_files(folder: RunFolder) -> None:
-    """The derived files, by a process of their own: drawing charts takes a second of CPU, and this one only supervises."""
-    silent = subprocess.DEVNULL
+    """Have the derived files written by a process of their own: this one only supervises, and loads nothing that draws.
+
+    Raises what that process was refused: CannotMeasure where the files cannot be written, ResultsError where what is stored
+    is damaged.
+    """
+    command, silent = own_command("archbench.reporting.report", str(folder.path)), subprocess.DEVNULL
     done = subprocess.run(
-        own_command("archbench.reporting.report", str(folder.path)),
+        command,
         stdin=silent,
         stdout=silent,
-        stderr=silent,
+        stderr=subprocess.PIPE,
         process_group=0,
         env=own_environment(),
         check=False,
+        text=True,
+        errors="replace",
     )
+    for refusal in (CannotMeasure, ResultsError):
+        if done.returncode == refusal.exit_code:
+            raise refusal(done.stderr.strip())
     if done.returncode:
-        rewrite_report(folder)  # where it cannot be done, the reason is told from here
+        raise RuntimeError(f"the report could not be written:\n{done.stderr}")
 
 
 def _choose_variants(spec: Spec, plugins: Sequence[str], listener: RunListener) -> tuple[Funnel, KeptVariants]:

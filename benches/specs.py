@@ -32,7 +32,7 @@ def run_spec(self):
     """The points of the grid that a run had a row for, each with it: a constraint or a selection leaves others out."""
     spec = import_module("archbench.design.spec.spec").read_spec(self.path)
     with tempfile.TemporaryDirectory() as folder:
-        rows = import_module("archbench.pipeline").run(spec, folder).judged.table.rows
+        rows = import_module("archbench.api").run(spec, folder).judged.table.rows
     by_name = {row["name"]: row for row in rows}
     return {repr(point): by_name[name] for point, name in self.variants if name in by_name}
 

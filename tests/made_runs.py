@@ -11,10 +11,10 @@ from typing import Any
 
 from runs_on_disk import whole_round
 
+from archbench.api import Run
 from archbench.comparison.of_run import judge_run
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
-from archbench.reporting.run import Run
 from archbench.runs.records import Block, Record, as_json
 from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES, RunFolder

@@ -12,6 +12,8 @@ from runs_on_disk import COUNTS, record, warm_up, whole_round
 from stored_runs import STEADY, stored
 
 from archbench import exits
+from archbench.api import Run, read_run
+from archbench.api import run as run_spec
 from archbench.cli import exit_code_of
 from archbench.comparison.cases import of_judgement
 from archbench.comparison.gate import LATENCY, Finding, Judged, parse_limits
@@ -25,8 +27,6 @@ from archbench.measure.experiment import generation
 from archbench.measure.experiment.plan import plan_variants
 from archbench.measure.supervisor import worker_process
 from archbench.measure.supervisor.interruption import Interrupted, StopRequest
-from archbench.pipeline import run as run_spec
-from archbench.reporting.run import Run, read_run
 from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 from archbench.space.constraints import keep_variants, price_all

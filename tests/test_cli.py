@@ -100,6 +100,15 @@ def test_the_reference_stays_though_a_constraint_refuses_it(folder, capsys):
     ]
 
 
+def test_a_report_that_cannot_be_written_is_one_line_and_the_run_is_kept(folder, capsys):
+    run = Path(json.loads(said(capsys, "run", "spec.yaml", "--device", "none", "--json").out)["run"])
+    (run / "report.html").unlink()
+    (run / "report.html").mkdir()  # a file cannot take its place
+    err = said(capsys, "run", "spec.yaml", "--device", "none", code=4).err
+    assert err.splitlines()[-1].startswith(f"archbench: {run}: cannot be written (")
+    assert len(archbench.read_run(run).records) == 4
+
+
 def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, capsys):
     first = said(capsys, "run", "spec.yaml", "--device", "none", "--json")
     found = json.loads(first.out)

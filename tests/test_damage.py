@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from made_runs import ENVIRONMENT, priced, stored, write_spec
 
+from archbench.api import Run
 from archbench.cli import exit_code_of
-from archbench.reporting.run import Run
 
 SPEC = """
 archbench: 1

@@ -17,12 +17,12 @@ import pytest
 from commands import SCRIPTED
 
 import archbench
+from archbench.api import read_run
 from archbench.design.spec.schema import MeasurePlan
 from archbench.design.spec.spec import read_spec
 from archbench.design.variants import expand, preset
 from archbench.metrics import METRICS
 from archbench.pricing.price import price
-from archbench.reporting.run import read_run
 
 pytestmark = pytest.mark.process
 

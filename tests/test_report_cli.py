@@ -18,9 +18,9 @@ import pytest
 from made_runs import ENVIRONMENT, compared, evil, priced, stored, write_spec
 from pages import Page
 
+from archbench.api import Run
 from archbench.cli import exit_code_of
 from archbench.reporting.report import rewrite_report
-from archbench.reporting.run import Run
 from archbench.runs.run import read_folder
 from archbench.tables.run_table import tabulate
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from archbench.comparison.of_run import JudgedRun, judge_run
+from archbench.errors import ArchbenchError
 from archbench.reporting.formats import csv_file, markdown
 from archbench.reporting.page import html
 from archbench.reporting.page.review import Review, build_review
@@ -41,5 +42,14 @@ def rewrite_report(folder: RunFolder) -> None:
     write_report(run, review_run(run))
 
 
+def main() -> None:
+    """Write the report of the run whose folder is the argument; a refusal is one sentence on stderr and its exit code."""
+    try:
+        rewrite_report(RunFolder.open(Path(sys.argv[1])))
+    except ArchbenchError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
 if __name__ == "__main__":
-    rewrite_report(RunFolder.open(Path(sys.argv[1])))
+    main()

@@ -30,6 +30,7 @@ ROOMS = [
     "measure",
     "doctor",
     "pipeline",
+    "api",
     "exits",
     "cli",
 ]
@@ -131,6 +132,10 @@ def test_what_supervises_a_run_reads_no_spec_prices_and_judges_nothing():
 @pytest.mark.parametrize("module", ["experiment", "recorder"])
 def test_what_supervises_a_run_draws_and_writes_nothing(module):
     assert loaded(f"import archbench.measure.experiment.{module}") == []
+
+
+def test_the_pipeline_loads_nothing_that_draws_before_a_run_is_measured():
+    assert set(loaded("import archbench.pipeline")) <= {"scipy"}  # its name alone, until a spec samples
 
 
 def test_comparing_two_stored_runs_draws_nothing():

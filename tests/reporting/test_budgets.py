@@ -15,6 +15,7 @@ from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, slower, stored
 
 from archbench import exits
+from archbench.api import Run
 from archbench.cli import exit_code_of
 from archbench.comparison.budgets import budget_table, excesses_of
 from archbench.comparison.cases import suites_of
@@ -23,7 +24,6 @@ from archbench.design.spec.spec import read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
 from archbench.reporting.report import rewrite_report
-from archbench.reporting.run import Run
 from archbench.units import parse_size
 
 SPEC = """\

@@ -13,13 +13,13 @@ import pytest
 from made_runs import priced, stored, write_spec
 from runs_on_disk import COUNTS, record, summary
 
+from archbench.api import Run
 from archbench.errors import CannotMeasure
 from archbench.reporting.page import charts
 from archbench.reporting.page.charts import Chart, choose_drawn_rows, draw_scatter
 from archbench.reporting.page.drawing import SVG, render_inline, render_svg
 from archbench.reporting.page.figures import write_figures
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP, SERIES
-from archbench.reporting.run import Run
 from archbench.statistics.times import Times
 from archbench.tables.table import Table, build
 

@@ -10,10 +10,10 @@ import pytest
 from runs_on_disk import COUNTS, record
 from stored_runs import STEADY, rounds, slower, stored
 
+from archbench.api import Run
 from archbench.comparison.gate import parse_limits
 from archbench.comparison.stored import Comparison, compare
 from archbench.errors import ResultsError
-from archbench.reporting.run import Run
 from archbench.runs.environments import differences
 from archbench.runs.records import as_json
 

@@ -12,12 +12,12 @@ import pytest
 from made_runs import ENVIRONMENT, priced, stored, unmeasured, write_spec
 from runs_on_disk import COUNTS, record, summary, whole_round
 
+from archbench.api import Run
 from archbench.reporting.formats.markdown import render_markdown as markdown
 from archbench.reporting.page import decision
 from archbench.reporting.page.decision import Terms
 from archbench.reporting.page.review import Review
 from archbench.reporting.page.tables import build_step_table
-from archbench.reporting.run import Run
 from archbench.runs.records import Block, Key
 from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES

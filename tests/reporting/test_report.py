@@ -17,13 +17,13 @@ from rich.console import Console
 from runs_on_disk import COUNTS, record, whole_round
 from stored_runs import rounds, stored
 
+from archbench.api import Run
 from archbench.reporting.formats import markdown, terminal
 from archbench.reporting.page import html as pages
 from archbench.reporting.page.effects import DARK_FROM
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP
 from archbench.reporting.page.several_runs import review_together
 from archbench.reporting.report import rewrite_report
-from archbench.reporting.run import Run
 from archbench.tables.run_table import find_ties
 
 CHARTS = ("latency", "memory", "where_macs", "where_params", "axes")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from runs_on_disk import HEADER, record, whole_round
 
+from archbench.api import Run
 from archbench.comparison.of_run import judge_run
-from archbench.reporting.run import Run
 from archbench.runs.records import Block, as_json
 from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder

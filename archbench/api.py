@@ -1,21 +1,27 @@
-"""A run as Python code has it: what `archbench.run` and `archbench.read_run` return."""
+"""The door for Python: a run is begun or read, and is one object with its records, table, verdicts and review."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
-from archbench.comparison.gate import Judged
+from archbench.comparison.gate import Judged, Limit
 from archbench.comparison.of_run import JudgedRun, judge_run
+from archbench.design.spec.spec import Spec
+from archbench.measure.experiment.recorder import SILENT, RunListener
+from archbench.measure.supervisor.interruption import StopRequest
+from archbench.pipeline import run_spec
 from archbench.reporting.formats.dataframe import build_frame
 from archbench.reporting.page.review import Review
 from archbench.reporting.report import review_run
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun, read_stored_run
+from archbench.space.by_spec import open_spec
 from archbench.tables.table import most_telling, says_something
 
 MOST_ROWS = 40  # of a long table, in a notebook
@@ -71,6 +77,32 @@ class Run:
         )
         more = f"<p>{len(rows)} of {len(table.rows)} variants</p>" if len(rows) < len(table.rows) else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def run(
+    spec: Spec | str | Path,
+    results: str | Path = "results",
+    *,
+    against: Spec | str | Path | None = None,
+    limits: Sequence[Limit] = (),
+    plugins: Sequence[str] = (),
+    new: bool = False,
+    listener: RunListener = SILENT,
+    stop: StopRequest | None = None,
+) -> Run:
+    """Price, measure and store the variants of a spec, by its path, by a preset's name or as it was read; see `run_spec`."""
+    base = None if against is None else open_spec(against)
+    stored = run_spec(
+        open_spec(spec),
+        results,
+        against=base,
+        limits=limits,
+        plugins=plugins,
+        new=new,
+        listener=listener,
+        stop=stop,
+    )
+    return Run(judge_run(stored))
 
 
 def read_run(run: str | Path, results: str | Path = "results") -> Run:
