@@ -103,7 +103,7 @@ class Network:
 
     def setup(self, preset):
         self.variant = import_module("archbench.design.variants").preset(preset)
-        self.record = import_module("archbench.models.detector").record_network
+        self.record = import_module("archbench.models.variant").record_network
         self.cost = import_module("archbench.pricing.price").price
         assert self.variant.graph.nodes
 

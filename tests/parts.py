@@ -7,8 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from archbench.design.variants import preset
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Architecture, PartChoice
-from archbench.models.variant import Precision, Variant
+from archbench.models.variant import FAMILIES, Architecture, PartChoice, Precision, Variant
 
 PARTS = [(family, name) for family, registry in FAMILIES.items() for name in registry]
 

@@ -14,8 +14,7 @@ import archbench
 from archbench.comparison import budgets, verdict_table
 from archbench.design.spec.schema import Quantity
 from archbench.metrics import METRICS, SCALED, Kind
-from archbench.models.detector import FAMILIES
-from archbench.models.variant import Workload
+from archbench.models.variant import FAMILIES, Workload
 from archbench.runs.records import Block, Phase, Record, Side, Status
 from archbench.space.constraints import Funnel
 from archbench.statistics.summary import Summary

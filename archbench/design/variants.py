@@ -24,8 +24,7 @@ from archbench.design.spec.schema import (
 )
 from archbench.design.spec.spec import Spec, preset_spec
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Architecture
-from archbench.models.variant import ModuleFactory, Variant, Workload
+from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, Variant, Workload
 from archbench.text import visible
 
 MAX_VARIANTS = 100_000

@@ -1,10 +1,13 @@
-"""A variant: an architecture and the workload it runs, with a readable name and an id that outlives both."""
+"""A variant: an architecture, which is four parts with their knobs, and the workload it runs; its recording, its id.
+
+The network is one program, `trunk`: backbone, neck, top block, head.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -12,8 +15,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from archbench.errors import SpecError
-from archbench.models.detector import Architecture, PartChoice, record_network
-from archbench.models.graph import Graph
+from archbench.models.graph import Feature, Features, Graph, Shape, record_graph, scope
+from archbench.models.necks import necks
+from archbench.models.ops import global_average_pool, linear
+from archbench.models.resnet import LEVELS, backbones
+from archbench.models.top_blocks import top_blocks
+from archbench.registry import LAST_LEVEL, UNREAD, Registry
 from archbench.text import visible
 
 Precision = Literal["fp32", "tf32", "amp_fp16", "amp_bf16"]
@@ -24,10 +31,48 @@ Side = Annotated[int, Ge(1), Le(65_536)]
 
 ID_DIGITS = 16  # hexadecimal: 64 bits, one chance in 37 million of a clash among a million variants
 
+heads: Registry[Callable[..., Features]] = Registry("head")
+FAMILIES: dict[str, Registry[Any]] = {"backbone": backbones, "neck": necks, "top_block": top_blocks, "head": heads}
+
+
+@dataclass(frozen=True)
+class PartChoice:
+    """A part by name, with every knob it takes."""
+
+    type: str
+    knobs: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The form a spec has: `{type: fpn, channels: 256, ...}`."""
+        return {"type": self.type, **self.knobs}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The four parts of a network. Their knobs are validated before they come here (`design/spec/schema.py`)."""
+
+    backbone: PartChoice
+    neck: PartChoice
+    top_block: PartChoice
+    head: PartChoice
+
+    def as_json(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name).as_json() for field in fields(self)}
+
+    @property
+    def last_level(self) -> int:
+        """The coarsest backbone stage the neck reads: later ones are not built."""
+        return int(max(self.neck.knobs["levels"]))
+
+    def resolve_parts(self) -> dict[str, Any]:
+        """The parts as the id has them: shorthands written out, default values and absent parts left out."""
+        parts = {family: resolve_part(family, getattr(self, family), self.last_level) for family in FAMILIES}
+        return {family: part for family, part in parts.items() if part != {"type": "none"}}
+
 
 @dataclass(frozen=True)
 class Workload:
-    """What the network is given and how it runs. `threads` null means one per physical core.
+    """The input of a network and how it runs. `threads` null means one per physical core.
 
     engine  what makes the calls: eager PyTorch, `torch.compile`, a replayed CUDA graph, ONNX Runtime on the CPU
     mode    infer: a forward pass; train: forward, backward and an optimizer's step
@@ -91,8 +136,68 @@ class Variant:
         return record_network(self.architecture, self.workload.height, self.workload.width)
 
     def as_json(self) -> dict[str, Any]:
-        """What a worker is sent and a record keeps: every field, defaults included."""
+        """The JSON that a worker is sent and a record keeps: every field, defaults included."""
         return {"architecture": self.architecture.as_json(), "workload": asdict(self.workload)}
+
+
+def record_network(architecture: Architecture, height: int, width: int, *, rolled: bool = False) -> Graph:
+    """The graph of one image of `height` x `width`, rolled for adding up alone (`record_graph`).
+
+    Raises SpecError where the parts do not fit together.
+    """
+    level = architecture.last_level
+    if unknown := [given for given in architecture.neck.knobs["levels"] if given not in LEVELS]:
+        raise SpecError(
+            f"neck.levels: {unknown[0]} is not a level of this backbone; it gives {', '.join(map(str, LEVELS))}"
+        )
+    for side, pixels in (("height", height), ("width", width)):
+        if pixels < 1 << level:
+            raise SpecError(
+                f"input.{side}: {pixels} is under {1 << level}, the stride of c{level}: its map would "
+                f"shrink to nothing; give at least {1 << level}"
+            )
+    return record_graph(lambda image: trunk(image, architecture), Shape(3, height, width), rolled=rolled)
+
+
+def trunk(image: Feature, architecture: Architecture) -> Features:
+    """The whole network as one program: image to c-maps, to a pyramid, to what the head gives."""
+
+    def run_part(family: str, *features: Any) -> Features:
+        choice = getattr(architecture, family)
+        with scope(image, family):
+            given: Features = FAMILIES[family][choice.type].program(*features, **choice.knobs)
+        return given
+
+    features = run_part("backbone", image, architecture.last_level)
+    pyramid = run_part("neck", features)
+    pyramid |= run_part("top_block", features, pyramid)
+    return run_part("head", pyramid)
+
+
+@heads.register("none")
+def no_head(features: Features) -> Features:
+    """The features themselves."""
+    return features
+
+
+@heads.register("classifier")
+def classifier(features: Features, *, classes: Annotated[int, Ge(1), Le(1_000_000)] = 1000) -> Features:
+    """The mean of a backbone's one c-map through one linear layer, as in He et al. 2015, table 1."""
+    if len(features) != 1 or not min(features).startswith("c"):
+        raise SpecError(
+            "head.type: a classifier reads one map of a backbone; take neck: {type: none, levels: [5]} "
+            "and top_block: {type: none}"
+        )
+    (only,) = features.values()
+    return {"logits": linear(global_average_pool(only), classes)}
+
+
+def resolve_part(family: str, choice: PartChoice, last_level: int) -> dict[str, Any]:
+    """One part as an id has it: its type, and the knobs that do not come to their defaults."""
+    part = FAMILIES[family][choice.type]
+    given = {**choice.knobs, LAST_LEVEL: last_level}
+    knobs = {name: part.resolve_knob(name, given) for name in (*choice.knobs, *part.resolvers)}
+    return {"type": choice.type} | {n: value for n, value in knobs.items() if value != part.defaults.get(n, UNREAD)}
 
 
 def variant_from_json(data: Mapping[str, Any]) -> Variant:

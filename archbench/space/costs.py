@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from archbench.design.spec.config import split_path
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.models.detector import FAMILIES, Architecture, PartChoice, record_network
-from archbench.models.variant import ModuleFactory, Variant
+from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, PartChoice, Variant, record_network
 from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price

@@ -31,7 +31,7 @@ from archbench.design.spec.schema import (
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import configure_point
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES
+from archbench.models.variant import FAMILIES
 from archbench.registry import LAST_LEVEL
 from archbench.space.points import (
     UNSET,

@@ -12,7 +12,7 @@ import numpy as np
 from archbench.design.spec.config import split_path
 from archbench.design.spec.schema import NOT_ACCEPTED, part_model, section_model, validate_values
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES
+from archbench.models.variant import FAMILIES
 from archbench.pricing.lanes import Diverged, Draw, lanes
 from archbench.space.blocks import Array, Block
 from archbench.space.points import CodedColumn

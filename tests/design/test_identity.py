@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from archbench.design.spec.spec import read_spec
 from archbench.design.variants import count_raw, expand, preset
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, Architecture, PartChoice
 from archbench.models.graph import Features
 from archbench.models.presets import PRESETS
 from archbench.models.resnet import NAMED_DEPTHS, widen_channels
-from archbench.models.variant import Variant, Workload
+from archbench.models.variant import FAMILIES, Architecture, PartChoice, Variant, Workload
 from archbench.pricing.price import price
 from archbench.registry import Part
 from archbench.space.grid import count_points

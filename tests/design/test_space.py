@@ -143,7 +143,7 @@ def test_ids_do_not_move():
 
 def test_a_new_knob_with_a_default_moves_no_id(monkeypatch):
     before = {name: preset(name).id for name in PRESETS}
-    from archbench.models.detector import FAMILIES, PartChoice
+    from archbench.models.variant import FAMILIES, PartChoice
 
     variant = preset("R-50-FPN")
     part = FAMILIES["neck"]["fpn"]

@@ -12,9 +12,8 @@ from parts import PARTS, fitting, grid_of, has, variants_of_all
 import archbench.space.costs
 from archbench.design.variants import preset
 from archbench.errors import SpecError
-from archbench.models.detector import record_network
 from archbench.models.presets import PRESETS
-from archbench.models.variant import Precision
+from archbench.models.variant import Precision, record_network
 from archbench.pricing.lanes import Diverged, whole
 from archbench.pricing.price import price
 from archbench.space.costs import price_many, price_points

@@ -17,8 +17,8 @@ from archbench.design.spec.schema import (
     quote_value,
 )
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES
 from archbench.models.presets import PRESETS, find_preset
+from archbench.models.variant import FAMILIES
 from archbench.registry import suggest_nearest
 
 Config = dict[str, Any]  # parts, input and measure as mappings, the form every override is applied to

@@ -14,9 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from archbench import units
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, PartChoice
 from archbench.models.presets import PRESETS
-from archbench.models.variant import Workload
+from archbench.models.variant import FAMILIES, PartChoice, Workload
 from archbench.registry import suggest_nearest
 from archbench.text import visible
 

@@ -8,7 +8,7 @@ from functools import cache
 from archbench.design.spec.axes import Axis
 from archbench.design.spec.schema import WORKLOAD_IN_INPUT, WORKLOAD_IN_MEASURE
 from archbench.metrics import EXACT, SCALED
-from archbench.models.detector import FAMILIES
+from archbench.models.variant import FAMILIES
 
 
 @cache

@@ -11,8 +11,7 @@ from archbench import units
 from archbench.design.spec.schema import WORKLOAD_IN_INPUT, choose_part, section_model, validate_knobs
 from archbench.errors import SpecError
 from archbench.metrics import METRICS
-from archbench.models.detector import FAMILIES, Architecture
-from archbench.models.variant import Variant, Workload
+from archbench.models.variant import FAMILIES, Architecture, Variant, Workload
 from archbench.pricing.price import list_layers
 from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose_layers, format_metric, shorten
 from archbench.reporting.page.palette import INK, NECK, RAMP, REST, TOP

@@ -20,8 +20,7 @@ from rich.table import Table as Grid
 
 from archbench import units
 from archbench.errors import SpecError
-from archbench.models.detector import FAMILIES, PartChoice
-from archbench.models.variant import ModuleFactory, Variant
+from archbench.models.variant import FAMILIES, ModuleFactory, PartChoice, Variant
 from archbench.pricing.price import Cost, Layer, list_layers, price
 from archbench.text import visible
 

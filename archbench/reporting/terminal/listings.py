@@ -14,8 +14,8 @@ from rich.table import Table as Grid
 from archbench import units
 from archbench.design.variants import preset
 from archbench.errors import ResultsError
-from archbench.models.detector import FAMILIES
 from archbench.models.presets import FROZEN_NOTE, PRESETS
+from archbench.models.variant import FAMILIES
 from archbench.pricing.price import price
 from archbench.runs.find import Found, stored
 from archbench.runs.records import as_json
