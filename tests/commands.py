@@ -46,7 +46,7 @@ SCRIPTED_WORKER = (sys.executable, str(Path(__file__).with_name("scripted_worker
 @cache
 def time_limit(program: tuple[str, ...] = REAL) -> int:
     """Seconds in which a worker here has answered any request, and not many more: seven times what its imports take."""
-    imports = "import torch" if program == REAL else "import archbench.measure.worker"
+    imports = "import torch" if program == REAL else "import archbench.measure.worker.worker"
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", imports], check=True)
     least = 20 if program == REAL else 5

@@ -14,6 +14,7 @@ Every test is at 1 %, Holm's over the variants for the difference: a gate that c
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, variance
@@ -209,7 +210,10 @@ def _generations_needed(contrast: Contrast, margin: float) -> int | None:
     assert contrast.error is not None
     noise = contrast.error * math.sqrt(contrast.generations)
     per_generation = 1 if contrast.paired else 2
-    for count in range(LEAST_GENERATIONS, MOST_GENERATIONS + 1):
-        if _smallest(noise / math.sqrt(count), per_generation * (count - 1)) <= margin:
-            return count
-    return None
+
+    def suffice(count: int) -> bool:
+        return _smallest(noise / math.sqrt(count), per_generation * (count - 1)) <= margin
+
+    counts = range(LEAST_GENERATIONS, MOST_GENERATIONS + 1)
+    place = bisect_left(counts, True, key=suffice)  # what is found only falls with more of them
+    return counts[place] if place < len(counts) else None
