@@ -303,6 +303,7 @@ def test_a_junit_file_that_cannot_be_is_refused_before_anything_is_measured(pric
     assert not Path("results").exists()
 
 
+@pytest.mark.slow
 def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(priced, capsys):
     """R-34 has 21.3 M parameters in its body where R-18 has 11.2 M: twice as many at most, with an FPN on either."""
     runs = set()

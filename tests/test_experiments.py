@@ -12,6 +12,8 @@ import pytest
 
 from benches.experiments import GATE_S, THREE, coverage, gate, ranking
 
+pytestmark = pytest.mark.statistics
+
 RANKINGS, RUNS, GATES = 100, 250, 250
 
 

@@ -8,6 +8,7 @@ import sys
 
 import psutil
 import pytest
+from cases import quick_first
 from commands import (
     REAL,
     SCRIPTED,
@@ -70,7 +71,7 @@ def assert_interrupted(process, folder, names, program=SCRIPTED):
     assert_ended_well(folder, NAME, shlex.split(said)[3:], names, results="my results", program=program)
 
 
-@pytest.mark.parametrize("verb", ["start", "warm", "block"])
+@pytest.mark.parametrize("verb", quick_first(["block", "start", "warm"], 1))
 def test_one_interrupt_finishes_what_is_under_way_and_says_how_to_go_on(folder, cues, verb):
     process = start(folder, *COMMAND, "--new", "-o", "my results", environment=cues.environment)
     cues.until(verb)
@@ -107,7 +108,7 @@ def test_a_second_interrupt_ends_the_workers_wherever_they_stand(folder, cues):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", quick_first([signal.SIGTERM, signal.SIGHUP], 1))
 def test_a_machines_signal_is_an_interrupt(folder, cues, number):
     process = start(folder, *COMMAND, environment=cues.environment)
     cues.until("block")
@@ -119,6 +120,7 @@ def test_a_machines_signal_is_an_interrupt(folder, cues, number):
     assert_ended_well(folder, NAME, COMMAND, NAMES)
 
 
+@pytest.mark.slow
 def test_a_run_whose_output_nobody_reads_is_measured_to_its_end(folder, cues):
     process = start(folder, *COMMAND, environment=cues.environment)
     process.stdout.close()
@@ -130,6 +132,7 @@ def test_a_run_whose_output_nobody_reads_is_measured_to_its_end(folder, cues):
     assert_ended_well(folder, NAME, COMMAND, NAMES)
 
 
+@pytest.mark.slow
 def test_a_run_begun_without_any_streams_keeps_its_files_to_itself(folder):
     command = shlex.join([*SCRIPTED, *COMMAND, "--json"])
     done = subprocess.run(f"{command} <&- >&- 2>&-", shell=True, cwd=folder, check=False, timeout=5 * PROMPT_S)

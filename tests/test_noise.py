@@ -93,6 +93,7 @@ def test_kendalls_tau_of_known_orders():
     assert kendall([1, 1, 1], [1, 2, 3]) == 0
 
 
+@pytest.mark.statistics
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("peer", "seen", "count"),

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from cases import quick_first
 from networks import random_variant, sized
 
 from archbench.measure.worker.build import build
@@ -32,14 +33,14 @@ def test_every_preset_does_what_it_is_priced_at_layer_by_layer(name):
     assert find_disagreements(list_layers(variant), trace_layers(network, image_of(variant, "meta")), 1) == []
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", quick_first([*PRESETS], quick=6))
 def test_every_presets_peak_bytes_at_800_x_1333_is_the_live_storage_peak_on_meta(name):
     variant = sized(name, 800, 1333)
     counted = trace(build(variant, device="meta"), image_of(variant, "meta"), fvcore=False)
     assert counted.peak_bytes == price(variant).peak_bytes
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", quick_first([*PRESETS], quick=3))
 def test_every_presets_totals_are_what_torch_and_fvcore_count_on_real_tensors(name):
     variant = sized(name, 65, 97)
     exact = price(variant).as_json()
@@ -48,7 +49,7 @@ def test_every_presets_totals_are_what_torch_and_fvcore_count_on_real_tensors(na
     assert set(exact) - set(counted) == {"kernels"}
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", quick_first(range(200), quick=40))
 def test_a_random_network_does_what_it_is_priced_at(seed):
     variant = random_variant(seed)
     network, image = build(variant, device="meta"), image_of(variant, "meta")
@@ -57,7 +58,7 @@ def test_a_random_network_does_what_it_is_priced_at(seed):
     assert counted == {metric: exact[metric] for metric in counted}
 
 
-@pytest.mark.parametrize("seed", range(1000, 1030))
+@pytest.mark.parametrize("seed", quick_first(range(1000, 1030), quick=6))
 def test_a_random_network_on_real_tensors_is_counted_as_priced_by_fvcore_too(seed):
     variant = random_variant(seed)
     exact, counted = price(variant).as_json(), totals(trace(unfilled(variant), image_of(variant, "cpu")))

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 import torchvision
+from cases import quick_first
 from networks import classifier, sized
 from torch import nn
 from torch.nn import functional
@@ -42,7 +43,7 @@ def stride_to_1x1(body):
     return body
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("name", quick_first([*BODIES], 3))
 def test_a_classifier_is_torchvisions(name):
     theirs = getattr(torchvision.models, name)(weights=None).eval()
     randomise(theirs)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cases import quick_first
 from fakes import FakeDevice
 from networks import sized
 from torch import nn
@@ -44,7 +45,7 @@ def reference(one):
 # --- what engines compute ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["R-18-FPN", "R-50-FPN-RETINANET", "resnext50_32x4d_fpn"])
+@pytest.mark.parametrize("name", quick_first(["R-18-FPN", "R-50-FPN-RETINANET", "resnext50_32x4d_fpn"], 1))
 def test_onnx_runtime_gives_the_networks_outputs_in_their_order(name):
     one = subject("onnxruntime", name)
     for given, wanted in zip(prepare_call(one).forward(), reference(one), strict=True):
@@ -380,6 +381,7 @@ def stored(run):
     return [json.loads(line) for line in (Path(run) / "records.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_engine_and_mode_are_axes_like_any_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generation, "PATIENCE_S", 0.0)  # what is seen here needs no calm machine

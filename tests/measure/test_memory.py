@@ -31,7 +31,10 @@ def test_training_holds_weights_gradients_and_momentum_at_once(device):
     assert peak - 3 * weight - 3 * pixel in (scalar, 2 * scalar)
 
 
-@pytest.mark.parametrize(("name", "norm"), [("R-18-FPN", "frozen"), ("R-18-FPN", "batch"), ("R-50-FPN", "group")])
+A_LARGE_ONE = pytest.param("R-50-FPN", "group", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "norm"), [("R-18-FPN", "frozen"), ("R-18-FPN", "batch"), A_LARGE_ONE])
 def test_a_meta_twin_trains_in_the_bytes_a_real_network_does(name, norm):
     variant = sized(name, 64, 96, {"backbone.norm": norm, "backbone.norm_eps": 1e-5}, batch=2)
     peaks = {

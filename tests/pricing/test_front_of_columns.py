@@ -71,6 +71,7 @@ def as_costs(columns: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([columns[0], columns[1], -columns[2]], axis=1)
 
 
+@pytest.mark.slow
 def test_the_front_of_a_million_is_that_of_going_through_them_one_by_one(million: list[np.ndarray]) -> None:
     one_by_one = find_front(list(zip(*(column.tolist() for column in million), strict=True)), DIRECTIONS)
     assert front_many(million, DIRECTIONS).tolist() == list(one_by_one)

@@ -325,6 +325,7 @@ def test_told_apart_is_said_of_those_compared_and_of_the_others_why_they_were_no
     assert alone.endswith("is not known." if case == "one generation" else "No other was measured.")
 
 
+@pytest.mark.slow
 def test_a_page_of_many_that_cannot_be_told_apart_is_small_and_counts_them(browser: Any, tmp_path: Path) -> None:
     """Five hundred alike: the pairs would be 250,000."""
     names = [f"v{place}" for place in range(500)]

@@ -242,6 +242,7 @@ def simulated(seed: int, *, generations: int = 3, ratio: float = 1.02) -> list[B
     return blocks
 
 
+@pytest.mark.statistics
 def test_the_interval_of_a_ratio_covers_the_truth_as_often_as_it_says() -> None:
     covered = 0
     for seed in range(200):
