@@ -1,6 +1,7 @@
 """Settings every test shares, and processes that some do."""
 
 import signal
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -17,6 +18,12 @@ def pytest_collection_modifyitems(items):
     """Files with slow tests come first: a long one begun last would leave the other processes idle."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish():
+    """Torch has one thread in each of the processes: those of several would wait, spinning, for one another's processors."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
