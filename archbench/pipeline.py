@@ -33,7 +33,7 @@ from archbench.models.variant import ModuleFactory
 from archbench.runs.run import StoredRun, failed_keys, read_folder
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
-from archbench.space.constraints import Funnel, KeptVariants, funnel_of, is_many, keep_variants, price_all
+from archbench.space.constraints import Funnel, KeptVariants, is_many, keep_variants, make_funnel, price_all
 from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it
@@ -125,7 +125,7 @@ def _choose_variants(spec: Spec, plugins: Sequence[str], listener: RunListener) 
     every = expand(spec)
     check_plugins(every, plugins)
     kept = keep_variants(price_all(every.variants), spec.constraints)
-    return funnel_of(every, kept), kept
+    return make_funnel(every, kept), kept
 
 
 def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> ExperimentSetup:

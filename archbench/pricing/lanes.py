@@ -38,7 +38,7 @@ class Wide(Exception):
     """A count might not fit in 64 bits."""
 
 
-class Draw:
+class SampledLanes:
     """Places on a grid: the n-th point is at `codes[axis][n]` of each axis.
 
     Arrays of its lanes have one dimension more than the grid, the last. Of length one there, they are on the grid; of one
@@ -81,7 +81,7 @@ class Lanes:
 
     __slots__ = ("bound", "draw", "values")
 
-    def __init__(self, values: Array, bound: int | None = None, draw: Draw | None = None) -> None:
+    def __init__(self, values: Array, bound: int | None = None, draw: SampledLanes | None = None) -> None:
         self.values, self.bound, self.draw = values, bound, draw
 
     @property
@@ -123,7 +123,7 @@ class Lanes:
     def __floor__(self) -> Lanes:
         if self.values.dtype == object:
             return Lanes(np.frompyfunc(math.floor, 1, 1)(self.values), None, self.draw)
-        return whole(np.floor(self.values).astype(np.int64), self.draw)
+        return integer_lanes(np.floor(self.values).astype(np.int64), self.draw)
 
     def __eq__(self, other: object) -> Any:
         return _compared(np.equal, self, other)
@@ -172,12 +172,12 @@ class Lanes:
         return format(self.__index__(), how)
 
 
-def whole(values: Array, draw: Draw | None = None) -> Lanes:
+def integer_lanes(values: Array, draw: SampledLanes | None = None) -> Lanes:
     """Lanes of 64-bit integers, bounded by what they are."""
     return Lanes(values, max(abs(int(values.min())), abs(int(values.max()))), draw)
 
 
-def lanes(values: Array, draw: Draw | None = None, *, endless: bool = False) -> Any:
+def make_lanes(values: Array, draw: SampledLanes | None = None, *, endless: bool = False) -> Any:
     """What a program is given for a knob of 64-bit integers or floats: one number where all are equal, else lanes.
 
     endless  on Python's own numbers
@@ -187,20 +187,20 @@ def lanes(values: Array, draw: Draw | None = None, *, endless: bool = False) -> 
         return first.item()
     if endless:
         return Lanes(values.astype(object), None, draw)
-    return whole(values, draw) if values.dtype == np.int64 else Lanes(values, None, draw)
+    return integer_lanes(values, draw) if values.dtype == np.int64 else Lanes(values, None, draw)
 
 
-def added(terms: Iterable[Any]) -> Any:
+def add_lanes(terms: Iterable[Any]) -> Any:
     """The sum of integers and lanes, those of one shape first: only the last additions are broad."""
     return _folded(np.add, terms, operator.add)
 
 
-def largest(terms: Iterable[Any]) -> Any:
+def largest_lane(terms: Iterable[Any]) -> Any:
     """The greatest, lane by lane, of at least one number that is not negative."""
     return _folded(np.maximum, terms, max)
 
 
-def grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]:
+def group_by_identity(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]:
     """Second members by the very object that is the first: lanes that only equal others are a group of their own."""
     groups: dict[int, tuple[Any, list[Any]]] = {}
     for first, second in pairs:
@@ -208,7 +208,7 @@ def grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]
     return groups.values()
 
 
-def anywhere(truth: Any) -> bool:
+def holds_somewhere(truth: Any) -> bool:
     """Whether a comparison holds in some lane."""
     return bool(truth.points.any()) if isinstance(truth, Lanes) else bool(truth)
 
@@ -265,7 +265,7 @@ def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:
             raise Wide
 
 
-def _parted(a: Any, b: Any) -> tuple[tuple[Any, int | None], tuple[Any, int | None], Draw | None]:
+def _parted(a: Any, b: Any) -> tuple[tuple[Any, int | None], tuple[Any, int | None], SampledLanes | None]:
     """Of both their values, ready to be combined, with their bounds; and the draw, if any, that they are of."""
     if not isinstance(a, Lanes):
         return _number(a), (b.values, b.bound), b.draw
@@ -280,7 +280,7 @@ def _number(number: float) -> tuple[float, int | None]:
 
 
 def _divisor(number: Any) -> Any:
-    if anywhere(number == 0):
+    if holds_somewhere(number == 0):
         raise ZeroDivisionError("some lanes are divided by zero")
     if isinstance(number, Lanes) and number.draw is not None and not number.values.all():
         return Lanes(

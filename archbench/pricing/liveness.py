@@ -15,14 +15,14 @@ from collections.abc import Iterator
 
 from archbench.models.graph import Graph, Region
 from archbench.models.ops import FLOAT_BYTES
-from archbench.pricing.lanes import anywhere, grouped, largest
+from archbench.pricing.lanes import group_by_identity, holds_somewhere, largest_lane
 
 
 class Irregular(Exception):
     """A region whose repetitions may differ in what is alive: the graph is to be recorded unrolled."""
 
 
-class Stack:
+class LiveFeatures:
     """Sizes of the features alive, and their sum at every depth. What lives long lies deep, so little is added again."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Stack:
             self.push(other, size)
 
 
-def storages(graph: Graph) -> dict[str, str]:
+def find_storages(graph: Graph) -> dict[str, str]:
     """For each input and node, the name of the feature whose memory it is."""
     owner = {name: name for name, _ in graph.inputs}
     for node in graph.nodes:
@@ -56,7 +56,7 @@ def storages(graph: Graph) -> dict[str, str]:
     return owner
 
 
-def last_reads(graph: Graph, owner: dict[str, str]) -> dict[str, int]:
+def find_last_reads(graph: Graph, owner: dict[str, str]) -> dict[str, int]:
     """For each storage, the position of the node after which it is free; past the end for inputs and outputs.
 
     A feature nobody reads is free as soon as it is written.
@@ -75,15 +75,15 @@ def peak_feature_bytes(graph: Graph, *, batch: int = 1, feature_bytes: int = FLO
 
     Raises Irregular for a rolled graph of which one repetition does not tell.
     """
-    owner = storages(graph)
-    last = last_reads(graph, owner)
-    if not all(regular(graph, region, owner, last) for region in graph.regions):
+    owner = find_storages(graph)
+    last = find_last_reads(graph, owner)
+    if not all(is_regular(graph, region, owner, last) for region in graph.regions):
         raise Irregular
     peak: int = 0
-    for times, alive in grouped(_alive(graph, owner, last, feature_bytes)):
-        here = largest(alive)
-        if anywhere(here > peak):  # rarely in a region: the block before it needs as much
-            peak = largest([peak, here * (times > 0)])
+    for times, alive in group_by_identity(_alive(graph, owner, last, feature_bytes)):
+        here = largest_lane(alive)
+        if holds_somewhere(here > peak):  # rarely in a region: the block before it needs as much
+            peak = largest_lane([peak, here * (times > 0)])
     return batch * peak
 
 
@@ -92,7 +92,7 @@ def _alive(graph: Graph, owner: dict[str, str], last: dict[str, int], feature_by
     freed: dict[int, list[str]] = {}
     for name, position in last.items():
         freed.setdefault(position, []).append(name)
-    live = Stack()
+    live = LiveFeatures()
     for name, shape in graph.inputs:
         live.push(name, shape.numel * FLOAT_BYTES)
     yield 1, live.total
@@ -104,7 +104,7 @@ def _alive(graph: Graph, owner: dict[str, str], last: dict[str, int], feature_by
             live.drop(name)
 
 
-def regular(graph: Graph, region: Region, owner: dict[str, str], last: dict[str, int]) -> bool:
+def is_regular(graph: Graph, region: Region, owner: dict[str, str], last: dict[str, int]) -> bool:
     """Whether one repetition tells of all, and of none: see the top of this file.
 
     It reads nothing but its own and what it is given, which nobody else reads or keeps; of its own only the result gets

@@ -10,7 +10,7 @@ from archbench.errors import SpecError
 from archbench.models.graph import Graph, Node, OpCost, Shape
 from archbench.models.ops import FLOAT_BYTES
 from archbench.models.variant import Variant
-from archbench.pricing.lanes import INT64_MAX, added, grouped
+from archbench.pricing.lanes import INT64_MAX, add_lanes, group_by_identity
 from archbench.pricing.liveness import peak_feature_bytes
 from archbench.text import visible
 
@@ -93,7 +93,7 @@ def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
 
 def _sum_times(counts: Iterable[tuple[int, int]]) -> int:
     """The sum of times x count."""
-    total: int = added(times * added(group) for times, group in grouped(counts))
+    total: int = add_lanes(times * add_lanes(group) for times, group in group_by_identity(counts))
     return total
 
 

@@ -18,7 +18,7 @@ Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Block:
+class SubGrid:
     """Some places along each axis of the points; the first axis slowest, as theirs."""
 
     points: Points
@@ -69,7 +69,7 @@ class Block:
                 whole = whole[(slice(None),) * axis + (_selected(places),)]
         return whole
 
-    def split(self, key: Array) -> list[Block]:
+    def split(self, key: Array) -> list[SubGrid]:
         """Blocks along one axis, such that places with equal keys stay together. The key is not the same throughout."""
         for axis in sorted(range(key.ndim), key=lambda axis: key.shape[axis]):
             labels = _labels(key, axis)
@@ -77,16 +77,16 @@ class Block:
                 return [self._at(axis, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
         raise AssertionError("nothing differs")
 
-    def _at(self, axis: int, chosen: Index) -> Block:
-        return Block(self.points, (*self.index[:axis], self.index[axis][chosen], *self.index[axis + 1 :]))
+    def _at(self, axis: int, chosen: Index) -> SubGrid:
+        return SubGrid(self.points, (*self.index[:axis], self.index[axis][chosen], *self.index[axis + 1 :]))
 
 
-def whole(points: Points) -> Block:
+def whole_grid(points: Points) -> SubGrid:
     """All points as one block."""
-    return Block(points, tuple(np.arange(length) for length in points.shape))
+    return SubGrid(points, tuple(np.arange(length) for length in points.shape))
 
 
-def joined(shape: Sequence[int], parts: Iterable[tuple[Block, Array]]) -> NDArray[np.int64]:
+def join_sub_grids(shape: Sequence[int], parts: Iterable[tuple[SubGrid, Array]]) -> NDArray[np.int64]:
     """One array that broadcasts to `shape`, of length one along an axis where no part was cut and none varies.
 
     Places of no part are 0.

@@ -138,7 +138,7 @@ def nameable_values(item: PricedVariant) -> dict[str, Any]:
     return {**dict.fromkeys(knob_paths()), **item.variant.axes, **paths, **scaled, **exact}
 
 
-def funnel_of(space: Expansion, kept: KeptVariants) -> Funnel:
+def make_funnel(space: Expansion, kept: KeptVariants) -> Funnel:
     """The steps of a spec whose variants are all there."""
     within = len(space.variants) - sum(kept.refused.values())
     return Funnel(

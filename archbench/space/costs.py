@@ -19,9 +19,9 @@ from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, Part
 from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
-from archbench.space.blocks import Array, Block, joined, whole
+from archbench.space.blocks import Array, SubGrid, join_sub_grids, whole_grid
 from archbench.space.points import Points, make_points
-from archbench.space.structures import Varying, knobs
+from archbench.space.structures import VaryingKnob, make_knobs
 
 ROWS = 1 << 15  # points without a grid are recorded so many at a time: their lanes stay in the processor's cache
 SIDES = ("batch", "height", "width")
@@ -62,15 +62,16 @@ class _Pricing:
 
     def __init__(self, points: Points, variant: Callable[[int], Variant]) -> None:
         self.points, self.variant = points, variant
-        self.columns = tuple(Varying(column) for column in points.columns)
+        self.columns = tuple(VaryingKnob(column) for column in points.columns)
 
     def counts(self) -> Counts:
-        found = list(self._priced(whole(self.points)))
+        found = list(self._priced(whole_grid(self.points)))
         return {
-            metric: joined(self.points.shape, [(block, counts[metric]) for block, counts in found]) for metric in EXACT
+            metric: join_sub_grids(self.points.shape, [(block, counts[metric]) for block, counts in found])
+            for metric in EXACT
         }
 
-    def _priced(self, block: Block) -> Iterator[tuple[Block, dict[str, Array]]]:
+    def _priced(self, block: SubGrid) -> Iterator[tuple[SubGrid, dict[str, Array]]]:
         """The metrics of a block, in parts where it must be; each broadcasts to its part's shape."""
         if not block.wanted:
             return
@@ -83,7 +84,7 @@ class _Pricing:
         else:
             yield block, {metric: self._fitting(block, getattr(cost, metric)) for metric in EXACT}
 
-    def _part_structures(self, block: Block) -> None:
+    def _part_structures(self, block: SubGrid) -> None:
         """Raise Diverged unless the block is of one structure, and not too many rows to be recorded at once."""
         for varying in self.columns:
             labels = varying.structure(block)
@@ -92,7 +93,7 @@ class _Pricing:
         if len(block.shape) == 1 and block.shape[0] > ROWS:
             raise Diverged(np.arange(block.shape[0]) // ROWS)
 
-    def _cost(self, block: Block) -> Cost:
+    def _cost(self, block: SubGrid) -> Cost:
         """The cost of a block of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough."""
         example = self.variant(block.row)
         if isinstance(example.architecture, ModuleFactory):
@@ -111,18 +112,18 @@ class _Pricing:
                 price(self.variant(block.row))  # says it of one variant
                 raise
 
-    def _program(self, block: Block, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
+    def _program(self, block: SubGrid, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
         """The example's architecture and input, with the columns of numbers as lanes."""
         parts = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
         types = {section: part.get("type", "") for section, part in parts.items()}
-        for path, given in knobs(block, self.columns, types, endless=endless).items():
+        for path, given in make_knobs(block, self.columns, types, endless=endless).items():
             section, key = split_path(path)
             if section in parts:
                 parts[section][key] = given
         choices = {family: PartChoice(parts[family].pop("type"), parts[family]) for family in FAMILIES}
         return Architecture(**choices), parts["input"]
 
-    def _fitting(self, block: Block, count: Any) -> NDArray[np.int64]:
+    def _fitting(self, block: SubGrid, count: Any) -> NDArray[np.int64]:
         """A metric of a block in 64 bits. SpecError where it is more, naming the variant; what is not kept may be cut."""
         values = np.asarray(count.points if isinstance(count, Lanes) else count)
         values = values.reshape((1,) * (len(block.shape) - values.ndim) + values.shape)

@@ -26,8 +26,8 @@ from archbench.space.constraints import (
     PricedChunk,
     PricedVariant,
     first_broken,
-    funnel_of,
     keep_variants,
+    make_funnel,
     nameable_values,
     price_all,
 )
@@ -35,7 +35,7 @@ from archbench.space.costs import price_points
 from archbench.space.grid import DesignSpace
 from archbench.space.points import Array, Points, Rows, box_values, join_points
 from archbench.space.samplers import sample_lists
-from archbench.space.selection import LIMIT, Aim, aims_of, describe_aims, find_front_of_columns, is_scored, thin_front
+from archbench.space.selection import LIMIT, Aim, describe_aims, find_front_of_columns, is_scored, make_aims, thin_front
 
 HELD = 1 << 20  # rows that are held before they are held against each other
 
@@ -162,7 +162,7 @@ def price_space(
     query.check_names(list_nameable(spec.axes))
     space, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, query.where)
     scores, strangers = _find_scores(space, query.scores) if is_scored(spec.select) else (None, None)
-    aims = aims_of(spec.select, scored=scores is not None)
+    aims = make_aims(spec.select, scored=scores is not None)
     front, least = _FrontPicker(aims), RowPicker(partial(choose_lowest, limit=limit))
     reference, reference_at, done = spec.reference, None, 0
     for points, score in zip(space.chunks(), scores or repeat(None), strict=False):
@@ -274,7 +274,7 @@ def count_funnel(spec: Spec, scores: Mapping[str, float] | None = None) -> Funne
     """How many variants there are at each step, and on the front. `scores` are by name or id."""
     if "module" in (*spec.overrides, *varied_paths(spec)):  # which has no price, and no columns
         space = expand(spec, sample_lists)
-        return funnel_of(space, keep_variants(price_all(space.variants), spec.constraints))
+        return make_funnel(space, keep_variants(price_all(space.variants), spec.constraints))
     return price_space(spec, SpaceQuery(scores=scores)).funnel
 
 

@@ -55,7 +55,7 @@ class Aim:
     wanted: str = ""
 
 
-def aims_of(select: FrontWish | None, *, scored: bool = False) -> tuple[Aim, ...]:
+def make_aims(select: FrontWish | None, *, scored: bool = False) -> tuple[Aim, ...]:
     """What the front is over. Where a spec does not say: least latency and peak bytes, most score.
 
     Of what only a measurement or a person knows an exact metric takes the place; `scored`: scores are known. Raises

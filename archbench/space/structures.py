@@ -13,15 +13,15 @@ from archbench.design.spec.config import split_path
 from archbench.design.spec.schema import NOT_ACCEPTED, part_model, section_model, validate_values
 from archbench.errors import SpecError
 from archbench.models.variant import FAMILIES
-from archbench.pricing.lanes import Diverged, Draw, lanes
-from archbench.space.blocks import Array, Block
+from archbench.pricing.lanes import Diverged, SampledLanes, make_lanes
+from archbench.space.blocks import Array, SubGrid
 from archbench.space.points import CodedColumn
 
 NOT_SET = ""
 
 
 @dataclass(frozen=True)
-class Table:
+class KnobValues:
     """By code: the validated value, one array an element of a list; and which are not accepted, or not of this kind."""
 
     elements: tuple[Array, ...]
@@ -30,33 +30,35 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class KnobNumbers:
     """A knob by codes: each element's value by code, and the codes of a block."""
 
     codes: Array
     elements: tuple[Array, ...]
     listed: bool
 
-    def knob(self, draw: Draw | None = None, *, endless: bool) -> Any:
+    def knob(self, draw: SampledLanes | None = None, *, endless: bool) -> Any:
         """As lanes, a list of them where it is a list."""
-        given = [lanes(element[self.codes], draw, endless=endless) for element in self.elements]
+        given = [make_lanes(element[self.codes], draw, endless=endless) for element in self.elements]
         return given if self.listed else given[0]
 
-    def on_axis(self, axis: int, axes: int) -> tuple[Numbers, Array]:
+    def on_axis(self, axis: int, axes: int) -> tuple[KnobNumbers, Array]:
         """Each value in use once, along its own axis of a grid of so many; and where on it each of the codes is."""
         there = np.bincount(self.codes, minlength=1)
         used = np.flatnonzero(there)
         shape = [1] * (axes + 1)
         shape[axis] = len(used)
-        return Numbers(used.reshape(shape), self.elements, self.listed), (np.cumsum(there > 0) - 1)[self.codes]
+        return KnobNumbers(used.reshape(shape), self.elements, self.listed), (np.cumsum(there > 0) - 1)[self.codes]
 
 
 @dataclass(frozen=True)
-class Varying:
+class VaryingKnob:
     """One column, and what its values must have in common to be lanes of one recording."""
 
     column: CodedColumn
-    tables: dict[tuple[int, str], Table] = field(default_factory=dict, repr=False)  # by kind and part, made when asked
+    tables: dict[tuple[int, str], KnobValues] = field(
+        default_factory=dict, repr=False
+    )  # by kind and part, made when asked
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
@@ -74,14 +76,14 @@ class Varying:
     @cached_property
     def _kinds(self) -> list[str]:
         """The kind of each value; only one where all are of it."""
-        found = [kind(self.column.path, value) for value in self.column.values]
+        found = [lane_kind(self.column.path, value) for value in self.column.values]
         return found if len(set(found)) > 1 else found[:1]
 
-    def structure(self, block: Block) -> Array:
+    def structure(self, block: SubGrid) -> Array:
         """The kinds in a block, as numbers."""
         return np.asarray(self.labels[block.codes(self.column)])
 
-    def numbers(self, block: Block, part: str) -> Numbers | None:
+    def numbers(self, block: SubGrid, part: str) -> KnobNumbers | None:
         """The column's numbers in a block of one structure, validated as the part's; null where it has none.
 
         Raises Diverged where only some are accepted, SpecError where none is.
@@ -95,26 +97,28 @@ class Varying:
             raise SpecError(f"{self.column.path}: not accepted")
         if refused.any():
             raise Diverged(refused)
-        return Numbers(codes, table.elements, table.listed)
+        return KnobNumbers(codes, table.elements, table.listed)
 
-    def _table(self, label: int, part: str) -> Table:
+    def _table(self, label: int, part: str) -> KnobValues:
         if (label, part) not in self.tables:
             self.tables[label, part] = _validated_table(self.column, self.labels != label, part)
         return self.tables[label, part]
 
 
-def knobs(block: Block, columns: Sequence[Varying], types: Mapping[str, str], *, endless: bool) -> dict[str, Any]:
+def make_knobs(
+    block: SubGrid, columns: Sequence[VaryingKnob], types: Mapping[str, str], *, endless: bool
+) -> dict[str, Any]:
     """By path, the numbers of a block of one structure, as lanes. `types`: of each section, which part it is."""
     found = {each.column.path: each.numbers(block, types.get(each.column.path.split(".")[0], "")) for each in columns}
     numbers = {path: each for path, each in found.items() if each is not None}
     if len(block.shape) != 1 or not numbers:
         return {path: each.knob(endless=endless) for path, each in numbers.items()}
     placed = [each.on_axis(axis, len(numbers)) for axis, each in enumerate(numbers.values())]
-    draw = Draw([codes for _, codes in placed])
+    draw = SampledLanes([codes for _, codes in placed])
     return {path: each.knob(draw, endless=endless) for path, (each, _) in zip(numbers, placed, strict=True)}
 
 
-def _validated_table(column: CodedColumn, refused: Array, part: str) -> Table:
+def _validated_table(column: CodedColumn, refused: Array, part: str) -> KnobValues:
     """The table of a column's values but for those that are refused already, as not of the kind."""
     section, key = split_path(column.path)
     model = part_model(section, part) if section in FAMILIES else section_model(section)
@@ -129,14 +133,14 @@ def _validated_table(column: CodedColumn, refused: Array, part: str) -> Table:
     elements = np.zeros((width, len(refused)), _number_type(item for row in rows.values() for item in row))
     for code, row in rows.items():
         elements[:, code] = row
-    return Table(tuple(elements), listed, refused)
+    return KnobValues(tuple(elements), listed, refused)
 
 
 def _number_type(items: Iterable[Any]) -> type[np.float64] | type[np.int64]:
     return np.float64 if any(isinstance(item, float) for item in items) else np.int64
 
 
-def kind(path: str, value: Any) -> str:
+def lane_kind(path: str, value: Any) -> str:
     """What values share that can be lanes: being a number, or a list of so many; any other is of a kind of its own."""
     if "." in path and not path.endswith(".type"):
         if _is_number(value):

@@ -8,7 +8,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import expand
 from archbench.runs.records import Record
 from archbench.runs.scores import spec_scores
-from archbench.space.constraints import PricedVariant, funnel_of, keep_variants, price_all
+from archbench.space.constraints import PricedVariant, keep_variants, make_funnel, price_all
 from archbench.statistics.times import Times
 from archbench.tables.captions import funnel_lines
 from archbench.tables.table import Front, Table, build
@@ -20,7 +20,7 @@ def price_each(spec: Spec) -> Table:
     """Every variant its constraints leave, priced one by one."""
     space = expand(spec)
     kept = keep_variants(price_all(space.variants), spec.constraints)
-    funnel = funnel_of(space, kept)
+    funnel = make_funnel(space, kept)
     return priced_table(
         kept.priced,
         title=spec.name,

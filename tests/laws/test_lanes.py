@@ -14,7 +14,7 @@ from archbench.design.variants import preset
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import Precision, record_network
-from archbench.pricing.lanes import Diverged, whole
+from archbench.pricing.lanes import Diverged, integer_lanes
 from archbench.pricing.price import price
 from archbench.space.costs import price_many, price_points
 
@@ -122,9 +122,9 @@ def test_a_count_that_64_bits_do_not_hold_is_refused_alone_and_together(metric):
 
 
 def test_a_branch_between_lanes_says_which():
-    three = whole(np.array([1, 2, 3]))
+    three = integer_lanes(np.array([1, 2, 3]))
     with pytest.raises(Diverged) as split:
         bool(three > 1)
     assert split.value.key.tolist() == [False, True, True]
-    assert bool(whole(np.array([2, 3])) > 1) is True
-    assert list(range(whole(np.array([2, 2])))) == [0, 1]
+    assert bool(integer_lanes(np.array([2, 3])) > 1) is True
+    assert list(range(integer_lanes(np.array([2, 2])))) == [0, 1]

@@ -13,7 +13,7 @@ from small_space import one_by_one, written
 
 from archbench.design.variants import expand
 from archbench.errors import SpecError
-from archbench.space.constraints import Funnel, funnel_of, keep_variants
+from archbench.space.constraints import Funnel, keep_variants, make_funnel
 from archbench.space.price_space import count_funnel, price_space
 from archbench.space.samplers import sample_lists
 
@@ -23,7 +23,7 @@ STEPS = ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants
 
 def assert_counted_as_one_by_one(text: str, folder: Path) -> Funnel:
     spec = written(HEAD + text, folder)
-    by_hand = funnel_of(expand(spec, sample_lists), keep_variants(one_by_one(spec), spec.constraints))
+    by_hand = make_funnel(expand(spec, sample_lists), keep_variants(one_by_one(spec), spec.constraints))
     found = price_space(spec).funnel
     assert {step: getattr(found, step) for step in STEPS} == {step: getattr(by_hand, step) for step in STEPS}
     return found

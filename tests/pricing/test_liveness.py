@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from archbench.models.graph import Shape, record_graph, repeat, scope
 from archbench.models.ops import add, conv, max_pool, relu, scale
-from archbench.pricing.lanes import Diverged, whole
-from archbench.pricing.liveness import Irregular, Stack, peak_feature_bytes
+from archbench.pricing.lanes import Diverged, integer_lanes
+from archbench.pricing.liveness import Irregular, LiveFeatures, peak_feature_bytes
 from archbench.pricing.price import add_up
 
 IMAGE = Shape(3, 8, 8)
@@ -66,7 +66,7 @@ def programs(draw):
 @settings(max_examples=600, deadline=None)
 @given(programs(), st.lists(st.integers(0, 4), min_size=2, max_size=5))
 def test_a_repetition_recorded_once_costs_what_it_does_unrolled_or_is_irregular(program, depths):
-    rolled = record_graph(lambda image: program(image, whole(np.array(depths))), IMAGE, rolled=True)
+    rolled = record_graph(lambda image: program(image, integer_lanes(np.array(depths))), IMAGE, rolled=True)
     try:
         cost = add_up(rolled, batch=2, feature_bytes=2)
     except (Irregular, Diverged):
@@ -95,7 +95,11 @@ def test_a_residual_stage_is_regular_and_its_wide_inside_counts_only_where_there
     def stage(image, times):
         return {"y": conv(repeat(times, residual, conv(image, 4, name="stem")), 4, name="head")}
 
-    assert peak(stage, whole(np.array([0, 1, 7]))).values.tolist() == [768 + 2048, 768 + 18 * 1024, 768 + 18 * 1024]
+    assert peak(stage, integer_lanes(np.array([0, 1, 7]))).values.tolist() == [
+        768 + 2048,
+        768 + 18 * 1024,
+        768 + 18 * 1024,
+    ]
 
 
 def stem(image):
@@ -174,7 +178,7 @@ def read_within(image, n):
 )
 def test_a_repetition_that_may_differ_from_the_next_is_irregular(program):
     with pytest.raises(Irregular):
-        peak(program, whole(np.array([0, 1, 3])))
+        peak(program, integer_lanes(np.array([0, 1, 3])))
 
 
 def test_a_block_that_does_not_fit_is_no_error_where_it_never_runs():
@@ -182,13 +186,13 @@ def test_a_block_that_does_not_fit_is_no_error_where_it_never_runs():
     with pytest.raises(Diverged) as parted:
         peak(
             lambda image, n: {"y": repeat(n, lambda x: conv(x, 4, groups=16), conv(image, 4, name="stem"))},
-            whole(np.array([0, 2])),
+            integer_lanes(np.array([0, 2])),
         )
     assert parted.value.key.tolist() == [True, False]
 
 
 def test_a_stack_sums_what_is_left_whatever_leaves_first():
-    live = Stack()
+    live = LiveFeatures()
     for name, size in (("a", 1), ("b", 20), ("c", 300)):
         live.push(name, size)
     live.drop("b")

@@ -17,7 +17,7 @@ from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.space.constraints import Funnel, PricedVariant, funnel_of, is_many, keep_variants, nameable_values
+from archbench.space.constraints import Funnel, PricedVariant, is_many, keep_variants, make_funnel, nameable_values
 from archbench.space.price_space import PricedSpace, SpaceQuery, count_funnel, make_shown_variants, price_space
 from archbench.space.samplers import sample_lists
 from archbench.space.selection import find_front
@@ -66,7 +66,7 @@ def test_every_step_counts_what_going_through_the_variants_counts(
     spec: Spec, one_by_one: list[PricedVariant], space: PricedSpace
 ) -> None:
     whole = expand(spec, sample_lists)
-    by_hand = funnel_of(whole, keep_variants(one_by_one, spec.constraints))
+    by_hand = make_funnel(whole, keep_variants(one_by_one, spec.constraints))
     found = space.funnel
     for step in ("raw", "excluded", "duplicates", "refused", "kept", "spared", "variants"):
         assert getattr(found, step) == getattr(by_hand, step), step
