@@ -61,14 +61,14 @@ def two(tmp_path):
 
 def test_variants_of_a_name_are_a_pair_and_the_others_are_measured_alone(two):
     planned = plan_variants(kept(two[0]), 1, kept(two[1]))
-    assert [(each.item.variant.name, each.side, each.pair) for each in planned] == [
+    assert [(each.variant.name, each.side, each.pair) for each in planned] == [
         ("channels=32", "new", "channels=32"),
         ("channels=256", "new", "channels=256"),
         ("channels=32 (base)", "base", "channels=32"),
         ("channels=64 (base)", "base", ""),
         ("channels=256 (base)", "base", "channels=256"),
     ]
-    assert [each.item.variant.reference for each in planned] == [False, True, False, False, False]
+    assert [each.variant.reference for each in planned] == [False, True, False, False, False]
     assert len({each.key for each in planned}) == 5
 
 
@@ -89,7 +89,7 @@ def test_a_spec_against_itself_is_measured_twice_under_keys_of_their_own(two):
 def test_two_networks_alone_are_a_pair_whatever_their_names_and_called_as_the_new_one_is():
     small = [preset_spec(name, ["input.height=64", "input.width=64"]) for name in ("R-34-FPN", "R-18-FPN")]
     planned = plan_variants(kept(small[0]), 1, kept(small[1]))
-    assert [(each.item.variant.name, each.pair) for each in planned] == [
+    assert [(each.variant.name, each.pair) for each in planned] == [
         ("R-34-FPN", "R-34-FPN"),
         ("R-18-FPN (base)", "R-34-FPN"),
     ]
