@@ -460,7 +460,7 @@ def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None
 @click.argument("path", default="spec.yaml")
 def init_command(path: str) -> None:
     """Write a first spec to PATH, to edit."""
-    from archbench.design.spec.template import write_first_spec
+    from archbench.design.lookup import write_first_spec
 
     write_first_spec(path)
     click.echo(f"wrote {path}; next: archbench price {path}")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archbench import units
+from archbench.errors import SpecError
+from archbench.text import quote_key, suggest_nearest
 
 Kind = Literal["exact", "traced", "measured", "estimated"]
 Direction = Literal["min", "max"]
@@ -162,3 +164,19 @@ SCALED: dict[str, tuple[str, float]] = {
     "weight_mib": ("weight_bytes", units.MIB),
     "peak_gib": ("peak_bytes", units.GIB),
 }
+
+TIMED = ("latency_ms", "step_ms", "device_ms")  # judged by their intervals
+LIMITED = (*EXACT, "memory_bytes", *TIMED)  # what there is one number of, less of which is better
+
+
+def resolve_limit_metric(name: str) -> tuple[str, float]:
+    """The metric a limit names and how many of its base units one of the named ones is: `gmacs` is macs, 1e9.
+
+    Raises SpecError for a name that is none, or of a metric that has neither an exact value nor an interval.
+    """
+    metric, scale = SCALED.get(name, (name, 1.0))
+    if metric in LIMITED:
+        return metric, scale
+    known = [*LIMITED, *SCALED]
+    why = "has no interval to judge it by" if name in METRICS else "is no metric"
+    raise SpecError(f"{quote_key(name)}: {why}; a limit takes {', '.join(known)}.{suggest_nearest(name, known)}")

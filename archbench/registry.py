@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from archbench.errors import SpecError
+from archbench.text import suggest_nearest
 
 Program = TypeVar("Program", bound=Callable[..., Any])
 Resolvers = Mapping[
@@ -17,12 +17,6 @@ Resolvers = Mapping[
 
 UNREAD = object()  # what a resolver gives where it makes no difference
 LAST_LEVEL = "last_level"  # what a resolver may read beside the knobs: the coarsest level that is built
-
-
-def suggest_nearest(word: str, accepted: list[str]) -> str:
-    """` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
-    close = difflib.get_close_matches(word, accepted, n=1, cutoff=0.6)
-    return f" Did you mean {close[0]}?" if close else ""
 
 
 class Part(Generic[Program]):

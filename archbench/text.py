@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from typing import Any
 
 # Printable by Unicode's book, yet nothing is seen: fillers, joiners, variation selectors.
 BLANK_LETTERS = re.compile(
@@ -29,3 +31,19 @@ def _is_seen(character: str) -> bool:
 def escape_character(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def quote_key(key: str) -> str:
+    """A key that is not known, as an error repeats it: letters that only look like the right ones are escaped."""
+    return visible(key if key.isascii() else key.encode("ascii", "backslashreplace").decode())
+
+
+def quote_value(value: Any) -> str:
+    """A value from a spec as an error repeats it: short, one line, nothing invisible."""
+    return visible(repr(value) if isinstance(value, str) else str(value))
+
+
+def suggest_nearest(word: str, accepted: list[str]) -> str:
+    """` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
+    close = difflib.get_close_matches(word, accepted, n=1, cutoff=0.6)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from archbench import units
 from archbench.comparison.verdict_table import MARKS
-from archbench.design.spec.limits import TIMED
-from archbench.metrics import METRICS
+from archbench.metrics import METRICS, TIMED
 from archbench.runs.records import Record
 from archbench.tables.table import Column, Row, Table
 

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from archbench import units
-from archbench.design.spec.limits import TIMED, resolve_limit_metric
 from archbench.errors import SpecError
-from archbench.metrics import EXACT, METRICS
+from archbench.metrics import EXACT, METRICS, TIMED, resolve_limit_metric
 from archbench.statistics.verdicts import MARGIN, Verdict, Word
 from archbench.text import visible
 

@@ -11,12 +11,26 @@ from archbench.design.variants import Sampler, expand
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import Variant
-from archbench.registry import suggest_nearest
-from archbench.text import visible
+from archbench.text import suggest_nearest, visible
 
 MOST_NAMES = 12
 # Of a comparison: what finds +3 % nine times in ten on a shared machine (`benches/experiments.py`).
 GATE_GENERATIONS = 8
+FIRST_SPEC = """\
+# Which FPN width should R-50-FPN have?
+#   archbench price FILE     exact costs, at once
+#   archbench run FILE       and latency, measured here
+archbench: 1
+name: first_sweep
+base: R-50-FPN                      # `archbench list presets` names the others
+input: {batch: 1, height: 256, width: 256}
+axes:                               # every list is an axis; `archbench list parts` shows the knobs
+  neck.channels: [128, 192, 256]
+  top_block.type: [none, maxpool]
+constraints:
+  - gmacs <= 20                     # exact, checked before anything is built
+measure: {device: auto, precision: fp32, budget: 2m}
+"""
 
 
 def load_spec(spec: str, sets: Sequence[str]) -> Spec:
@@ -76,3 +90,14 @@ def _find_variant(variants: Sequence[Variant], name: str) -> Variant:
     raise SpecError(
         f"there is no variant {name!r}; there are {', '.join(known[:MOST_NAMES])}{more}.{suggest_nearest(name, known)}"
     )
+
+
+def write_first_spec(path: str) -> None:
+    """Write it to a file that is not there yet. Raises SpecError."""
+    try:
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(FIRST_SPEC)
+    except FileExistsError:
+        raise SpecError("it is there already; give another path, `archbench init my_sweep.yaml`", path) from None
+    except OSError as error:
+        raise SpecError(f"cannot be written ({error.strerror}); give a path that can", path) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archbench.errors import SpecError
-from archbench.registry import suggest_nearest
+from archbench.text import suggest_nearest
 
 Parts = Mapping[str, Mapping[str, Any]]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from archbench.design.spec.limits import LIMITED
 from archbench.design.spec.schema import Quantity
 from archbench.errors import ResultsError
+from archbench.metrics import LIMITED
 from archbench.runs.fields import (
     COUNT,
     MAPPING,

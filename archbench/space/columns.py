@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from archbench.design.expressions.nodes import (
+from archbench.design.expressions.evaluation import (
+    COMPARE,
+    COMPUTE,
     MAX_INTEGER,
     Arithmetic,
     ComparisonChain,
@@ -27,9 +29,9 @@ from archbench.design.expressions.nodes import (
     ListLiteral,
     LogicOperation,
     NameRef,
+    evaluate_node,
 )
 from archbench.design.expressions.parse import Expression, names_in
-from archbench.design.expressions.scalar import COMPARE, COMPUTE, evaluate_node
 from archbench.errors import SpecError
 from archbench.space.points import (
     LARGEST,

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbench.design.expressions.parse import Expression
+from archbench.design.spec.axes import list_nameable
+from archbench.design.spec.schema import knob_paths
 from archbench.design.spec.spec import Spec
-from archbench.design.spec.variables import knob_paths, list_nameable
 from archbench.design.variants import Expansion, count_raw
 from archbench.errors import SpecError
 from archbench.metrics import SCALED

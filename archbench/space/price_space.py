@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from archbench.design.expressions.parse import Expression, compile_expression
+from archbench.design.spec.axes import list_nameable
 from archbench.design.spec.spec import Spec
-from archbench.design.spec.variables import list_nameable
 from archbench.design.variants import assign_names, expand, make_variant, varied_paths
 from archbench.errors import SpecError
 from archbench.models.variant import Variant

@@ -19,8 +19,7 @@ from archbench.api import Run
 from archbench.cli import exit_code_of
 from archbench.comparison.budgets import budget_table, excesses_of
 from archbench.comparison.cases import suites_of
-from archbench.design.spec.limits import parse_budgets
-from archbench.design.spec.spec import read_spec
+from archbench.design.spec.spec import parse_budgets, read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
 from archbench.reporting.report import rewrite_report

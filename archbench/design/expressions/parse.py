@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archbench.design.expressions.nodes import (
+from archbench.design.expressions.evaluation import (
     MAX_INTEGER,
     Arithmetic,
     ComparisonChain,
@@ -27,11 +27,12 @@ from archbench.design.expressions.nodes import (
     ListLiteral,
     LogicOperation,
     NameRef,
+    Values,
+    evaluate_node,
+    unknown_name_error,
 )
-from archbench.design.expressions.scalar import Values, evaluate_node, unknown_name_error
 from archbench.errors import SpecError
-from archbench.registry import suggest_nearest
-from archbench.text import visible
+from archbench.text import suggest_nearest, visible
 
 MAX_LENGTH = 1_000
 MAX_NESTING = 50

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.design.spec.config import check_varies
 from archbench.design.spec.document import Document
-from archbench.design.spec.schema import quote_key, quote_value
+from archbench.design.spec.schema import knob_paths
 from archbench.errors import SpecError
-from archbench.registry import suggest_nearest
+from archbench.metrics import EXACT, SCALED
+from archbench.text import quote_key, quote_value, suggest_nearest
 
 MAX_VALUES = 100_000  # of one list, range or zip
 MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at most; it may have more, and be sampled
@@ -286,56 +287,7 @@ def order_axes(axes: Sequence[Axis]) -> tuple[int, ...]:
     return tuple(ordered)
 
 
-def apply_conditions(axes: Sequence[Axis], order: Sequence[int], positions: Sequence[int]) -> tuple[int, ...]:
-    """Positions with UNSET where an axis's `when` does not hold; what is unset is null to the others. `order`: `order_axes`."""
-    given = list(positions)
-    values: dict[str, Any] = {path: None for axis in axes for path in axis.paths}
-    for place in order:
-        axis = axes[place]
-        if axis.when is None or axis.when.holds(values):
-            values |= zip(axis.paths, axis.values[given[place]], strict=True)
-        else:
-            given[place] = UNSET
-    return tuple(given)
-
-
-def assign_values(axes: Sequence[Axis], positions: Sequence[int]) -> dict[str, Any]:
-    """The paths that positions set, with their values."""
-    return {
-        path: value
-        for axis, position in zip(axes, positions, strict=True)
-        if position != UNSET
-        for path, value in zip(axis.paths, axis.values[position], strict=True)
-    }
-
-
-def coarsen_axes(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
-    """A coarser grid of `count` points at most: the middles of even strata of every axis, and of every factor of a product."""
-    steps = _choose_sizes([size for axis in axes for size in axis.radices], count)
-    return tuple(
-        replace(axis, values=_coarsen_values(axis.values, [steps.pop(0) for _ in axis.radices])) for axis in axes
-    )
-
-
-def _choose_sizes(sizes: Sequence[int], count: int) -> list[int]:
-    """How many are kept of each, `count` combinations at most: the poorest is refined first."""
-    kept = [1] * len(sizes)
-    growing = {place for place, size in enumerate(sizes) if size > 1}
-    while growing:
-        place = min(growing, key=lambda place: (kept[place], place))
-        if math.prod(kept) // kept[place] * (kept[place] + 1) > count:
-            growing.discard(place)
-        else:
-            kept[place] += 1
-            growing -= {place} if kept[place] == sizes[place] else set()
-    return kept
-
-
-def _coarsen_values(levels: Sequence[AxisValue], steps: Sequence[int]) -> Sequence[AxisValue]:
-    if isinstance(levels, Product):
-        return Product(tuple(_take_middles(factor, kept) for factor, kept in zip(levels.factors, steps, strict=True)))
-    return _take_middles(levels, steps[0])
-
-
-def _take_middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
-    return tuple(values[(2 * step + 1) * len(values) // (2 * steps)] for step in range(steps))
+def list_nameable(axes: Sequence[Axis]) -> tuple[str, ...]:
+    """What constraints, `--where` and `--by` may name in a spec of these axes; a knob that a variant lacks is null there."""
+    along = (path for axis in axes for path in axis.paths)
+    return tuple(dict.fromkeys([*EXACT, *SCALED, *along, *knob_paths()]))

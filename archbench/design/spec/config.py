@@ -8,18 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from archbench.design.spec.document import parse_document, read_document
-from archbench.design.spec.schema import (
-    MODULE_PATTERN,
-    OF_THE_RUN,
-    SPEC_VERSION,
-    WORKLOAD_IN_MEASURE,
-    quote_key,
-    quote_value,
-)
+from archbench.design.spec.schema import MODULE_PATTERN, OF_THE_RUN, SPEC_VERSION, WORKLOAD_IN_MEASURE
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS, find_preset
 from archbench.models.variant import FAMILIES
-from archbench.registry import suggest_nearest
+from archbench.text import quote_key, quote_value, suggest_nearest
 
 Config = dict[str, Any]  # parts, input and measure as mappings, the form every override is applied to
 

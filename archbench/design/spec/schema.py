@@ -16,8 +16,7 @@ from archbench import units
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import FAMILIES, PartChoice, Workload
-from archbench.registry import suggest_nearest
-from archbench.text import visible
+from archbench.text import quote_key, quote_value, suggest_nearest
 
 SPEC_VERSION = 1
 WORKLOAD_IN_INPUT = ("batch", "height", "width")
@@ -139,6 +138,18 @@ def settings_model(key: str) -> type[BaseModel]:
     return _make_model(key, defaults_of(kind) | members, (kind.__doc__ or "").split("\n")[0])
 
 
+@cache
+def knob_paths() -> tuple[str, ...]:
+    """Every dotted path that some variant's parts have, and its whole workload under `input`."""
+    parts = (
+        f"{family}.{key}"
+        for family, registered in FAMILIES.items()
+        for key in ("type", *(knob for part in registered.values() for knob in part.knobs))
+    )
+    workload = (f"input.{key}" for key in (*WORKLOAD_IN_INPUT, *WORKLOAD_IN_MEASURE))
+    return tuple(dict.fromkeys([*parts, *workload]))
+
+
 def choose_part(family: str, given: Mapping[str, Any]) -> PartChoice:
     """A part with every knob validated and filled in. Raises SpecError beginning with the dotted key."""
     if "type" not in given:
@@ -231,16 +242,6 @@ def _describe_limits(metadata: tuple[Any, ...]) -> str:
     lengths = [item for item in metadata if isinstance(item, Len)]
     exact = lengths and lengths[0].min_length == lengths[0].max_length
     return low + high + (f", {lengths[0].min_length} of them" if exact else "")
-
-
-def quote_key(key: str) -> str:
-    """A key that is not known, as an error repeats it: letters that only look like the right ones are escaped."""
-    return visible(key if key.isascii() else key.encode("ascii", "backslashreplace").decode())
-
-
-def quote_value(value: Any) -> str:
-    """A value from a spec as an error repeats it: short, one line, nothing invisible."""
-    return visible(repr(value) if isinstance(value, str) else str(value))
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from archbench import units
 from archbench.design.expressions.parse import Expression, compile_expression
-from archbench.design.spec.axes import Axis, parse_axes
+from archbench.design.spec.axes import Axis, list_nameable, parse_axes
 from archbench.design.spec.config import (
     Config,
     apply_sets,
@@ -23,7 +25,6 @@ from archbench.design.spec.config import (
     resolve_inside,
 )
 from archbench.design.spec.document import Document, parse_document, read_document
-from archbench.design.spec.limits import parse_budgets
 from archbench.design.spec.schema import (
     SPEC_VERSION,
     WORKLOAD_IN_MEASURE,
@@ -31,16 +32,14 @@ from archbench.design.spec.schema import (
     Sample,
     Select,
     budget_seconds,
-    quote_value,
     section_model,
     settings_model,
     validate_knobs,
 )
-from archbench.design.spec.variables import list_nameable
 from archbench.errors import SpecError
-from archbench.metrics import METRICS, SCALED
+from archbench.metrics import METRICS, SCALED, resolve_limit_metric
 from archbench.models.presets import find_preset
-from archbench.registry import suggest_nearest
+from archbench.text import quote_value, suggest_nearest
 
 MAX_CONSTRAINTS = 1_000  # of one spec; which of them refused a row is 16 bits of it
 DEVICE = re.compile(r"auto|cpu|none|cuda(:\d{1,3})?")
@@ -163,6 +162,38 @@ def parse_measure_plan(section: Mapping[str, Any]) -> MeasurePlan:
         raise SpecError(f"measure.device: {quote_value(plan.device)} is not accepted; auto, cpu, cuda, cuda:N or none")
     budget_seconds(plan)
     return plan
+
+
+def parse_budgets(given: Any) -> dict[str, float]:
+    """The `budgets` of a spec: metric -> the most it may be, in base units. Raises SpecError beginning with the key."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise SpecError(
+            f"budgets: {quote_value(given)} is not a mapping; write budgets: {{latency_ms: 30, peak_bytes: 2GiB}}"
+        )
+    budgets: dict[str, float] = {}
+    for name, value in given.items():
+        try:
+            metric, scale = resolve_limit_metric(name)
+        except SpecError as error:
+            raise SpecError(f"budgets.{error.message}") from None
+        if metric in budgets:
+            raise SpecError(f"budgets.{name}: {metric} has a budget already; keep one")
+        budgets[metric] = _parse_amount(name, metric, value) * scale
+    return budgets
+
+
+def _parse_amount(name: str, metric: str, value: Any) -> float:
+    """A number over 0; of bytes also a text like 2GiB."""
+    number = value
+    if isinstance(value, str) and metric.endswith("_bytes"):
+        with suppress(ValueError):
+            number = units.parse_size(value)
+    if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0:
+        return number
+    takes = "a number over 0" + (", or one with KiB, MiB or GiB" if metric.endswith("_bytes") else "")
+    raise SpecError(f"budgets.{name}: {quote_value(value)} is not accepted; it takes {takes}")
 
 
 def _parse_name(name: Any, document: Document) -> str:
