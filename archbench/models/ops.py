@@ -112,7 +112,7 @@ class FrozenNorm:
         return OpCost(buffer_bytes=4 * x.c * FLOAT_BYTES, fvcore=2 * x.numel)
 
     def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
-        return TorchCall("archbench.measure.worker.modules.FrozenBatchNorm2d", (x.c,), {"eps": self.eps})
+        return TorchCall("archbench.measure.worker.build.FrozenBatchNorm2d", (x.c,), {"eps": self.eps})
 
 
 @dataclass(frozen=True)

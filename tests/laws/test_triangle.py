@@ -6,8 +6,7 @@ from cases import quick_first
 from networks import random_variant, sized
 
 from archbench.measure.worker.build import build
-from archbench.measure.worker.count import trace
-from archbench.measure.worker.trace import find_disagreements, trace_layers
+from archbench.measure.worker.count import find_disagreements, trace, trace_layers
 from archbench.models.presets import PRESETS
 from archbench.pricing.price import list_layers, price
 

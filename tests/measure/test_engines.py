@@ -21,10 +21,18 @@ from archbench.measure.experiment import generation
 from archbench.measure.worker import engines
 from archbench.measure.worker.build import build
 from archbench.measure.worker.devices import CpuDevice
-from archbench.measure.worker.engines import ENGINES, Engine, Subject, prepare_call
-from archbench.measure.worker.outputs import TOLERANCE, Unusable, check_agreement, output_distance
+from archbench.measure.worker.engines import (
+    ENGINES,
+    TOLERANCE,
+    Engine,
+    Subject,
+    Unusable,
+    check_agreement,
+    output_distance,
+    prepare_call,
+    training_step,
+)
 from archbench.measure.worker.timed_network import TimedNetwork
-from archbench.measure.worker.train import training_step
 from archbench.models.variant import ModuleFactory, Variant, Workload
 
 SMALL = {"input.height": 32, "input.width": 32, "measure.threads": 1}

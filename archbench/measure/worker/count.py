@@ -1,4 +1,7 @@
-"""Counting any `nn.Module`, hand-written ones too, with torch's counter and with fvcore's. What neither counts is said."""
+"""A built module counted as it runs: any module in all, by torch's counter and fvcore's, and a graph's layer by layer.
+
+What neither counter knows is in the result. Law 1 holds a graph's layers against their price.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from archbench.measure.worker.memory import live_peak
+from archbench.pricing.price import Layer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # fvcore's import scripts a function, which torch deprecates
@@ -105,3 +109,58 @@ def _quiet_logger(logger: str) -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+@dataclass(frozen=True)
+class TracedLayer:
+    """One node as it ran: the shape of its output (batch first), its own parameters, its multiply-accumulates."""
+
+    name: str
+    shape: tuple[int, ...]
+    params: int
+    macs: int
+
+
+class _LayerTracer(fx.Interpreter):
+    """Runs a graph module node by node and reads the flop counter after each."""
+
+    def __init__(self, module: fx.GraphModule, counter: FlopCounterMode) -> None:
+        super().__init__(module)
+        self.counter, self.layers = counter, list[TracedLayer]()
+
+    def run_node(self, n: fx.Node) -> Any:
+        before = self.counter.get_total_flops()
+        value = super().run_node(n)
+        if n.op.startswith("call_"):
+            own = self.fetch_attr(n.target).parameters() if n.op == "call_module" else ()
+            macs = (self.counter.get_total_flops() - before) // 2
+            self.layers.append(TracedLayer(n.name, tuple(value.shape), sum(p.numel() for p in own), macs))
+        return value
+
+
+def trace_layers(network: fx.GraphModule, image: torch.Tensor) -> tuple[TracedLayer, ...]:
+    """Every node of a built network in execution order, counted by torch.utils.flop_counter. Meta tensors will do."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        tracer = _LayerTracer(network, counter)
+        tracer.run(image)
+    return tuple(tracer.layers)
+
+
+def find_disagreements(priced: tuple[Layer, ...], traced: tuple[TracedLayer, ...], batch: int) -> list[str]:
+    """Law 1, layer by layer: a sentence for every layer whose shape, parameters or MACs were priced otherwise."""
+    if len(priced) != len(traced):
+        return [f"{len(priced)} layers were priced and {len(traced)} ran"]
+    return [
+        f"{price.name}: priced {_layer_facts(price, batch)}, traced {(trace.shape, trace.params, trace.macs)}"
+        for price, trace in zip(priced, traced, strict=True)
+        if _layer_facts(price, batch) != (_pad_shape(trace.shape), trace.params, trace.macs)
+    ]
+
+
+def _layer_facts(layer: Layer, batch: int) -> tuple[tuple[int, ...], int, int]:
+    return (batch, *layer.shape), layer.params, layer.macs
+
+
+def _pad_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A vector per image has one pixel."""
+    return (*shape, 1, 1) if len(shape) == 2 else shape

@@ -1,4 +1,4 @@
-"""Engines: what makes a network's calls. Each is one function from the eager network to the call that is timed.
+"""Engines: each makes a network's calls, one function from the eager network to the call that is timed.
 
 An engine that compiles is compared with eager, output by output, before anything is timed.
 """
@@ -6,6 +6,7 @@ An engine that compiles is compared with eager, output by output, before anythin
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -15,16 +16,31 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves
 
 from archbench.errors import CannotMeasure
 from archbench.measure.worker.devices import Device
-from archbench.measure.worker.outputs import check_agreement, check_finite
-from archbench.measure.worker.train import training_step
 from archbench.models.variant import Workload
 from archbench.units import NS_PER_MS
 
 Forward = Callable[[], object]
 Run = Callable[[torch.Tensor], object]  # the network's forward pass, by whatever engine
+
+MOMENTUM = 0.9  # of the originals' recipe; its buffers are part of what training holds
+LEARNING_RATE = 0.0  # the update runs in full and moves nothing: every step is the same work on the same numbers
+
+# How far two engines' outputs may lie apart, as a share of the output's largest magnitude: what rounding explains.
+# A layer's rounding is one unit of its format (2^-11 and 2^-8 of half precisions and of tf32, which accumulate in fp32)
+# or, in fp32, what the sum of up to 4608 products (512 channels, 3 x 3) accumulates: 68 = sqrt(4608) units of 2^-24.
+# Layers round independently, so it grows with the square root of their number: 13 for the 155 convolutions of R-152-FPN;
+# twice that, since both engines round. A wrong or missing operation is off by a share near one.
+GROWTH = 2 * 13
+TOLERANCE = {
+    "fp32": GROWTH * 68 * 2**-24,  # 1.1e-4; ONNX Runtime, inductor and eager were seen 2e-6 apart on three networks
+    "tf32": GROWTH * 2**-11,
+    "amp_fp16": GROWTH * 2**-11,
+    "amp_bf16": GROWTH * 2**-8,
+}
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,77 @@ def _read_cache_state() -> dict[str, Any]:
     """Whether inductor compiled or found it compiled: of one run, the first generation's process is the one that compiles."""
     counters = import_module("torch._dynamo.utils").counters  # a second's import, made by who compiles alone
     return {"cache": "cold" if counters["inductor"]["fxgraph_cache_miss"] else "warm"}
+
+
+def training_step(
+    network: nn.Module,
+    run: Callable[[torch.Tensor], object],
+    image: torch.Tensor,
+    autocast: Callable[[], AbstractContextManager[Any]],
+) -> Callable[[], dict[str, object]]:
+    """A call that trains `network`, whose forward pass is `run`, by one step of SGD; it returns the loss and the outputs.
+
+    The network goes into training mode; fixed norms have nothing to learn and stay as they are. No gradient scaler: with
+    fp16 gradients may vanish, which costs the same time. Raises ValueError for a network without parameters.
+    """
+    optimizer = torch.optim.SGD(network.train().parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
+
+    def step() -> dict[str, object]:
+        optimizer.zero_grad(set_to_none=True)
+        with autocast():
+            outputs = run(image)
+        loss = loss_of(outputs)
+        loss.backward()
+        optimizer.step()
+        return {"loss": loss.detach(), "outputs": outputs}
+
+    return step
+
+
+def loss_of(outputs: object) -> torch.Tensor:
+    """The sum over the outputs of the mean of their squares: every element of every map has a gradient."""
+    leaves = [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
+    return torch.stack([leaf.float().square().mean() for leaf in leaves]).sum()
+
+
+class Unusable(Exception):
+    """The network runs, and its time is not to be reported: its price is not what it does, or it gives no numbers."""
+
+
+def check_finite(outputs: object) -> None:
+    """Raises Unusable where an output holds a NaN or an infinity: its time would be of something else."""
+    for leaf in tree_leaves(outputs):
+        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() and not bool(torch.isfinite(leaf).all()):
+            raise Unusable(f"its output is not finite (shape {tuple(leaf.shape)}, {leaf.dtype})")
+
+
+def check_agreement(outputs: object, eager: object, *, engine: str, precision: str) -> None:
+    """Raises Unusable with the figures where an engine computes something else than eager. Outputs go by eager's names."""
+    expected = [(keystr(path), leaf) for path, leaf in tree_flatten_with_path(eager)[0] if _is_tensor(leaf)]
+    given = [leaf for leaf in tree_leaves(outputs) if _is_tensor(leaf)]
+    if len(given) != len(expected):
+        raise Unusable(f"{engine} gives {len(given)} outputs where eager gives {len(expected)}")
+    for (name, wanted), leaf in zip(expected, given, strict=True):
+        if leaf.shape != wanted.shape:
+            raise Unusable(f"{engine}'s output{name} has shape {tuple(leaf.shape)}, eager's {tuple(wanted.shape)}")
+        if not (apart := output_distance(leaf, wanted)) <= TOLERANCE[precision]:  # a NaN is no agreement either
+            raise Unusable(
+                f"{engine}'s output{name} is not eager's: {apart:.1e} of its largest magnitude apart, where rounding in "
+                f"{precision} explains {TOLERANCE[precision]:.1e}; take measure.engine: eager"
+            )
+
+
+def output_distance(given: torch.Tensor, wanted: torch.Tensor) -> float:
+    """The largest difference as a share of the largest magnitude wanted; all zeros are met by zeros alone."""
+    if not wanted.numel():
+        return 0.0
+    wanted = wanted.detach().double()
+    apart = (given.detach().to(wanted.device).double() - wanted).abs().max().item()
+    return apart / scale if (scale := wanted.abs().max().item()) else (0.0 if apart == 0 else float("inf"))
+
+
+def _is_tensor(leaf: object) -> bool:
+    return isinstance(leaf, torch.Tensor)
 
 
 ENGINES: dict[str, Engine] = {

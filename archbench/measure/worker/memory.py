@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_iter
 
 from archbench.measure.machine.nvml import Nvml
 from archbench.measure.worker.devices import Device
-from archbench.measure.worker.train import training_step
+from archbench.measure.worker.engines import training_step
 
 TRAINING = 5  # native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 

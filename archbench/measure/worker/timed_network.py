@@ -26,15 +26,12 @@ from archbench.design.spec.schema import Quantity
 from archbench.errors import CannotMeasure
 from archbench.measure.machine.nvml import Nvml
 from archbench.measure.worker import timing
-from archbench.measure.worker.build import build
-from archbench.measure.worker.count import trace
+from archbench.measure.worker.build import build, load_factory
+from archbench.measure.worker.count import find_disagreements, trace, trace_layers
 from archbench.measure.worker.devices import Device, open_device
 from archbench.measure.worker.energy import measure_energy
-from archbench.measure.worker.engines import Subject, prepare_call
+from archbench.measure.worker.engines import Subject, Unusable, check_finite, prepare_call
 from archbench.measure.worker.memory import MemoryFigures, live_peak, live_training_peak, measure_memory
-from archbench.measure.worker.outputs import Unusable, check_finite
-from archbench.measure.worker.trace import find_disagreements, trace_layers
-from archbench.measure.worker.user_code import load_factory
 from archbench.models.variant import ModuleFactory, Variant, Workload, variant_from_json
 from archbench.pricing.price import list_layers
 from archbench.units import NS_PER_MS
