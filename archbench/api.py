@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from archbench.comparison.gate import Judged, Limit
+from archbench.comparison.gate import Limit, NetworkJudgement
 from archbench.comparison.of_run import JudgedRun, judge_run
 from archbench.design.spec.spec import Spec
 from archbench.measure.experiment.recorder import SILENT, RunListener
@@ -22,7 +22,7 @@ from archbench.reporting.report import review_run
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun, read_stored_run
 from archbench.space.by_spec import open_spec
-from archbench.tables.table import most_telling, says_something
+from archbench.tables.table import choose_telling, has_content
 
 MOST_ROWS = 40  # of a long table, in a notebook
 MOST_COLUMNS = 20  # the priority up to which a column is shown there
@@ -49,7 +49,7 @@ class Run:
         return self.stored.records
 
     @property
-    def verdicts(self) -> dict[str, Judged]:
+    def verdicts(self) -> dict[str, NetworkJudgement]:
         """In a comparison, what is said of each pair; nothing in another run."""
         return self.judged.verdicts
 
@@ -69,11 +69,11 @@ class Run:
     def _repr_html_(self) -> str:
         """The comparison table for a notebook: the columns a person reads first, what tells most of many rows."""
         table = self.judged.table
-        rows = most_telling(table.rows, MOST_ROWS)
-        columns = [c for c in table.columns if c.priority <= MOST_COLUMNS and says_something(c, rows)]
+        rows = choose_telling(table.rows, MOST_ROWS)
+        columns = [c for c in table.columns if c.priority <= MOST_COLUMNS and has_content(c, rows)]
         head = "".join(f"<th>{escape(column.label)}</th>" for column in columns)
         body = "".join(
-            f"<tr>{''.join(f'<td>{escape(column.text(row))}</td>' for column in columns)}</tr>" for row in rows
+            f"<tr>{''.join(f'<td>{escape(column.format_cell(row))}</td>' for column in columns)}</tr>" for row in rows
         )
         more = f"<p>{len(rows)} of {len(table.rows)} variants</p>" if len(rows) < len(table.rows) else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"

@@ -200,11 +200,11 @@ def price_command(
     from archbench.design.lookup import load_spec
     from archbench.reporting.formats import formats
     from archbench.space.constraints import is_many
-    from archbench.tables.prices import price_each
+    from archbench.tables.prices import tabulate_prices
 
     read, form = load_spec(spec, sets), "json" if as_json else form
     if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
-        formats.print_in_format(price_each(read), form)
+        formats.print_in_format(tabulate_prices(read), form)
         return
     from archbench.space.price_space import SpaceQuery  # numpy, which a few variants do not wait for
 
@@ -216,7 +216,7 @@ def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *
     from archbench.reporting.formats import formats
     from archbench.reporting.terminal.progress import ProgressPrinter
     from archbench.space.price_space import price_shown
-    from archbench.tables.space import space_view
+    from archbench.tables.space import tabulate_space
 
     pricing = price_shown
     if parquet is not None:
@@ -224,7 +224,7 @@ def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *
 
         pricing = partial(write_space, Path(parquet))
     with ProgressPrinter(quiet=quiet, announce_on=sys.stderr) as progress:
-        view, funnel = space_view(spec, asked, pricing, lambda count: progress.say(f"{count:,} priced"))
+        view, funnel = tabulate_space(spec, asked, pricing, lambda count: progress.say(f"{count:,} priced"))
     extra = {"space": funnel.as_json()} if form == "json" else {}
     formats.print_in_format(view, form, **extra)
     if parquet is not None:
@@ -313,7 +313,7 @@ def compare_command(
     has vanished, or nothing is in both; 2 where times of different environments would be compared. Tables are of the
     verdicts, the worst first; JSON has the rows of NEW beside them.
     """
-    from archbench.comparison.cases import of_judgement
+    from archbench.comparison.cases import judgement_suite
     from archbench.comparison.gate import parse_limits
     from archbench.comparison.stored import compare as compare_runs
     from archbench.reporting.print import print_comparison, report_to_ci
@@ -321,7 +321,7 @@ def compare_command(
     form = _output_format(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
     found = compare_runs(base, new, results=results, limits=limits, across=across)
-    report_to_ci([of_judgement(found.judgement)], junit=junit, on_github=github, aside=form == "json")
+    report_to_ci([judgement_suite(found.judgement)], junit=junit, on_github=github, aside=form == "json")
     print_comparison(found, form, whole=github)
     return exits.code_of(found.word)
 

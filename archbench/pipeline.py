@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archbench.comparison.gate import Limit
-from archbench.comparison.paired import limits_text
+from archbench.comparison.paired import join_limits
 from archbench.design.spec.schema import budget_seconds
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import Expansion, expand
@@ -72,7 +72,7 @@ def run_spec(
     )
     with folder.lock():
         folder.repair()
-        folder = keep_limits(folder, limits_text(limits))
+        folder = keep_limits(folder, join_limits(limits))
         recorder = RunRecorder(folder, listener)
         try:
             if device == "none":
@@ -132,7 +132,7 @@ def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folde
     """What bounds a run; a budget is of the whole command, and intervals are as wide as those of the command before."""
     budget = budget_seconds(spec.measure)
     deadline = None if budget is None else began + budget
-    widened = folder.header["budget_s"] is not None
+    widened = folder.manifest["budget_s"] is not None
     return ExperimentSetup(spec.measure, device, available_bytes(device), tuple(plugins), deadline, widened)
 
 

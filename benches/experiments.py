@@ -21,8 +21,8 @@ from typing import Any
 
 from archbench.design.lookup import GATE_GENERATIONS
 from archbench.design.spec.schema import MeasurePlan
-from archbench.statistics.summary import summarise
-from archbench.statistics.verdicts import behind, contrast, judge
+from archbench.statistics.summary import summarise_blocks
+from archbench.statistics.verdicts import choose_blocks, contrast_pair, judge_contrasts
 from benches import peers
 from benches.noise import NOISES
 from benches.peers import CALL_S, PEERS, kendall
@@ -43,7 +43,7 @@ def ranking(noise: str, seed: int, truth: Sequence[float] = TWELVE) -> float:
     random.Random(seed).shuffle(shuffled)
     plan = MeasurePlan(seed=seed)
     laboratory, tasks = experiment(NOISES[noise], seed, shuffled, plan, measuring_s=RANKING_S[noise] * len(truth))
-    found = summarise(laboratory.blocks, tasks[0].key)
+    found = summarise_blocks(laboratory.blocks, tasks[0].key)
     if len(found) < len(tasks):  # the seconds went by before every variant had its turn: no ranking is a tau of nothing
         return 0.0
     return kendall([found[task.key].ratio or 0.0 for task in tasks], shuffled)
@@ -56,7 +56,7 @@ def peers_ranking(peer: str, noise: str, seed: int) -> float:
 def coverage(noise: str, seed: int, truth: Sequence[float] = THREE) -> tuple[int, int, int]:
     """(intervals of ratios that hold the true ratio, intervals, generations) of one run that may stop by its own intervals."""
     laboratory, tasks = experiment(NOISES[noise], seed, truth, MeasurePlan(seed=seed), budget_s=BUDGET_S)
-    found = summarise(laboratory.blocks, tasks[0].key, looked=True)
+    found = summarise_blocks(laboratory.blocks, tasks[0].key, looked=True)
     held = count = generations = 0
     for task, call_s in zip(tasks[1:], truth[1:], strict=True):
         each = found[task.key]
@@ -77,8 +77,8 @@ def gate(change: float, noise: str, seed: int) -> tuple[str, float]:
         measuring_s=GATE_S,
         pairs={0: "same", 1: "same"},
     )
-    blocks = behind("latency_ms", laboratory.blocks, failed=frozenset(), latency="request", synchronous=False)
-    verdict = judge({"same": contrast(blocks, base.key, new.key)})["same"]
+    blocks = choose_blocks("latency_ms", laboratory.blocks, failed=frozenset(), latency="request", synchronous=False)
+    verdict = judge_contrasts({"same": contrast_pair(blocks, base.key, new.key)})["same"]
     return verdict.word, laboratory.kept_s
 
 

@@ -11,7 +11,7 @@ from archbench.measure.experiment.experiment import measure
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
 from archbench.measure.worker import timing
 from archbench.models.variant import ModuleFactory, Variant, Workload
-from archbench.runs.progress import Step
+from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block
 from archbench.units import NS_PER_S
 from benches.noise import Machine, Noise
@@ -41,7 +41,7 @@ class Laboratory:
     def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
         raise AssertionError(reason)
 
-    def report_progress(self, step: Step) -> None:
+    def report_progress(self, step: RunProgress) -> None:
         pass
 
     def pause(self, seconds: float) -> None:

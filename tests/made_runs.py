@@ -15,11 +15,11 @@ from archbench.api import Run
 from archbench.comparison.of_run import judge_run
 from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand
-from archbench.runs.records import Block, Record, as_json
+from archbench.runs.records import Block, Record, line_as_json
 from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES, RunFolder
 from archbench.space.constraints import keep_variants, price_all
-from archbench.tables.prices import record
+from archbench.tables.prices import priced_record
 
 TWO_HUNDRED = """
 archbench: 1
@@ -65,7 +65,7 @@ def write_spec(folder: Path, text: str) -> Spec:
 def priced(spec: Spec) -> list[Record]:
     """The spec's variants as rows that were not measured yet."""
     kept = keep_variants(price_all(expand(spec).variants), spec.constraints)
-    return [replace(record(item), status="not reached") for item in kept.priced]
+    return [replace(priced_record(item), status="not reached") for item in kept.priced]
 
 
 def stored(
@@ -104,7 +104,7 @@ def begun(results: Path, of: Spec, records: list[Record], *, name: str | None = 
         "environment": ENVIRONMENT,
         "space": {"raw": len(records), "excluded": 0, "duplicates": 0, "refused": {}},
         "scores": None,
-        "planned": [as_json(each) for each in records],
+        "planned": [line_as_json(each) for each in records],
     }
     return RunFolder.create(results, name or of.name, header | given)
 
@@ -117,7 +117,7 @@ def append_blocks(folder: RunFolder, milliseconds: dict[str, float], *, noise: f
         biased = {key: ms * draw.gauss(1, noise) for key, ms in milliseconds.items()}
         order = [*biased, *reversed(biased)]
         blocks += whole_round(order, biased, generation=generation)
-    lines = "".join(json.dumps(as_json(each)) + "\n" for each in blocks)
+    lines = "".join(json.dumps(line_as_json(each)) + "\n" for each in blocks)
     (folder.path / SAMPLES).write_text(lines)
 
 

@@ -11,7 +11,7 @@ from runs_on_disk import record, warm_up, whole_round
 
 from archbench.api import Run
 from archbench.comparison.of_run import judge_run
-from archbench.runs.records import Block, Record, as_json
+from archbench.runs.records import Block, Record, line_as_json
 from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 
@@ -48,7 +48,7 @@ def stored(
     `records` take the place of plain measured ones, `blocks` of one round a generation; `header` of what run.json says.
     """
     known = list(records or [record(each, reference=place == 0) for place, each in enumerate(times)])
-    planned = [as_json(replace(each, status="not reached", reason=None)) for each in known]
+    planned = [line_as_json(replace(each, status="not reached", reason=None)) for each in known]
     given = {
         "spec": {"name": name},
         "against": None,

@@ -15,8 +15,8 @@ from archbench import exits
 from archbench.api import Run, read_run
 from archbench.api import run as run_spec
 from archbench.cli import exit_code_of
-from archbench.comparison.cases import of_judgement
-from archbench.comparison.gate import LATENCY, Finding, Judged, parse_limits
+from archbench.comparison.cases import judgement_suite
+from archbench.comparison.gate import LATENCY, Finding, NetworkJudgement, parse_limits
 from archbench.comparison.of_run import judge_run
 from archbench.comparison.verdict_table import Judgement
 from archbench.design.lookup import GATE_GENERATIONS
@@ -30,7 +30,7 @@ from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 from archbench.space.constraints import keep_variants, price_all
-from archbench.statistics.verdicts import Contrast, judge
+from archbench.statistics.verdicts import Contrast, judge_contrasts
 
 SPEC = """\
 archbench: 1
@@ -213,11 +213,11 @@ def test_a_network_that_only_the_base_has_cannot_be_told_and_a_new_one_has_nothi
         ("x", "equivalent"),
     ]
     assert "only in the base, so it cannot be told: C" in run.judged.verdict_table.caption
-    cases = [(case.name, case.word, case.said) for case in of_judgement(run.judged.judgement).cases]
+    cases = [(case.name, case.word, case.faults) for case in judgement_suite(run.judged.judgement).cases]
     assert cases[0] == ("C", "removed", ("only in the base, so it cannot be told",))
     died = compared(tmp_path, 1.0, alone="new", third={"status": "failed", "reason": "died"})
     assert exits.code_of(died.judged.outcome) == 1
-    assert [(case.name, case.ends, case.said) for case in of_judgement(died.judged.judgement).cases] == [
+    assert [(case.name, case.ends, case.faults) for case in judgement_suite(died.judged.judgement).cases] == [
         ("C", "untold", ("died",)),
         ("x", "passes", ()),
     ]
@@ -237,9 +237,10 @@ def test_a_failed_side_leaves_its_pair_untold(tmp_path):
 def test_the_verdicts_caption_counts_them_and_names_the_limits():
     contrasts = {name: Contrast(ratio, 0.001, 7, 8, 0.0, True) for name, ratio in (("a", 0.0), ("b", 0.0), ("c", 0.2))}
     judged = tuple(
-        Judged(name, name, (Finding(LATENCY, told.word, 1.0, 1.0, told),)) for name, told in judge(contrasts).items()
+        NetworkJudgement(name, name, (Finding(LATENCY, told.word, 1.0, 1.0, told),))
+        for name, told in judge_contrasts(contrasts).items()
     )
-    caption = Judgement("sweep", (LATENCY,), judged, (record("d"),), paired=True).view.caption
+    caption = Judgement("sweep", (LATENCY,), judged, (record("d"),), paired=True).table.caption
     assert caption[:2] == (
         "new against base: 1 regressed, 2 equivalent, 1 added",
         "limits: latency_ms > 3%; equivalent is within them either way",

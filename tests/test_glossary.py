@@ -52,7 +52,7 @@ def test_every_metric_kind_status_and_word_of_a_registry_has_an_entry_of_its_own
     assert word in ENTRIES
 
 
-@pytest.mark.parametrize("name", sorted({*HELD, *JUDGED, *SCALED, *budgets.WRITTEN.values()}))
+@pytest.mark.parametrize("name", sorted({*HELD, *JUDGED, *SCALED, *budgets.STANDING_WORDS.values()}))
 def test_every_field_of_what_is_stored_or_judged_is_named(name):
     assert name in NAMED | ENTRIES.keys()
 

@@ -17,7 +17,7 @@ HALF_WIDTHS = {"latency_ms": "half_width", "step_ms": "step_half_width", "device
 
 Word = Literal["over", "untold"]  # the worse is the first in the alphabet too
 WITHIN = "within"
-WRITTEN: dict[Word, str] = {"over": "over", "untold": "cannot be told"}
+STANDING_WORDS: dict[Word, str] = {"over": "over", "untold": "cannot be told"}
 
 COLUMNS = (
     Column("name", "name", "text", 0),
@@ -46,7 +46,7 @@ class Excess:
     word: Word
     why: str
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """`latency ms 10.50 (10.40 to 10.60), budget 10.00`, for a line about what is wrong."""
         metric = METRICS[self.metric]
         value = units.MISSING if self.value is None else metric.format(self.value)
@@ -57,7 +57,7 @@ class Excess:
         )
 
 
-def excesses(
+def find_excesses(
     records: Sequence[Record], rows: Sequence[Row], budgets: Mapping[str, float]
 ) -> tuple[tuple[Excess, ...] | None, ...]:
     """What each record's row has against the budgets, nothing where it keeps them all.
@@ -65,16 +65,16 @@ def excesses(
     Null where there are none, and for the base of a comparison, which is not held to them.
     """
     return tuple(
-        tuple(excesses_of(row, budgets)) if budgets and record.side != "base" else None
+        tuple(find_row_excesses(row, budgets)) if budgets and record.side != "base" else None
         for record, row in zip(records, rows, strict=True)
     )
 
 
-def excesses_of(row: Mapping[str, Any], budgets: Mapping[str, float]) -> Iterator[Excess]:
+def find_row_excesses(row: Mapping[str, Any], budgets: Mapping[str, float]) -> Iterator[Excess]:
     """The budgets one row is over or not shown to be within. A count decides by itself, a time by both ends of its interval."""
     for metric, budget in budgets.items():
         value = row.get(metric)
-        low, high = _span(row, metric)
+        low, high = _find_range(row, metric)
         if low is None or high is None:
             why = "one generation, no interval" if value is not None else row.get("reason") or "not measured"
             yield Excess(row["name"], row["id"], metric, budget, value, low, high, "untold", why)
@@ -84,7 +84,7 @@ def excesses_of(row: Mapping[str, Any], budgets: Mapping[str, float]) -> Iterato
             yield Excess(row["name"], row["id"], metric, budget, value, low, high, "untold", "its interval holds it")
 
 
-def _span(row: Mapping[str, Any], metric: str) -> tuple[float | None, float | None]:
+def _find_range(row: Mapping[str, Any], metric: str) -> tuple[float | None, float | None]:
     """The least and the most that a row's metric may be; nulls where it is not known."""
     value = row.get(metric)
     if value is None or metric not in TIMED:
@@ -98,21 +98,21 @@ def stored_budgets(header: Mapping[str, Any]) -> dict[str, float]:
     return dict(header["spec"].get("budgets", {}))
 
 
-def standing(found: Sequence[Excess]) -> str:
+def judge_standing(found: Sequence[Excess]) -> str:
     """How a row stands with all its budgets: over where it is over one, else what cannot be told of one is not of all."""
     words = {each.word for each in found}
-    return WRITTEN["over"] if "over" in words else WRITTEN["untold"] if words else WITHIN
+    return STANDING_WORDS["over"] if "over" in words else STANDING_WORDS["untold"] if words else WITHIN
 
 
-def marked(table: Table, found: Sequence[Sequence[Excess] | None]) -> Table:
+def mark_table(table: Table, found: Sequence[Sequence[Excess] | None]) -> Table:
     """The table with a column that says of each row how it stands."""
-    told = [None if each is None else standing(each) for each in found]
+    told = [None if each is None else judge_standing(each) for each in found]
     rows = tuple(row | {STANDING.name: word} for row, word in zip(table.rows, told, strict=True))
     last = table.columns[-1:]  # the reason, which is long
     return replace(table, columns=(*table.columns[:-1], STANDING, *last), rows=rows)
 
 
-def asked(budgets: Mapping[str, float]) -> str:
+def format_budgets(budgets: Mapping[str, float]) -> str:
     """The budgets as they were set."""
     return ", ".join(f"{METRICS[metric].label} {METRICS[metric].format(most)}" for metric, most in budgets.items())
 
@@ -124,11 +124,14 @@ def budget_table(found: Sequence[Excess], budgets: Mapping[str, float]) -> Table
     said = [f"{counts['over']} over"] * bool(counts["over"])
     said += [f"{counts['untold']} not shown to be within"] * bool(counts["untold"])
     return Table(
-        "", COLUMNS, tuple(map(_row, found)), (f"budgets ({asked(budgets)}): {', '.join(said) or 'all are within'}",)
+        "",
+        COLUMNS,
+        tuple(map(_excess_row, found)),
+        (f"budgets ({format_budgets(budgets)}): {', '.join(said) or 'all are within'}",),
     )
 
 
-def _row(found: Excess) -> Row:
+def _excess_row(found: Excess) -> Row:
     """In base units; an exact number has no ends but itself."""
     ends = (None, None) if found.low == found.high else (found.low, found.high)
     return {
@@ -136,7 +139,7 @@ def _row(found: Excess) -> Row:
         "id": found.id,
         "metric": found.metric,
         "budget": found.budget,
-        "word": WRITTEN[found.word],
+        "word": STANDING_WORDS[found.word],
         "value": found.value,
         "low": ends[0],
         "high": ends[1],

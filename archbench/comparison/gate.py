@@ -34,10 +34,10 @@ class Limit:
     text: str
 
     @property
-    def timed(self) -> bool:
+    def is_timed(self) -> bool:
         return self.metric in TIMED
 
-    def allowed(self, base: float) -> float:
+    def allowance(self, base: float) -> float:
         """The most that may come on top of `base`."""
         return self.amount * base if self.relative else self.amount
 
@@ -58,7 +58,7 @@ class Finding:
     verdict: Verdict | None = None
     why: str = ""
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """`params 10 to 12 (limit params > 0)`, for a line about what is wrong."""
         metric = METRICS[self.limit.metric]
         sides = [metric.format(value) if value is not None else units.MISSING for value in (self.base, self.new)]
@@ -74,7 +74,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Judged:
+class NetworkJudgement:
     """One network and its base, with the worst of what its limits say; `beside` is its latency where none names that.
 
     `unfinished` says that a side failed or was not reached.
@@ -88,7 +88,7 @@ class Judged:
 
     @property
     def word(self) -> Word:
-        return worst([finding.word for finding in self.findings])
+        return worst_word([finding.word for finding in self.findings])
 
     @property
     def latency(self) -> Verdict | None:
@@ -96,23 +96,25 @@ class Judged:
         return next(named, self.beside)
 
     @property
-    def timed(self) -> bool:
+    def is_timed(self) -> bool:
         """Whether anything measured is behind it."""
         verdicts = [self.beside, *(finding.verdict for finding in self.findings)]
         return any(verdict is not None and verdict.generations > 0 for verdict in verdicts)
 
-    def of(self, word: Word) -> tuple[Finding, ...]:
+    def findings_of(self, word: Word) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.word == word)
 
-    def said(self, word: Word) -> tuple[str, ...]:
+    def describe_word(self, word: Word) -> tuple[str, ...]:
         """A line a finding of this word; what a side that is not all there keeps from being told is one line together."""
-        told = tuple(each.said() for each in self.of(word) if not self.unfinished or each.why != self.unfinished)
+        told = tuple(
+            each.describe() for each in self.findings_of(word) if not self.unfinished or each.why != self.unfinished
+        )
         if word != "inconclusive":
             return told
         return (*told, *([self.unfinished] if self.unfinished else [])) or (NOTHING,) * (not self.findings)
 
 
-def worst(words: Sequence[Word]) -> Word:
+def worst_word(words: Sequence[Word]) -> Word:
     """The word a gate goes by; of nothing at all it can tell nothing."""
     return next((word for word in WORST_FIRST if word in words), "inconclusive")
 
@@ -124,7 +126,7 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     limits: dict[str, Limit] = {}
     at = 0
     for term in text.split(","):
-        limit = _limit(term, at)
+        limit = _parse_limit(term, at)
         if limit.metric in limits:
             raise _stumble(at, f"{limit.metric} has a limit already, {limits[limit.metric].text}; keep one")
         limits[limit.metric] = limit
@@ -132,7 +134,7 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     return tuple(limits.values())
 
 
-def _limit(term: str, at: int) -> Limit:
+def _parse_limit(term: str, at: int) -> Limit:
     found = TERM.fullmatch(term)
     if found is None:
         raise _stumble(at, f"{visible(term) or 'nothing'}: not METRIC > AMOUNT; {EXAMPLE}")
@@ -141,7 +143,7 @@ def _limit(term: str, at: int) -> Limit:
         metric, scale = resolve_limit_metric(name)
     except SpecError as error:
         raise _stumble(at + found.start(1), error.message) from None
-    amount = float(digits) * _scale(name, metric, unit, scale, at + found.start(2))
+    amount = float(digits) * _unit_scale(name, metric, unit, scale, at + found.start(2))
     if not math.isfinite(amount):
         raise _stumble(at + found.start(2), f"{digits}: more than a number can hold; {EXAMPLE}")
     if metric in TIMED and not amount:
@@ -151,7 +153,7 @@ def _limit(term: str, at: int) -> Limit:
     return Limit(metric, amount, unit == "%", " ".join(term.split()))
 
 
-def _scale(name: str, metric: str, unit: str | None, scale: float, at: int) -> float:
+def _unit_scale(name: str, metric: str, unit: str | None, scale: float, at: int) -> float:
     """Base units in one of what the amount is written in."""
     if unit is None:
         return scale
@@ -168,7 +170,7 @@ def _stumble(at: int, message: str) -> SpecError:
     return SpecError(message, f"--fail-on:{at + 1}")
 
 
-def withheld(finding: Finding, why: str) -> Finding:
+def withhold(finding: Finding, why: str) -> Finding:
     """What does not pass for this reason: anything but a regression is not told."""
     if finding.word == "regressed":
         return finding
@@ -180,6 +182,6 @@ def judge_exact(limit: Limit, base: float | None, new: float | None, why: str) -
     """A number a side, compared to the digit; `why` says what is wrong with one that is not there."""
     if base is None or new is None or not (math.isfinite(base) and math.isfinite(new)):
         return Finding(limit, "inconclusive", base, new, why=why)
-    allowed, change = limit.allowed(base), new - base
+    allowed, change = limit.allowance(base), new - base
     word: Word = "regressed" if change > allowed else "improved" if change < -allowed else "equivalent"
     return Finding(limit, word, base, new)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from archbench.comparison.budgets import Excess, budget_table, excesses, marked, stored_budgets
-from archbench.comparison.gate import Judged
-from archbench.comparison.paired import judge_pairs, stored_limits
+from archbench.comparison.budgets import Excess, budget_table, find_excesses, mark_table, stored_budgets
+from archbench.comparison.gate import NetworkJudgement
+from archbench.comparison.paired import judge_pairs, read_limits
 from archbench.comparison.verdict_table import Judgement
 from archbench.runs.run import StoredRun
 from archbench.tables.run_table import RunTable, tabulate
@@ -41,7 +41,7 @@ class JudgedRun:
         return tuple(excess for _, own in self.held for excess in own)
 
     @property
-    def verdicts(self) -> dict[str, Judged]:
+    def verdicts(self) -> dict[str, NetworkJudgement]:
         """In a comparison, what is said of each pair; nothing in another run."""
         return self.judgement.verdicts if self.judgement else {}
 
@@ -60,21 +60,21 @@ class JudgedRun:
 def judge_run(stored: StoredRun) -> JudgedRun:
     """Hold a run to its budgets, and a comparison to its limits. Raises ResultsError where a stored limit is none."""
     run = tabulate(stored)
-    judgement = judge_pairs(run, stored_limits(stored.manifest)) if stored.compares else None
-    verdicts = judgement.view if judgement else None
+    judgement = judge_pairs(run, read_limits(stored.manifest)) if stored.compares else None
+    verdicts = judgement.table if judgement else None
     budgets = stored_budgets(stored.manifest)
     if not budgets:
         return JudgedRun(run, run.table, judgement=judgement, verdict_table=verdicts)
-    found = excesses(stored.records, run.table.rows, budgets)
+    found = find_excesses(stored.records, run.table.rows, budgets)
     held = tuple((row, own) for row, own in zip(run.table.rows, found, strict=True) if own is not None)
     over = budget_table([excess for _, own in held for excess in own], budgets)
-    return JudgedRun(run, marked(run.table, found), held, over, judgement, verdicts)
+    return JudgedRun(run, mark_table(run.table, found), held, over, judgement, verdicts)
 
 
 def mark_run(run: RunTable) -> Table:
     """The run's table; where there are budgets with how each row stands."""
     budgets = stored_budgets(run.stored.manifest)
-    return marked(run.table, excesses(run.stored.records, run.table.rows, budgets)) if budgets else run.table
+    return mark_table(run.table, find_excesses(run.stored.records, run.table.rows, budgets)) if budgets else run.table
 
 
 def worst_outcome(runs: Iterable[JudgedRun]) -> Outcome:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from archbench.comparison.gate import Finding, Judged, Limit, judge_exact, withheld
+from archbench.comparison.gate import Finding, Limit, NetworkJudgement, judge_exact, withhold
 from archbench.runs.records import UNFINISHED, Record
-from archbench.statistics.verdicts import Contrast, judge
+from archbench.statistics.verdicts import Contrast, judge_contrasts
 from archbench.text import visible
 
 
@@ -21,30 +21,32 @@ class Pair:
     new: tuple[Record, ...]
 
     @property
-    def unfinished(self) -> str:
+    def why_unfinished(self) -> str:
         """Why a side is not all there, one that failed or was not reached; empty where both are."""
-        return next((_said(side, each) for side, each in self._sides if each.status in UNFINISHED), "")
+        return next((_describe_side(side, each) for side, each in self._sides if each.status in UNFINISHED), "")
 
     @property
-    def missing(self) -> str:
+    def why_missing(self) -> str:
         """Why there are no times to compare."""
         return self._unmeasured("base", "new") or "no times of it are kept"
 
-    def lacking(self, *, base: bool, new: bool) -> str:
+    def why_lacking(self, *, base: bool, new: bool) -> str:
         """Why a number is not known on the sides that lack it; empty where none does."""
         sides = ["base"] * base + ["new"] * new
         where = " or ".join(sides)
         return self._unmeasured(*sides) or (f"not known of {where}" if where else "")
 
     def _unmeasured(self, *sides: str) -> str:
-        return next((_said(s, each) for s, each in self._sides if s in sides and each.status != "measured"), "")
+        return next(
+            (_describe_side(s, each) for s, each in self._sides if s in sides and each.status != "measured"), ""
+        )
 
     @property
     def _sides(self) -> Iterator[tuple[str, Record]]:
         return ((side, each) for side, own in (("base", self.base), ("new", self.new)) for each in own)
 
 
-def _said(side: str, record: Record) -> str:
+def _describe_side(side: str, record: Record) -> str:
     word = "not measured" if record.status == "priced" else record.status
     return f"{side} {word}" + (f": {visible(record.reason, 200)}" if record.reason else "")
 
@@ -61,36 +63,38 @@ class Timing:
 Timings = Callable[[str, Sequence[Pair]], Sequence[Timing]]  # by a metric's name, one a pair
 
 
-def judge_all(pairs: Sequence[Pair], limits: Iterable[Limit], timings: Timings, *, every: bool) -> tuple[Judged, ...]:
+def judge_all(
+    pairs: Sequence[Pair], limits: Iterable[Limit], timings: Timings, *, every: bool
+) -> tuple[NetworkJudgement, ...]:
     """Each pair under each limit. With `every`, a metric that neither side has is passed over, not held against it.
 
     A side that failed or was not reached passes no limit, whatever is known of it; what got worse did so all the same.
     """
     found: list[list[Finding]] = [[] for _ in pairs]
     for limit in limits:
-        own = judge_timed(limit, pairs, timings(limit.metric, pairs)) if limit.timed else judge_counts(limit, pairs)
+        own = judge_timed(limit, pairs, timings(limit.metric, pairs)) if limit.is_timed else judge_counts(limit, pairs)
         for findings, finding in zip(found, own, strict=True):
-            if not (every and not limit.timed and finding.base is None and finding.new is None):
+            if not (every and not limit.is_timed and finding.base is None and finding.new is None):
                 findings.append(finding)
-    return tuple(_judged(pair, findings) for pair, findings in zip(pairs, found, strict=True))
+    return tuple(_judge_pair(pair, findings) for pair, findings in zip(pairs, found, strict=True))
 
 
-def _judged(pair: Pair, findings: Iterable[Finding]) -> Judged:
-    why = pair.unfinished
-    held = (withheld(each, why) if why else each for each in findings)
-    return Judged(pair.id, pair.name, tuple(held), unfinished=why)
+def _judge_pair(pair: Pair, findings: Iterable[Finding]) -> NetworkJudgement:
+    why = pair.why_unfinished
+    held = (withhold(each, why) if why else each for each in findings)
+    return NetworkJudgement(pair.id, pair.name, tuple(held), unfinished=why)
 
 
 def judge_counts(limit: Limit, pairs: Iterable[Pair]) -> list[Finding]:
     """Numbers of which a side has one: counts, and the memory a device told of."""
     found = []
     for pair in pairs:
-        base, new = (_number(limit.metric, side) for side in (pair.base, pair.new))
-        found.append(judge_exact(limit, base, new, pair.lacking(base=base is None, new=new is None)))
+        base, new = (_metric_of(limit.metric, side) for side in (pair.base, pair.new))
+        found.append(judge_exact(limit, base, new, pair.why_lacking(base=base is None, new=new is None)))
     return found
 
 
-def _number(metric: str, records: Iterable[Record]) -> int | None:
+def _metric_of(metric: str, records: Iterable[Record]) -> int | None:
     """The metric of one network; the most over its replicas."""
     values = (
         record.memory_bytes if metric == "memory_bytes" else (record.exact or record.traced or {}).get(metric)
@@ -102,18 +106,18 @@ def _number(metric: str, records: Iterable[Record]) -> int | None:
 def judge_timed(limit: Limit, pairs: Sequence[Pair], timings: Sequence[Timing]) -> list[Finding]:
     """Times by their intervals, each allowed its share of the base's own; tested over all pairs together."""
     numbered = {str(place): timing for place, timing in enumerate(timings)}
-    margins = {place: _margin(limit, timing.base_ms) for place, timing in numbered.items()}
-    verdicts = judge({place: timing.contrast for place, timing in numbered.items()}, margin=margins)
+    margins = {place: _relative_margin(limit, timing.base_ms) for place, timing in numbered.items()}
+    verdicts = judge_contrasts({place: timing.contrast for place, timing in numbered.items()}, margin=margins)
     found = []
     for pair, timing, verdict in zip(pairs, timings, verdicts.values(), strict=True):
-        why = verdict.why if verdict.generations else pair.missing
+        why = verdict.why if verdict.generations else pair.why_missing
         known = replace(verdict, why=why)
         found.append(Finding(limit, verdict.word, timing.base_ms, timing.new_ms, known, why))
     return found
 
 
-def _margin(limit: Limit, base_ms: float | None) -> float:
+def _relative_margin(limit: Limit, base_ms: float | None) -> float:
     """The share that is allowed; where the base has no time there is nothing to allow it of, and nothing to judge."""
     if limit.relative or base_ms is None:
         return limit.amount
-    return limit.allowed(base_ms) / base_ms
+    return limit.allowance(base_ms) / base_ms

@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from archbench.comparison.gate import EVERY_COUNT, LATENCY, Judged, Limit
+from archbench.comparison.gate import EVERY_COUNT, LATENCY, Limit, NetworkJudgement
 from archbench.comparison.pairs import Pair, Timing, judge_all
 from archbench.comparison.verdict_table import Judgement
 from archbench.errors import ResultsError
 from archbench.metrics import EXACT
-from archbench.runs.environments import differences
+from archbench.runs.environments import find_differences
 from archbench.runs.records import Block, Record
 from archbench.runs.revisions import open_side
 from archbench.runs.run import StoredRun
-from archbench.statistics.verdicts import Word, behind, welch
+from archbench.statistics.verdicts import Word, choose_blocks, contrast_runs
 from archbench.tables.run_table import RunTable, tabulate
 
-Counted = Mapping[str, Sequence[Block]]  # id -> its counted blocks, replicas together
+CountedBlocks = Mapping[str, Sequence[Block]]  # id -> its counted blocks, replicas together
 
 
 class HoldsRun(Protocol):
@@ -39,7 +39,7 @@ class Comparison:
     judgement: Judgement
 
     @property
-    def verdicts(self) -> dict[str, Judged]:
+    def verdicts(self) -> dict[str, NetworkJudgement]:
         """By the network's name in the new run."""
         return self.judgement.verdicts
 
@@ -62,41 +62,41 @@ def compare(
     Without `limits` no count may rise, and where anything was measured latency may by the margin of `verdicts.py`. Raises
     ResultsError where times of different environments or quantities would be compared; `across` lets the former pass.
     """
-    before, after = (_stored(side, Path(results)) for side in (base, new))
-    pairs, added, removed = match(before.records, after.records)
+    before, after = (_read_side(side, Path(results)) for side in (base, new))
+    pairs, added, removed = match_networks(before.records, after.records)
     timed = any(run.device != "none" for run in (before, after))
     asked = tuple(limits) or (*EVERY_COUNT, *([LATENCY] if timed else []))
-    around = check_kind(before, after, asked, across=across) if pairs else ()
+    around = check_comparable(before, after, asked, across=across) if pairs else ()
     tables = tabulate(before), tabulate(after)
-    judged = judge_all(pairs, asked, partial(_timings, *tables), every=not limits)
+    judged = judge_all(pairs, asked, partial(_time_networks, *tables), every=not limits)
     return Comparison(*tables, Judgement(after.name, asked, judged, added, removed, around))
 
 
-def _stored(side: str | Path | StoredRun | HoldsRun, results: Path) -> StoredRun:
+def _read_side(side: str | Path | StoredRun | HoldsRun, results: Path) -> StoredRun:
     if isinstance(side, str | Path):
         return open_side(str(side), results)
     return side if isinstance(side, StoredRun) else side.stored
 
 
-def match(
+def match_networks(
     base: Iterable[Record], new: Iterable[Record]
 ) -> tuple[tuple[Pair, ...], tuple[Record, ...], tuple[Record, ...]]:
     """The networks in both, those only in the new run and those only in the base, each in its run's order."""
-    before, after = _by_id(base), _by_id(new)
+    before, after = _group_by_id(base), _group_by_id(new)
     pairs = tuple(Pair(each, own[0].name, before[each], own) for each, own in after.items() if each in before)
     added = tuple(own[0] for each, own in after.items() if each not in before)
     removed = tuple(own[0] for each, own in before.items() if each not in after)
     return pairs, added, removed
 
 
-def _by_id(records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
+def _group_by_id(records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
     found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(record.id, []).append(record)
     return {identifier: tuple(own) for identifier, own in found.items()}
 
 
-def check_kind(base: StoredRun, new: StoredRun, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
+def check_comparable(base: StoredRun, new: StoredRun, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
     """What differs between the environments of two measured runs. Raises ResultsError where that was not asked for."""
     if all(limit.metric in EXACT for limit in limits) or not (is_measured(base) and is_measured(new)):
         return ()
@@ -104,7 +104,7 @@ def check_kind(base: StoredRun, new: StoredRun, limits: Iterable[Limit], *, acro
         raise ResultsError(
             f"the base's latency is of a {base.quantity}, the new one's of a {new.quantity}; measure both alike"
         )
-    found = differences(base.manifest["environment"], new.manifest["environment"])
+    found = find_differences(base.manifest["environment"], new.manifest["environment"])
     if found and not across:
         raise ResultsError(
             f"measured in different environments ({'; '.join(found)}): what differs may be theirs and not the networks'; "
@@ -118,17 +118,19 @@ def is_measured(run: StoredRun) -> bool:
     return any(record.status == "measured" for record in run.records) or bool(run.blocks)
 
 
-def _timings(base: RunTable, new: RunTable, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
+def _time_networks(base: RunTable, new: RunTable, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
     """Of runs that shared no turns."""
-    before, after = counted(base.stored, metric), counted(new.stored, metric)
-    times = [_times(run, metric) for run in (base, new)]
+    before, after = find_counted_blocks(base.stored, metric), find_counted_blocks(new.stored, metric)
+    times = [_average_times(run, metric) for run in (base, new)]
     return [
-        Timing(welch(before.get(pair.id, ()), after.get(pair.id, ())), times[0].get(pair.id), times[1].get(pair.id))
+        Timing(
+            contrast_runs(before.get(pair.id, ()), after.get(pair.id, ())), times[0].get(pair.id), times[1].get(pair.id)
+        )
         for pair in pairs
     ]
 
 
-def _times(run: RunTable, metric: str) -> dict[str, float]:
+def _average_times(run: RunTable, metric: str) -> dict[str, float]:
     """The table's time of each network, the mean over its replicas."""
     found: dict[str, list[float]] = {}
     for row in run.table.rows:
@@ -137,9 +139,9 @@ def _times(run: RunTable, metric: str) -> dict[str, float]:
     return {identifier: sum(values) / len(values) for identifier, values in found.items()}
 
 
-def counted(run: StoredRun, metric: str) -> Counted:
+def find_counted_blocks(run: StoredRun, metric: str) -> CountedBlocks:
     """The blocks behind a metric of each network that did not fail."""
-    blocks = behind(
+    blocks = choose_blocks(
         metric,
         run.blocks,
         failed=run.failed_keys,

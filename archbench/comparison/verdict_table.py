@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archbench import units
-from archbench.comparison.gate import EVERY_COUNT, Finding, Judged, Limit, worst
+from archbench.comparison.gate import EVERY_COUNT, Finding, Limit, NetworkJudgement, worst_word
 from archbench.metrics import METRICS
 from archbench.runs.records import Record
 from archbench.statistics.verdicts import Verdict, Word
@@ -61,7 +61,7 @@ class Judgement:
 
     name: str  # of the new spec
     limits: tuple[Limit, ...]
-    judged: tuple[Judged, ...]
+    judged: tuple[NetworkJudgement, ...]
     added: tuple[Record, ...] = ()
     removed: tuple[Record, ...] = ()
     across: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Judgement:
         return f"only in the new {'spec' if self.paired else 'run'}"
 
     @property
-    def verdicts(self) -> dict[str, Judged]:
+    def verdicts(self) -> dict[str, NetworkJudgement]:
         """By the network's name on the new side, with its id where others have that name too."""
         counts = Counter(each.name for each in self.judged)
         return {each.name if counts[each.name] == 1 else f"{each.name} ({each.id})": each for each in self.judged}
@@ -87,85 +87,89 @@ class Judgement:
     def word(self) -> Word:
         """The worst of all: what vanished, and nothing in common, cannot be told."""
         gone: list[Word] = ["inconclusive"] if self.removed else []
-        return worst([*(each.word for each in self.judged), *gone])
+        return worst_word([*(each.word for each in self.judged), *gone])
 
     @property
-    def view(self) -> Table:
+    def table(self) -> Table:
         """The verdicts as a table, for every format."""
-        return verdict_table(self)
+        return tabulate_verdicts(self)
 
 
-def verdict_table(found: Judgement) -> Table:
+def tabulate_verdicts(found: Judgement) -> Table:
     """One row a network of either side, the worst first; the caption says what each limit has against whom."""
-    rows = [*map(_judged_row, found.judged), *(_lone_row(each, "added") for each in found.added)]
-    rows += [_lone_row(each, "removed") for each in found.removed]
+    rows = [*map(_make_judged_row, found.judged), *(_make_lone_row(each, "added") for each in found.added)]
+    rows += [_make_lone_row(each, "removed") for each in found.removed]
     rows.sort(key=lambda row: ORDER.index(row["verdict"]))
     counts = Counter(row["verdict"] for row in rows)
     said = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
     caption = [
         f"new against base: {said or 'nothing to compare'}" + ("" if found.judged else f"; {NOTHING_IN_BOTH}"),
-        f"limits: {', '.join(asked(found.limits))}; equivalent is within them either way",
-        *([f"{PAIRED if found.paired else UNPAIRED}; {COULD_SEE}"] if any(each.timed for each in found.judged) else []),
+        f"limits: {', '.join(format_limits(found.limits))}; equivalent is within them either way",
+        *(
+            [f"{PAIRED if found.paired else UNPAIRED}; {COULD_SEE}"]
+            if any(each.is_timed for each in found.judged)
+            else []
+        ),
         *([f"across environments: {'; '.join(found.across)}"] if found.across else []),
-        *reasons(found.judged),
-        *([f"{ONLY_BASE}: {names(found.removed)}"] if found.removed else []),
-        *([f"{found.only_new}: {names(found.added)}"] if found.added else []),
-        *renamed(found.added, found.removed),
+        *gate_reasons(found.judged),
+        *([f"{ONLY_BASE}: {join_names(found.removed)}"] if found.removed else []),
+        *([f"{found.only_new}: {join_names(found.added)}"] if found.added else []),
+        *find_renamed(found.added, found.removed),
     ]
     return Table("", COLUMNS if found.paired else STORED, tuple(rows), tuple(caption))
 
 
-def asked(limits: Sequence[Limit]) -> list[str]:
+def format_limits(limits: Sequence[Limit]) -> list[str]:
     """The limits as they were written; those on every count in a word."""
     every = set(EVERY_COUNT) <= set(limits)
     return [limit.text for limit in limits if not (every and limit in EVERY_COUNT)] + ["no count may rise"] * every
 
 
-def reasons(judged: Iterable[Judged]) -> list[str]:
+def gate_reasons(judged: Iterable[NetworkJudgement]) -> list[str]:
     """A line a finding that keeps the gate from passing, the regressions first."""
     words: tuple[Word, ...] = ("regressed", "inconclusive")
-    found = [(word, each.name, said) for word in words for each in judged for said in each.said(word)]
+    found = [(word, each.name, said) for word in words for each in judged for said in each.describe_word(word)]
     more = [f"and {len(found) - MOST_REASONS} more"] if len(found) > MOST_REASONS else []
     return [f"{word}: {name}: {said}" for word, name, said in found[:MOST_REASONS]] + more
 
 
-def renamed(added: Sequence[Record], removed: Sequence[Record]) -> list[str]:
+def find_renamed(added: Sequence[Record], removed: Sequence[Record]) -> list[str]:
     """Names that are of another network now: what was meant to be compared is not the same."""
     gone = {record.name for record in removed}
     changed = [record for record in added if record.name in gone]
     if not changed:
         return []
     by_name = "stored runs are matched by id; `archbench run SPEC --against BASE` measures both and pairs them by name"
-    return [f"another network now, under the same name: {names(changed)}", by_name]
+    return [f"another network now, under the same name: {join_names(changed)}", by_name]
 
 
-def names(records: Sequence[Record]) -> str:
+def join_names(records: Sequence[Record]) -> str:
     """The first few by name, and how many more."""
     more = f" and {len(records) - MOST_NAMES} more" if len(records) > MOST_NAMES else ""
     return ", ".join(record.name for record in records[:MOST_NAMES]) + more
 
 
-def _judged_row(judged: Judged) -> Row:
-    counts = [each for each in judged.findings if not each.limit.timed]
+def _make_judged_row(judged: NetworkJudgement) -> Row:
+    counts = [each for each in judged.findings if not each.limit.is_timed]
     latency = judged.latency
     whys = dict.fromkeys(filter(None, (judged.unfinished, *(finding.why for finding in judged.findings))))
     return {
-        **(_row(judged.name, latency) if latency else _blank(judged.name)),
+        **(_verdict_row(judged.name, latency) if latency else _blank_row(judged.name)),
         "verdict": judged.word,
         "id": judged.id,
-        "changes": ", ".join(_change(each) for each in counts if each.base != each.new) or None,
+        "changes": ", ".join(_describe_change(each) for each in counts if each.base != each.new) or None,
         "why": "; ".join(whys) or None,
-        "metrics": {each.limit.metric: _finding(each) for each in judged.findings},
+        "metrics": {each.limit.metric: _finding_as_json(each) for each in judged.findings},
     }
 
 
-def _change(finding: Finding) -> str:
+def _describe_change(finding: Finding) -> str:
     metric = METRICS[finding.limit.metric]
     sides = ("null" if value is None else units.format_count(value) for value in (finding.base, finding.new))
     return f"{metric.name} {' to '.join(sides)}"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding_as_json(finding: Finding) -> dict[str, Any]:
     return {
         "verdict": finding.word,
         "base": finding.base,
@@ -175,15 +179,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _lone_row(record: Record, word: str) -> Row:
-    return _blank(record.name) | {"verdict": word, "id": record.id, "metrics": {}}
+def _make_lone_row(record: Record, word: str) -> Row:
+    return _blank_row(record.name) | {"verdict": word, "id": record.id, "metrics": {}}
 
 
-def _blank(name: str) -> Row:
+def _blank_row(name: str) -> Row:
     return {column.name: None for column in STORED} | {"name": name, "paired": False, **MARKS}
 
 
-def _row(name: str, verdict: Verdict) -> Row:
+def _verdict_row(name: str, verdict: Verdict) -> Row:
     return {
         "name": name,
         "verdict": verdict.word,

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from archbench.errors import CannotMeasure
 from archbench.runs.records import Block, Key
 from archbench.statistics.rounds import whole_rounds
-from archbench.statistics.summary import summarise
+from archbench.statistics.summary import summarise_blocks
 from archbench.text import visible
 
 SCHEMA = 1
@@ -152,7 +152,7 @@ class Diagnosis:
 def summarise_null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest | None:
     """The A/A null from the blocks of one variant's replicas 0 and 1; null where either has no whole round."""
     keys = sorted({block.key for block in blocks})
-    summaries = summarise(blocks, keys[0], looked=True) if len(keys) == 2 else {}
+    summaries = summarise_blocks(blocks, keys[0], looked=True) if len(keys) == 2 else {}
     if len(summaries) != 2 or (ratio := summaries[keys[1]].ratio) is None:
         return None
     found = list(summaries.values())

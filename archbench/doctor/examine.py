@@ -31,7 +31,7 @@ from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, p
 from archbench.measure.machine import environment
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed, WorkerSetup
 from archbench.models.variant import Variant
-from archbench.runs.progress import Step
+from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block
 from archbench.space.constraints import KeptVariants, price_all
 
@@ -84,7 +84,7 @@ class _MemorySink:
     def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
         self.failures.append(reason)
 
-    def report_progress(self, step: Step) -> None:
+    def report_progress(self, step: RunProgress) -> None:
         self._say(f"A/A null: {step.place}", step.seconds_left)
 
 

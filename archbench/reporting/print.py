@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from archbench.comparison.cases import ENDS, Suite, suites_of
+from archbench.comparison.cases import ENDS, Suite, make_suites
 from archbench.comparison.of_run import JudgedRun, mark_run
 from archbench.comparison.stored import Comparison
 from archbench.reporting.ci import github
@@ -41,7 +41,7 @@ def table_of(runs: Sequence[JudgedRun]) -> Table:
 
 def print_outcome(run: JudgedRun, form: str, *, junit: str | None, on_github: bool) -> None:
     """Say what a run that ended came to: to CI what it is held to, on stdout all of it, and where it is kept."""
-    report_to_ci(suites_of(run), junit=junit, on_github=on_github, aside=form == "json")
+    report_to_ci(make_suites(run), junit=junit, on_github=on_github, aside=form == "json")
     print_run(run, form, whole=on_github)
     click.echo(f"kept in {run.stored.folder.path}", err=True)
 
@@ -97,7 +97,7 @@ def _print_failing_rest(table: Table, form: str) -> None:
 
 def print_comparison(found: Comparison, form: str, *, whole: bool) -> None:
     """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
-    verdicts = found.judgement.view
+    verdicts = found.judgement.table
     if form == "json":
         sides = {"base": found.base.stored.place, "new": found.new.stored.place}
         beside = {"verdict": found.word, "verdicts": list(verdicts.rows), "said": list(verdicts.caption)}

@@ -12,7 +12,7 @@ from archbench.reporting.page import html
 from archbench.reporting.page.review import Review, build_review
 from archbench.runs.run import read_folder
 from archbench.runs.store import PAGE, TABLE, TEXT, RunFolder
-from archbench.tables.run_table import find_ties
+from archbench.tables.run_table import find_run_ties
 
 
 def review_run(run: JudgedRun) -> Review:
@@ -21,7 +21,7 @@ def review_run(run: JudgedRun) -> Review:
         run.table,
         run.stored.records,
         run.stored.manifest,
-        ties=find_ties(run.stored),
+        ties=find_run_ties(run.stored),
         verdicts=run.verdict_table,
         excesses=run.excesses,
     )
@@ -30,10 +30,10 @@ def review_run(run: JudgedRun) -> Review:
 def write_report(run: JudgedRun, reviewed: Review) -> None:
     """The derived files: table.csv, report.md and report.html."""
     folder = run.stored.folder
-    folder.write(TABLE, csv_file.render_csv(run.table))
+    folder.write_file(TABLE, csv_file.render_csv(run.table))
     beside = [table for table in (run.verdict_table, run.budget_table) if table]
-    folder.write(TEXT, markdown.render_markdown_tables(run.table, beside))
-    folder.write(PAGE, html.render_html(reviewed))
+    folder.write_file(TEXT, markdown.render_markdown_tables(run.table, beside))
+    folder.write_file(PAGE, html.render_html(reviewed))
 
 
 def rewrite_report(folder: RunFolder) -> None:

@@ -15,18 +15,18 @@ def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
     return {name: environment.get(name) for name in SAME}
 
 
-def differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+def find_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
     """What differs, a phrase each: `host a, then b`, `torch 2.14.0, then 2.14.1`. Nothing where they are of one kind."""
-    before, after = dict(_flat(fingerprint(base))), dict(_flat(fingerprint(new)))
+    before, after = dict(_flatten(fingerprint(base))), dict(_flatten(fingerprint(new)))
     names = dict.fromkeys([*before, *after])
     return tuple(
-        f"{visible(name)} {_told(before.get(name), after.get(name))}"
+        f"{visible(name)} {_tell_apart(before.get(name), after.get(name))}"
         for name in names
         if before.get(name) != after.get(name)
     )
 
 
-def _flat(environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _flatten(environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """A package's version and a flag stand for themselves; no GPU is the same whether it is said or left out."""
     for name, value in environment.items():
         if isinstance(value, Mapping):
@@ -35,19 +35,19 @@ def _flat(environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, None if value == [] else value
 
 
-def _told(before: Any, after: Any) -> str:
+def _tell_apart(before: Any, after: Any) -> str:
     """Two that differ, told apart: of GPUs those that are on one side alone, and where words do not do it, as stored."""
     if isinstance(before, list) and isinstance(after, list):
-        before, after = _without(before, after), _without(after, before)
+        before, after = _take_away(before, after), _take_away(after, before)
         if not (before or after):
             return "in another order"
-    said = _said(before), _said(after)
+    said = _as_text(before), _as_text(after)
     if said[0] == said[1]:
         said = visible(repr(before), 200), visible(repr(after), 200)
     return f"{said[0]}, then {said[1]}"
 
 
-def _without(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+def _take_away(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     """What is left of `one` when each of `other` has taken its equal away."""
     left = list(one)
     for each in other:
@@ -56,7 +56,7 @@ def _without(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     return left
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if value is None or value == []:
         return "none"
     if isinstance(value, list):  # of GPUs

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archbench.errors import ResultsError
-from archbench.runs.store import RUN, RunFolder, shown_path, slug
+from archbench.runs.store import RUN, RunFolder, quote_path, slug
 from archbench.text import visible
 from archbench.units import NS_PER_S
 
@@ -18,7 +18,7 @@ LATEST = "@latest"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRun:
     """A folder with a run.json: the run, or why it does not open."""
 
     path: Path
@@ -29,76 +29,80 @@ class Found:
     def age(self) -> tuple[float, str]:
         """When it began, then its name. What does not open has the end of its id's second, or where that tells none, no end:
         it may be the newest, and then nothing older is taken for it."""
-        began = self.run.header["created_ns"] if self.run else _end_of_second(self.path.name)
+        began = self.run.manifest["created_ns"] if self.run else _end_of_second(self.path.name)
         return began, self.path.name
 
     def opened(self) -> RunFolder:
         """The run. Raises ResultsError where it does not open."""
         if self.run is None:
             raise ResultsError(
-                f"{self.damage}; no older run stands in for it: name one, or move {shown_path(self.path)} away"
+                f"{self.damage}; no older run stands in for it: name one, or move {quote_path(self.path)} away"
             )
         return self.run
 
 
-def stored(results: Path) -> tuple[Found, ...]:
+def list_stored(results: Path) -> tuple[FoundRun, ...]:
     """Every folder where a run is stored, newest last, those that do not open too."""
-    return _sorted(results.glob("*/*"))
+    return _open_all(results.glob("*/*"))
 
 
-def newest(results: Path, name: str) -> RunFolder | None:
+def find_newest(results: Path, name: str) -> RunFolder | None:
     """The newest run of the spec called `name` that opens, to go on with; null where there is none."""
-    runs = [each.run for each in _sorted((results / slug(name)).glob("*")) if each.run]
-    return next((run for run in reversed(runs) if run.header["name"] == name), None)
+    runs = [each.run for each in _open_all((results / slug(name)).glob("*")) if each.run]
+    return next((run for run in reversed(runs) if run.manifest["name"] == name), None)
 
 
-def find(results: Path, text: str) -> RunFolder:
+def find_run(results: Path, text: str) -> RunFolder:
     """The run a person means: its folder, its id, `SPECNAME/@latest`, or `@latest` for the newest of all.
 
     Raises ResultsError with the way out where there is none, or where it is damaged.
     """
-    found = _latest(results, text) if text.split("/")[-1] == LATEST else _named(results, text)
+    found = _find_latest(results, text) if text.split("/")[-1] == LATEST else _find_named(results, text)
     if found is None:
         raise ResultsError(
-            f"{visible(text)}: there is no such run in {shown_path(results)}; `archbench list runs` shows what there "
+            f"{visible(text)}: there is no such run in {quote_path(results)}; `archbench list runs` shows what there "
             f"is, -o DIR looks elsewhere"
         )
     return found
 
 
-def _latest(results: Path, text: str) -> RunFolder | None:
+def _find_latest(results: Path, text: str) -> RunFolder | None:
     """The newest of all, of a folder, or of a spec by its name or the folder for it."""
     name = text.removesuffix(LATEST).rstrip("/")
     if not name:
-        return _last(stored(results))
-    of_spec = [each for each in _inside(results / slug(name)) if each.run is None or each.run.header["name"] == name]
-    return _last(_inside(Path(name))) or _last(of_spec) or _last(_inside(results / name))
+        return _newest_of(list_stored(results))
+    of_spec = [
+        each for each in _list_inside(results / slug(name)) if each.run is None or each.run.manifest["name"] == name
+    ]
+    return _newest_of(_list_inside(Path(name))) or _newest_of(of_spec) or _newest_of(_list_inside(results / name))
 
 
-def _last(found: Sequence[Found]) -> RunFolder | None:
+def _newest_of(found: Sequence[FoundRun]) -> RunFolder | None:
     return found[-1].opened() if found else None
 
 
-def _inside(folder: Path) -> tuple[Found, ...]:
-    return _sorted(folder.glob("*")) if os.path.isdir(folder) else ()  # results/fpn_sweep/@latest
+def _list_inside(folder: Path) -> tuple[FoundRun, ...]:
+    return _open_all(folder.glob("*")) if os.path.isdir(folder) else ()  # results/fpn_sweep/@latest
 
 
-def _sorted(folders: Iterable[Path]) -> tuple[Found, ...]:
-    return tuple(sorted((_opened(path) for path in folders if os.path.exists(path / RUN)), key=lambda each: each.age))
+def _open_all(folders: Iterable[Path]) -> tuple[FoundRun, ...]:
+    return tuple(
+        sorted((_open_found(path) for path in folders if os.path.exists(path / RUN)), key=lambda each: each.age)
+    )
 
 
-def _named(results: Path, text: str) -> RunFolder | None:
+def _find_named(results: Path, text: str) -> RunFolder | None:
     candidates = [Path(text), results / text]
     if slug(text) == text:  # an id, not a pattern or a path
         candidates += sorted(results.glob(f"*/{text}"))
     return next((RunFolder.open(path) for path in candidates if os.path.exists(path / RUN)), None)
 
 
-def _opened(path: Path) -> Found:
+def _open_found(path: Path) -> FoundRun:
     try:
-        return Found(path, RunFolder.open(path))
+        return FoundRun(path, RunFolder.open(path))
     except ResultsError as error:
-        return Found(path, None, error)
+        return FoundRun(path, None, error)
 
 
 def _end_of_second(identifier: str) -> float:

@@ -11,10 +11,10 @@ Doing = Literal["starting", "warming up", "metering", "measuring"]
 
 
 @dataclass(frozen=True)
-class Step:
+class RunProgress:
     """What is done to which variant, and how far the run is.
 
-    `precision` is the widest half-width of the intervals so far, a share; null before there is one. `seconds_left` is the
+    `widest` is the widest half-width of the intervals so far, a share; null before there is one. `seconds_left` is the
     most the run may still take; where nothing bounds it an estimate (`estimated`), null before there is one. Generations
     and rounds count from 1; round 0 is before them.
     """
@@ -23,7 +23,7 @@ class Step:
     variant: str
     generation: int
     round: int = 0
-    precision: float | None = None
+    widest: float | None = None
     seconds_left: float | None = None
     estimated: bool = False
 
@@ -33,18 +33,18 @@ class Step:
         turn = f", round {self.round}" if self.round else ""
         return f"generation {self.generation}{turn}: {self.doing} {self.variant}"
 
-    def later(self, seconds: float) -> Step:
+    def after(self, seconds: float) -> RunProgress:
         """The same step once it took so long: less time is left."""
         return self if self.seconds_left is None else replace(self, seconds_left=max(0.0, self.seconds_left - seconds))
 
     @property
     def outlook(self) -> str:
         """`(±1.8% so far, at most 34s left)`; empty where nothing is known."""
-        known = [] if self.precision is None else [f"{units.format_half_width(self.precision)} so far"]
+        known = [] if self.widest is None else [f"{units.format_half_width(self.widest)} so far"]
         if self.seconds_left is not None:
-            known.append(time_left(self.seconds_left, estimated=self.estimated))
+            known.append(format_time_left(self.seconds_left, estimated=self.estimated))
         return f"({', '.join(known)})" if known else ""
 
 
-def time_left(seconds: float, *, estimated: bool = False) -> str:
+def format_time_left(seconds: float, *, estimated: bool = False) -> str:
     return f"{'about' if estimated else 'at most'} {units.format_duration(max(0.0, seconds))} left"

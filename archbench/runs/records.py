@@ -119,12 +119,12 @@ class Block:
         return times[self.dropped :]
 
 
-def as_json(item: Record | Block) -> dict[str, Any]:
+def line_as_json(item: Record | Block) -> dict[str, Any]:
     """The line's content, fields in the order of the class."""
     return asdict(item)
 
 
-def from_json(kind: type, data: Any) -> Any:
+def parse_line(kind: type, data: Any) -> Any:
     """A Record or Block from its line. A missing or unknown field, or a value that is not what it should be, raises."""
     names = {f.name for f in fields(kind)}
     if not isinstance(data, dict):

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from archbench.errors import ResultsError
-from archbench.runs.find import LATEST, find
+from archbench.runs.find import LATEST, find_run
 from archbench.runs.run import StoredRun, read_folder
 from archbench.runs.store import FILES, slug
 from archbench.text import visible
@@ -30,16 +30,16 @@ REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
 def open_side(text: str, results: Path) -> StoredRun:
     """The run behind `text`, read. Raises ResultsError where there is none, or where it is damaged."""
     if text.startswith(GIT):
-        return _committed(text, results)
+        return _read_committed(text, results)
     path = Path(text)
-    return read_folder(find(results, str(path.parent) if path.name in FILES and path.is_file() else text))
+    return read_folder(find_run(results, str(path.parent) if path.name in FILES and path.is_file() else text))
 
 
-def _committed(text: str, results: Path) -> StoredRun:
+def _read_committed(text: str, results: Path) -> StoredRun:
     """A run of the results folder as it was at a revision."""
     revision, _, wanted = text.removeprefix(GIT).partition(":")
-    revision = _plain(text, revision)
-    top = _repository(text, results)
+    revision = _check_revision(text, revision)
+    top = _find_repository(text, results)
     below = os.path.relpath(results.resolve(), top)
     asked = "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"
     commit = ask_git(text, *asked, within=top).decode().strip()
@@ -54,19 +54,19 @@ def _committed(text: str, results: Path) -> StoredRun:
         for written in (below, os.path.relpath(results)):  # as it stands in the repository, or as it is typed here
             wanted = wanted.removeprefix(f"{written}/")
         try:
-            return read_folder(find(within, _place(within, wanted or LATEST, text)), called=text)
+            return read_folder(find_run(within, _name_within(within, wanted or LATEST, text)), called=text)
         except ResultsError as error:  # by its place in the repository: where it was unpacked is gone
             said = str(error).replace(f"{folder}/", "").removeprefix(f"{visible(text, 200)}: ")
             raise ResultsError(f"{visible(text, 200)}: {said}") from error
 
 
-def _repository(text: str, results: Path) -> Path:
+def _find_repository(text: str, results: Path) -> Path:
     """The repository that the results folder is in, whether or not there is such a folder now."""
     there = next(folder for folder in (results.resolve(), *results.resolve().parents) if folder.is_dir())
     return Path(ask_git(text, "rev-parse", "--show-toplevel", within=there).decode().rstrip("\n"))
 
 
-def _place(within: Path, name: str, text: str) -> str:
+def _name_within(within: Path, name: str, text: str) -> str:
     """What `find` takes for a run below `within`: a path where there is one, so that it never looks in the working tree."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ResultsError(f"{visible(text, 200)}: RUN of git:REV:RUN is a place in the results folder")
@@ -76,7 +76,7 @@ def _place(within: Path, name: str, text: str) -> str:
     return str(by_id[0]) if by_id else name
 
 
-def _plain(text: str, revision: str) -> str:
+def _check_revision(text: str, revision: str) -> str:
     if not REVISION.fullmatch(revision) or revision.startswith("-"):
         raise ResultsError(f"{visible(text, 200)}: not a git revision; write git:REV or git:REV:RUN, like git:main")
     return revision

@@ -9,8 +9,8 @@ from typing import Any
 
 from archbench.design.spec.schema import Quantity
 from archbench.errors import ResultsError
-from archbench.runs.find import find
-from archbench.runs.records import UNFINISHED, Block, Key, Record, as_json
+from archbench.runs.find import find_run
+from archbench.runs.records import UNFINISHED, Block, Key, Record, line_as_json
 from archbench.runs.store import RunFolder
 from archbench.text import visible
 
@@ -27,7 +27,7 @@ class StoredRun:
     @property
     def manifest(self) -> Mapping[str, Any]:
         """The content of run.json."""
-        return self.folder.header
+        return self.folder.manifest
 
     @property
     def name(self) -> str:
@@ -77,20 +77,20 @@ class StoredRun:
     @property
     def records_json(self) -> list[dict[str, object]]:
         """Every record as plain data, with its id and status."""
-        return [as_json(record) for record in self.records]
+        return [line_as_json(record) for record in self.records]
 
 
 def read_folder(folder: RunFolder, called: str = "") -> StoredRun:
     """Everything in a run's folder. Raises ResultsError where a line is damaged or a record's variant was never planned."""
     finished = {record.key: record for record in folder.records()}
-    records = tuple(finished.pop(record.key, record) for record in folder.planned())
+    records = tuple(finished.pop(record.key, record) for record in folder.planned_records())
     folder.refuse_strangers(finished.values())
     return StoredRun(folder, records, folder.blocks(), called)
 
 
 def read_stored_run(run: str | Path, results: str | Path = "results") -> StoredRun:
     """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
-    return read_folder(find(Path(results), str(run)))
+    return read_folder(find_run(Path(results), str(run)))
 
 
 def read_stored_runs(runs: Sequence[str], results: str | Path) -> list[StoredRun]:

@@ -25,7 +25,7 @@ FORM = "the header is name,score or id,score, then a line a variant"
 def read_scores(path: str | Path) -> dict[str, float]:
     """Scores by variant name or id, as the first column's header says. Raises SpecError at file:line."""
     shown = visible(str(path), 1000)
-    lines = csv.reader(io.StringIO(_text(Path(path), shown), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(_read_text(Path(path), shown), newline=""), strict=True)
     scores: dict[str, float] = {}
     first_at: dict[str, int] = {}
     header: Sequence[str] | None = None
@@ -33,9 +33,9 @@ def read_scores(path: str | Path) -> dict[str, float]:
         for cells in lines:
             place = f"{shown}:{lines.line_num}"
             if header is None:
-                header = _header(cells, place)
+                header = _check_heading(cells, place)
             elif cells:
-                name, score = _entry(cells, place)
+                name, score = _parse_entry(cells, place)
                 if first_at.setdefault(name, lines.line_num) != lines.line_num:
                     raise SpecError(f"{visible(name)} has a score on line {first_at[name]} already; keep one", place)
                 scores[name] = score
@@ -51,7 +51,7 @@ def spec_scores(spec: Spec) -> dict[str, float] | None:
     return read_scores(spec.scores) if spec.scores else None
 
 
-def told(
+def select_scores(
     scores: Mapping[str, float] | None, records: Iterable[Record], strangers: Sequence[str] | None
 ) -> Mapping[str, float] | None:
     """The scores that a table of a few of a space's variants is told of: theirs, and those of no variant of the space.
@@ -64,7 +64,7 @@ def told(
     return {text: score for text, score in scores.items() if text in known}
 
 
-def _text(path: Path, shown: str) -> str:
+def _read_text(path: Path, shown: str) -> str:
     try:
         if path.exists() and not path.is_file():
             raise SpecError("not a regular file; give a CSV file", shown)
@@ -81,13 +81,13 @@ def _text(path: Path, shown: str) -> str:
         raise SpecError("not UTF-8; save the file as UTF-8", f"{shown}:{line}") from error
 
 
-def _header(cells: Sequence[str], place: str) -> Sequence[str]:
+def _check_heading(cells: Sequence[str], place: str) -> Sequence[str]:
     if len(cells) != 2 or cells[0].strip() not in ("name", "id"):
         raise SpecError(f"the header is {visible(','.join(cells)) or 'empty'}; {FORM}", place)
     return cells
 
 
-def _entry(cells: Sequence[str], place: str) -> tuple[str, float]:
+def _parse_entry(cells: Sequence[str], place: str) -> tuple[str, float]:
     if len(cells) != 2:
         raise SpecError(f"{len(cells)} columns where there are two; {FORM}", place)
     name, text = cells[0].strip(), cells[1].strip()

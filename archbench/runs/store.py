@@ -23,7 +23,7 @@ from typing import Any
 
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.runs.header import check_header
-from archbench.runs.records import SCHEMA, Block, Record, as_json, from_json
+from archbench.runs.records import SCHEMA, Block, Record, line_as_json, parse_line
 from archbench.text import visible
 from archbench.units import NS_PER_S
 
@@ -33,7 +33,7 @@ FILES = (RUN, RECORDS, SAMPLES, TABLE, TEXT, PAGE)
 LONGEST_SLUG = 80  # a file system takes 255 bytes; a person reads fewer
 
 
-class Busy(ResultsError):
+class RunInUse(ResultsError):
     """Another process is writing this run."""
 
     exit_code = 4
@@ -41,20 +41,20 @@ class Busy(ResultsError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's folder. `header` is what its run.json says: the spec's name and whatever the run needs to be rebuilt."""
+    """One run's folder. `manifest` is what its run.json says: the spec's name and whatever the run needs to be rebuilt."""
 
     path: Path
-    header: Mapping[str, Any]
+    manifest: Mapping[str, Any]
 
     @classmethod
     def create(cls, results: Path, name: str, header: Mapping[str, Any]) -> RunFolder:
         """Begin a run of the spec called `name`. Raises CannotMeasure where the folder cannot be written."""
         now = time.time_ns()
-        path = results / slug(name) / run_id(now)
+        path = results / slug(name) / make_run_id(now)
         full = {"schema": SCHEMA, **header, "name": name, "created_ns": now}
-        with _writing(results):
+        with _say_unwritable(results):
             path.mkdir(parents=True)
-            _replace(path / RUN, _json(full) + "\n")
+            _replace_file(path / RUN, _render_json(full) + "\n")
             _sync_folder(path.parent)
             _sync_folder(results)
         return cls.open(path)
@@ -63,89 +63,89 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """A stored run. Raises ResultsError where run.json is missing, damaged or of a newer schema."""
         where = path / RUN
-        if not (data := _read(where)):
+        if not (data := _read_bytes(where)):
             raise ResultsError(
-                f"{shown_path(path)}: no run is stored here, its {RUN} is missing or empty; "
+                f"{quote_path(path)}: no run is stored here, its {RUN} is missing or empty; "
                 f"`archbench list runs` shows what there is"
             )
         try:
-            header = _parse(data)
+            header = _parse_json(data)
         except ValueError as error:
-            raise ResultsError(f"{shown_path(where)}: damaged ({error}); it is left as it is") from error
-        check_header(header, shown_path(where))
+            raise ResultsError(f"{quote_path(where)}: damaged ({error}); it is left as it is") from error
+        check_header(header, quote_path(where))
         return cls(path, header)
 
-    def planned(self) -> tuple[Record, ...]:
+    def planned_records(self) -> tuple[Record, ...]:
         """The variants the run set out to measure, as they stood before. Raises ResultsError like `records`."""
-        place = f"{shown_path(self.path / RUN)}: planned"
-        read = ((f"{place}[{number}]", lambda data=data: data) for number, data in enumerate(self.header["planned"]))
-        return tuple(_items(read, Record, lambda record: record.key))
+        place = f"{quote_path(self.path / RUN)}: planned"
+        read = ((f"{place}[{number}]", lambda data=data: data) for number, data in enumerate(self.manifest["planned"]))
+        return tuple(_parse_items(read, Record, lambda record: record.key))
 
     def records(self) -> tuple[Record, ...]:
         """Every record, in the order written. Raises ResultsError naming the line that is damaged or doubled."""
-        return tuple(_lines(self.path / RECORDS, Record, lambda record: record.key))
+        return tuple(_read_lines(self.path / RECORDS, Record, lambda record: record.key))
 
     def blocks(self) -> tuple[Block, ...]:
         """Every block, warm-ups and disturbed ones included. Raises ResultsError like `records`."""
-        return tuple(_lines(self.path / SAMPLES, Block, lambda block: block.place))
+        return tuple(_read_lines(self.path / SAMPLES, Block, lambda block: block.place))
 
     def refuse_strangers(self, strangers: Iterable[Record]) -> None:
         """Raise ResultsError where a record is of no variant that was planned: it would have no row."""
         for record in strangers:
             raise ResultsError(
-                f"{shown_path(self.path / RECORDS)}: damaged: {visible(record.name, 200)} ({visible(record.id)}) "
+                f"{quote_path(self.path / RECORDS)}: damaged: {visible(record.name, 200)} ({visible(record.id)}) "
                 f"is not among those that {RUN} planned; the files are left as they are"
             )
 
     def append_record(self, record: Record) -> None:
         """Add a record; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
-        _append(self.path / RECORDS, record)
+        _append_item(self.path / RECORDS, record)
 
     def append_block(self, block: Block) -> None:
         """Add a block; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
-        _append(self.path / SAMPLES, block)
+        _append_item(self.path / SAMPLES, block)
 
     def repair(self) -> None:
         """Cut off torn last lines and remove unfinished files. Only for who holds the lock."""
-        with _writing(self.path):
+        with _say_unwritable(self.path):
             for name in (RECORDS, SAMPLES):
-                if (start := _torn_from(_read(self.path / name))) is not None:
-                    _truncate(self.path / name, start)
+                if (start := _find_torn(_read_bytes(self.path / name))) is not None:
+                    _truncate_file(self.path / name, start)
             for unfinished in self.path.glob(".*.tmp"):
                 unfinished.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Be the only writer. Raises Busy where another process is; a lock dies with its process."""
-        with _writing(self.path):
+        with _say_unwritable(self.path):
             folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            with _writing(self.path):
-                _take(folder, self.path)
+            with _say_unwritable(self.path):
+                _take_lock(folder, self.path)
             yield
         finally:
             os.close(folder)
 
     def amend(self, **changed: Any) -> RunFolder:
         """The run with other values in its run.json, written whole or not at all. Only for who holds the lock."""
-        amended = RunFolder(self.path, {**self.header, **changed})
-        with _writing(self.path):
-            _replace(self.path / RUN, _json(amended.header) + "\n")
+        amended = RunFolder(self.path, {**self.manifest, **changed})
+        with _say_unwritable(self.path):
+            _replace_file(self.path / RUN, _render_json(amended.manifest) + "\n")
         return amended
 
-    def busy(self) -> bool:
+    def is_in_use(self) -> bool:
         """Whether somebody is writing this run at the moment."""
         try:
             with self.lock():
                 return False
-        except Busy:
+        except RunInUse:
             return True
 
-    def write(self, name: str, text: str) -> None:
+    def write_file(self, name: str, text: str) -> None:
         """Put a derived file in place, whole or not at all. Raises CannotMeasure where it cannot be written."""
         assert Path(name).name == name, name
-        with _writing(self.path):
-            _replace(self.path / name, text)
+        with _say_unwritable(self.path):
+            _replace_file(self.path / name, text)
 
 
 def slug(name: str) -> str:
@@ -153,94 +153,96 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:LONGEST_SLUG].strip("._-") or "unnamed"
 
 
-def shown_path(path: Path) -> str:
+def quote_path(path: Path) -> str:
     """A path as an error names it."""
     return visible(str(path), 1000)
 
 
-def run_id(now_ns: int) -> str:
+def make_run_id(now_ns: int) -> str:
     """UTC to the second, and four random digits for those who begin in the same one: 20260131-142500-9f3a."""
     return f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
-    data = _read(path)
-    lines = data[: _torn_from(data)].removesuffix(b"\n").split(b"\n") if data else []
-    read = ((f"{shown_path(path)}:{number}", partial(_parse, line)) for number, line in enumerate(lines, 1))
-    return _items(read, kind, key_of)
+def _read_lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
+    data = _read_bytes(path)
+    lines = data[: _find_torn(data)].removesuffix(b"\n").split(b"\n") if data else []
+    read = ((f"{quote_path(path)}:{number}", partial(_parse_json, line)) for number, line in enumerate(lines, 1))
+    return _parse_items(read, kind, key_of)
 
 
-def _items(read: Iterable[tuple[str, Callable[[], Any]]], kind: type, key_of: Callable[[Any], object]) -> Iterator[Any]:
+def _parse_items(
+    read: Iterable[tuple[str, Callable[[], Any]]], kind: type, key_of: Callable[[Any], object]
+) -> Iterator[Any]:
     """Each place's Record or Block; none stands twice."""
     seen: dict[object, str] = {}
     for place, parse in read:
-        item = _item(parse, kind, place)
+        item = _parse_item(parse, kind, place)
         if (first := seen.setdefault(key_of(item), place)) != place:
             raise ResultsError(f"{place}: the same {kind.__name__} is at {first} already; one must go")
         yield item
 
 
-def _item(parse: Callable[[], Any], kind: type, place: str) -> Any:
+def _parse_item(parse: Callable[[], Any], kind: type, place: str) -> Any:
     try:
-        return from_json(kind, parse())
+        return parse_line(kind, parse())
     except ValueError as error:
         raise ResultsError(f"{place}: damaged ({error}); the file is left as it is") from error
     except ResultsError as error:
         raise ResultsError(f"{place}: damaged: {error}; the file is left as it is") from error
 
 
-def _torn_from(data: bytes) -> int | None:
+def _find_torn(data: bytes) -> int | None:
     """Where a torn last line begins. Only the beginning of a line can be torn: NULs or foreign text are damage."""
     start = data.rfind(b"\n") + 1
     tail = data[start:]
     return start if tail.startswith(b"{") and b"\0" not in tail else None
 
 
-def _read(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     """A file's bytes, none where it is missing. Raises ResultsError for what is no regular file or cannot be read."""
     try:
         if path.exists() and not path.is_file():  # a FIFO would be waited for
-            raise ResultsError(f"{shown_path(path)}: not a regular file")
+            raise ResultsError(f"{quote_path(path)}: not a regular file")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:
-        raise ResultsError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error
+        raise ResultsError(f"{quote_path(path)}: cannot be read ({error.strerror})") from error
 
 
-def _parse(text: bytes) -> Any:
+def _parse_json(text: bytes) -> Any:
     """Strict JSON. Raises ValueError for NaN, infinities, numbers beyond a double, doubled keys and deep nesting."""
     try:
         return json.loads(
-            text.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_doubles
+            text.decode(), parse_constant=_refuse_constant, parse_float=_parse_finite, object_pairs_hook=_refuse_doubles
         )
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
 
-def _refuse(constant: str) -> float:
+def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is no number")
 
 
-def _finite(text: str) -> float:
-    return number if math.isfinite(number := float(text)) else _refuse(text)
+def _parse_finite(text: str) -> float:
+    return number if math.isfinite(number := float(text)) else _refuse_constant(text)
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice")
     return found
 
 
-def _json(data: Any) -> str:
+def _render_json(data: Any) -> str:
     return json.dumps(data, allow_nan=False, separators=(",", ":"))
 
 
-def _append(path: Path, item: Record | Block) -> None:
+def _append_item(path: Path, item: Record | Block) -> None:
     """One write, or nothing: a line that does not fit the disk is taken back, so that the next one starts at its own."""
-    line = (_json(as_json(item)) + "\n").encode()
-    with _writing(path):
+    line = (_render_json(line_as_json(item)) + "\n").encode()
+    with _say_unwritable(path):
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             _append_line(file, line, path.parent)
@@ -265,7 +267,7 @@ def _write_all(file: int, data: bytes) -> None:
         data = data[os.write(file, data) :]
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace_file(path: Path, text: str) -> None:
     """Atomic and durable: a temporary file, fsync, rename, fsync of the folder."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
@@ -281,7 +283,7 @@ def _replace(path: Path, text: str) -> None:
     _sync_folder(path.parent)
 
 
-def _truncate(path: Path, size: int) -> None:
+def _truncate_file(path: Path, size: int) -> None:
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())
@@ -295,21 +297,21 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _take(folder: int, path: Path) -> None:
+def _take_lock(folder: int, path: Path) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Busy(
-            f"{shown_path(path)}: another archbench is writing this run; wait for it, or begin another with --new"
+        raise RunInUse(
+            f"{quote_path(path)}: another archbench is writing this run; wait for it, or begin another with --new"
         ) from error
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _say_unwritable(path: Path) -> Iterator[None]:
     """An operating system's refusal, said as what to do."""
     try:
         yield
     except OSError as error:
         raise CannotMeasure(
-            f"{shown_path(path)}: cannot be written ({error.strerror}); make room or use -o DIR"
+            f"{quote_path(path)}: cannot be written ({error.strerror}); make room or use -o DIR"
         ) from error

@@ -18,27 +18,27 @@ def student_t(df: int, confidence: float = 0.95) -> float:
         raise ValueError(f"Student's t has no {df} degrees of freedom")
     if not 0 < confidence < 1:
         raise ValueError(f"{confidence} is no confidence")
-    return _quantile(df, confidence)
+    return _find_quantile(df, confidence)
 
 
-def tail(t: float, df: int) -> float:
+def two_sided_p(t: float, df: int) -> float:
     """P(|T| > |t|): the two-sided p-value of a t statistic. Raises ValueError under one degree of freedom."""
     if df < 1:
         raise ValueError(f"Student's t has no {df} degrees of freedom")
-    return max(0.0, 1.0 - _within(math.atan(abs(t) / math.sqrt(df)), df))
+    return max(0.0, 1.0 - _probability_within(math.atan(abs(t) / math.sqrt(df)), df))
 
 
 @lru_cache(maxsize=1024)
-def _quantile(df: int, confidence: float) -> float:
+def _find_quantile(df: int, confidence: float) -> float:
     """Solved by halving: the probability only rises with the angle."""
     low, high = 0.0, math.pi / 2
     for _ in range(60):  # to the last bit of a double
         middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, df) < confidence else (low, middle)
+        low, high = (middle, high) if _probability_within(middle, df) < confidence else (low, middle)
     return math.sqrt(df) * math.tan(low)
 
 
-def _within(angle: float, df: int) -> float:
+def _probability_within(angle: float, df: int) -> float:
     """P(|T| <= sqrt(df) tan(angle))."""
     odd = df % 2
     term = total = 0.0 if df == 1 else math.cos(angle) if odd else 1.0

@@ -27,7 +27,7 @@ import numpy as np
 
 from archbench.design.spec.schema import Quantity
 from archbench.runs.records import Block, Key
-from archbench.statistics.fit import Fit, Reading, cells, counted, fit, reading
+from archbench.statistics.fit import BlockReading, Fit, choose_counted, fit_cells, make_cells, make_reading
 from archbench.statistics.rounds import whole_rounds
 from archbench.statistics.ties import Ties
 from archbench.units import NS_PER_MS
@@ -63,7 +63,7 @@ class Summary:
     rank: int | None = None  # by the fit, 1 the fastest; shared where the interval of their ratio holds 1
 
 
-def summarise(
+def summarise_blocks(
     blocks: Iterable[Block],
     reference: Key | None,
     *,
@@ -81,16 +81,18 @@ def summarise(
     """
     everything = tuple(blocks)
     times = _processor_times if processor_time else _counted_times
-    taken = _taken(everything, failed, quantity, times)
+    taken = _take_readings(everything, failed, quantity, times)
     if not taken:
         return {}
-    told = counted(each for own in taken.values() for each in own)
-    fitted = _fitted(told, looked=looked)
+    told = choose_counted(each for own in taken.values() for each in own)
+    fitted = _fit_readings(told, looked=looked)
     unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
-    ranks = _ranks(fitted, {key for key, own in taken.items() if _generations(own) > 1} - unranked)
+    ranks = _rank(fitted, {key for key, own in taken.items() if _count_generations(own) > 1} - unranked)
     return {
-        key: _summary(
-            Told(own, [each for each in told if each.key == key], steady=key not in unsteady, rank=ranks.get(key)),
+        key: _summarise_variant(
+            VariantReadings(
+                own, [each for each in told if each.key == key], steady=key not in unsteady, rank=ranks.get(key)
+            ),
             fitted,
             reference,
         )
@@ -98,37 +100,37 @@ def summarise(
     }
 
 
-def ties(
+def find_ties(
     blocks: Iterable[Block],
     *,
     failed: frozenset[Key] = frozenset(),
     quantity: Quantity = "request",
     looked: bool = False,
 ) -> Ties:
-    """Who was compared with whom, and who could be as fast as whom; arguments as for `summarise`."""
-    taken = _taken(blocks, failed, quantity, _counted_times)
-    sure = [key for key, own in taken.items() if _generations(own) > 1]
+    """Who was compared with whom, and who could be as fast as whom; arguments as for `summarise_blocks`."""
+    taken = _take_readings(blocks, failed, quantity, _counted_times)
+    sure = [key for key, own in taken.items() if _count_generations(own) > 1]
     if not sure:
         return Ties()
-    told = counted(each for own in taken.values() for each in own)
-    fitted = _fitted(told, looked=looked)
+    told = choose_counted(each for own in taken.values() for each in own)
+    fitted = _fit_readings(told, looked=looked)
     if fitted.df == 0:
         return Ties()
-    return Ties({key: fitted.groups[key] for key in sure}, fitted.indistinct(sure))
+    return Ties({key: fitted.components[key] for key in sure}, fitted.find_indistinct(sure))
 
 
-def _fitted(told: Iterable[Reading], *, looked: bool) -> Fit:
-    return fit(cells(told), LOOKING if looked else CONFIDENCE)
+def _fit_readings(told: Iterable[BlockReading], *, looked: bool) -> Fit:
+    return fit_cells(make_cells(told), LOOKING if looked else CONFIDENCE)
 
 
-def _taken(
+def _take_readings(
     blocks: Iterable[Block], failed: frozenset[Key], quantity: Quantity, times: Callable[[Block], Sequence[int]]
-) -> dict[Key, list[Reading]]:
+) -> dict[Key, list[BlockReading]]:
     """The readings of each variant's blocks of whole rounds that tell a time."""
-    taken: dict[Key, list[Reading]] = defaultdict(list)
+    taken: dict[Key, list[BlockReading]] = defaultdict(list)
     for block in whole_rounds(blocks, failed):
         if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
-            taken[block.key].append(reading(block, times(block)))
+            taken[block.key].append(make_reading(block, times(block)))
     return taken
 
 
@@ -140,27 +142,27 @@ def _processor_times(block: Block) -> Sequence[int]:
     return block.device_ns[block.dropped :]
 
 
-def _generations(readings: Iterable[Reading]) -> int:
+def _count_generations(readings: Iterable[BlockReading]) -> int:
     return len({each.session[0] for each in readings})
 
 
 @dataclass(frozen=True)
-class Told:
+class VariantReadings:
     """What one variant's summary is made of: all its readings, and those that count."""
 
-    taken: Sequence[Reading]
-    counted: Sequence[Reading]
+    taken: Sequence[BlockReading]
+    counted: Sequence[BlockReading]
     steady: bool
     rank: int | None
 
 
-def _summary(told: Told, fitted: Fit, reference: Key | None) -> Summary:
+def _summarise_variant(told: VariantReadings, fitted: Fit, reference: Key | None) -> Summary:
     key = told.taken[0].key
     calls = np.concatenate([each.times_ns for each in told.counted]) / NS_PER_MS
     low, middle, high = (float(value) for value in np.quantile(calls, (0.25, 0.5, 0.75)))
-    generations = _generations(told.taken)
+    generations = _count_generations(told.taken)
     known = generations > 1 and fitted.df > 0
-    ratio, ratio_half_width = _ratio(fitted, key, reference, known=known)
+    ratio, ratio_half_width = _compare_with(fitted, key, reference, known=known)
     return Summary(
         calls=len(calls),
         blocks=len(told.taken),
@@ -179,22 +181,22 @@ def _summary(told: Told, fitted: Fit, reference: Key | None) -> Summary:
     )
 
 
-def _ratio(fitted: Fit, key: Key, reference: Key | None, *, known: bool) -> tuple[float | None, float | None]:
+def _compare_with(fitted: Fit, key: Key, reference: Key | None, *, known: bool) -> tuple[float | None, float | None]:
     """The ratio to the reference and its half-width."""
-    if reference is None or reference not in fitted.keys or not fitted.links(key, reference):
+    if reference is None or reference not in fitted.keys or not fitted.are_linked(key, reference):
         return None, None
     effects, places = fitted.effects, fitted.keys
     ratio = math.exp(float(effects[places[key]] - effects[places[reference]]))
     return ratio, fitted.half_width(fitted.ratio_variance(key, reference)) if known else None
 
 
-def _ranks(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
+def _rank(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
     """1 for the fastest; a variant that cannot be told from the first of a rank shares it, else it has its own place.
 
     Of those that have an interval; the others have no rank. Nobody has one where not all of those are linked: who is
     first of some would read as first of all.
     """
-    if fitted.df == 0 or len({fitted.groups[key] for key in sure}) != 1:
+    if fitted.df == 0 or len({fitted.components[key] for key in sure}) != 1:
         return {}
     effect = {key: float(fitted.effects[fitted.keys[key]]) for key in sure}
     ordered = sorted(effect, key=effect.__getitem__)

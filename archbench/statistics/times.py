@@ -17,7 +17,7 @@ HOST_BOUND = 1.1  # a step so many times the device's own work has the device wa
 
 
 @dataclass(frozen=True)
-class Times:
+class RunTimes:
     """Summaries by quantity and variant; nothing where nothing was measured.
 
     `quantity` is what the plan asked for and `latency_ms` is. `looked`: the run stopped by its own intervals.
@@ -36,10 +36,10 @@ class Times:
     def latencies(self) -> Mapping[Key, Summary]:
         return self.by_quantity.get(self.quantity, {})
 
-    def of(self, key: Key, quantity: Quantity) -> Summary | None:
+    def summary_of(self, key: Key, quantity: Quantity) -> Summary | None:
         return self.by_quantity.get(quantity, {}).get(key)
 
-    def only(self, keys: Collection[Key]) -> Times:
+    def select(self, keys: Collection[Key]) -> RunTimes:
         """The same of these variants alone."""
         kept = {
             quantity: {key: each for key, each in found.items() if key in keys}
@@ -47,14 +47,14 @@ class Times:
         }
         return replace(self, by_quantity=kept)
 
-    def host_bound(self, key: Key) -> bool | None:
+    def is_host_bound(self, key: Key) -> bool | None:
         """Whether a step is over 1.1 times the device's own work; null where either is not known."""
-        step, device = self.of(key, "step"), self.of(key, "device")
+        step, device = self.summary_of(key, "step"), self.summary_of(key, "device")
         if self.synchronous or step is None or device is None:
             return None
         return step.median_ms / device.median_ms > HOST_BOUND
 
     def throughput(self, key: Key, batch: int | None) -> float | None:
         """Images a second back to back; null without a step, but where a device is synchronous a request stands for one."""
-        step = self.of(key, "step") or (self.of(key, "request") if self.synchronous else None)
+        step = self.summary_of(key, "step") or (self.summary_of(key, "request") if self.synchronous else None)
         return None if step is None or batch is None else MS_PER_S * batch / step.median_ms

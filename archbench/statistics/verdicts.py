@@ -22,12 +22,12 @@ from typing import Literal
 
 from archbench.design.spec.schema import Quantity
 from archbench.runs.records import Block, Key
-from archbench.statistics.fit import Cells, cells, reading
+from archbench.statistics.fit import Cells, make_cells, make_reading
 from archbench.statistics.rounds import Session, whole_rounds
-from archbench.statistics.student import student_t, tail
+from archbench.statistics.student import student_t, two_sided_p
 
 MARGIN = 0.03
-LEVEL = 0.01
+SIGNIFICANCE = 0.01
 POWER = 0.90  # with which a difference is found that is called the smallest to be seen
 DISTURBED = 0.3
 LEAST_GENERATIONS = 2
@@ -69,11 +69,11 @@ class Verdict:
     why: str
 
 
-def contrast(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
+def contrast_pair(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
     """The contrast of two that took turns in one experiment, from its counted blocks, over the sessions both were in."""
     before, after = ([block for block in counted if block.key == key] for key in (base, new))
-    disturbed = max(_disturbed(before), _disturbed(after))
-    found = _cells([*before, *after])
+    disturbed = max(_disturbed_share(before), _disturbed_share(after))
+    found = _cells_of_blocks([*before, *after])
     both = [session for key, session in found if key == base and (new, session) in found]
     differences = [found[new, session] - found[base, session] for session in both]
     generations = len({generation for generation, _ in both})
@@ -83,7 +83,7 @@ def contrast(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
     return Contrast(fmean(differences), error, len(differences) - 1, generations, disturbed, True)
 
 
-def behind(
+def choose_blocks(
     metric: str, blocks: Iterable[Block], *, failed: frozenset[Key], latency: Quantity, synchronous: bool
 ) -> list[Block]:
     """The counted blocks behind a metric, of networks that did not fail; `latency` is the quantity of `latency_ms`.
@@ -98,14 +98,14 @@ def behind(
     return [block for block in own if min(block.counted_ns, default=0) > 0]
 
 
-def welch(base: Sequence[Block], new: Sequence[Block]) -> Contrast:
+def contrast_runs(base: Sequence[Block], new: Sequence[Block]) -> Contrast:
     """The contrast of one network's counted blocks in two runs that shared no rounds.
 
     Replicas of one session met the same machine, so their mean is one observation.
     """
-    before, after = _observations(base), _observations(new)
+    before, after = _average_sessions(base), _average_sessions(new)
     fewer = min(len(before), len(after))
-    disturbed = max(_disturbed(base), _disturbed(new))
+    disturbed = max(_disturbed_share(base), _disturbed_share(new))
     if fewer and list(base) == list(new):
         return Contrast(0.0, None, 0, fewer, disturbed, False, same=True)
     ratio = fmean(after) - fmean(before) if fewer else None
@@ -117,28 +117,31 @@ def welch(base: Sequence[Block], new: Sequence[Block]) -> Contrast:
     return Contrast(ratio, math.sqrt(one + other), max(1, df), fewer, disturbed, False)
 
 
-def _observations(blocks: Sequence[Block]) -> list[float]:
+def _average_sessions(blocks: Sequence[Block]) -> list[float]:
     """Log milliseconds, one a session, over its replicas."""
     sessions: dict[Session, list[float]] = {}
-    for (_, session), value in _cells(blocks).items():
+    for (_, session), value in _cells_of_blocks(blocks).items():
         sessions.setdefault(session, []).append(value)
     return [fmean(values) for values in sessions.values()]
 
 
-def _cells(blocks: Iterable[Block]) -> Cells:
-    return cells(reading(block, block.counted_ns) for block in blocks)
+def _cells_of_blocks(blocks: Iterable[Block]) -> Cells:
+    return make_cells(make_reading(block, block.counted_ns) for block in blocks)
 
 
-def _disturbed(blocks: Sequence[Block]) -> float:
+def _disturbed_share(blocks: Sequence[Block]) -> float:
     return sum(bool(block.disturbed) for block in blocks) / len(blocks) if blocks else 0.0
 
 
-def judge(contrasts: Mapping[str, Contrast], *, margin: float | Mapping[str, float] = MARGIN) -> dict[str, Verdict]:
+def judge_contrasts(
+    contrasts: Mapping[str, Contrast], *, margin: float | Mapping[str, float] = MARGIN
+) -> dict[str, Verdict]:
     """A verdict for each contrast. `margin` is the largest relative change that is no matter, of all or by name."""
-    found = _holm({name: p for name, each in contrasts.items() if (p := _p_value(each)) is not None})
+    found = _find_different({name: p for name, each in contrasts.items() if (p := _p_value(each)) is not None})
     margins = margin if isinstance(margin, Mapping) else dict.fromkeys(contrasts, margin)
     return {
-        name: _verdict(each, math.log1p(margins[name]), different=name in found) for name, each in contrasts.items()
+        name: _judge_contrast(each, math.log1p(margins[name]), different=name in found)
+        for name, each in contrasts.items()
     }
 
 
@@ -147,27 +150,27 @@ def _p_value(contrast: Contrast) -> float | None:
         return None
     if not contrast.error:  # every generation said the same to the last digit
         return float(contrast.log_ratio == 0.0)
-    return tail(contrast.log_ratio / contrast.error, contrast.df)
+    return two_sided_p(contrast.log_ratio / contrast.error, contrast.df)
 
 
-def _holm(p_values: Mapping[str, float]) -> frozenset[str]:
+def _find_different(p_values: Mapping[str, float]) -> frozenset[str]:
     """The names whose difference is found at LEVEL over all of them: step down until one is not."""
     found: list[str] = []
     for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        if p > LEVEL / (len(p_values) - place):
+        if p > SIGNIFICANCE / (len(p_values) - place):
             break
         found.append(name)
     return frozenset(found)
 
 
-def untold(why: str) -> Verdict:
+def withheld_verdict(why: str) -> Verdict:
     """The verdict of which nothing is known but the reason."""
     return Verdict("inconclusive", None, None, None, None, 0, None, disturbed=0.0, paired=False, why=why)
 
 
-def _verdict(contrast: Contrast, margin: float, *, different: bool) -> Verdict:
+def _judge_contrast(contrast: Contrast, margin: float, *, different: bool) -> Verdict:
     blank = replace(
-        untold(""),
+        withheld_verdict(""),
         ratio=None if contrast.log_ratio is None else math.exp(contrast.log_ratio),
         generations=contrast.generations,
         disturbed=contrast.disturbed,
@@ -182,17 +185,17 @@ def _verdict(contrast: Contrast, margin: float, *, different: bool) -> Verdict:
         blank,
         low=math.exp(contrast.log_ratio - width),
         high=math.exp(contrast.log_ratio + width),
-        smallest=math.expm1(_smallest(contrast.error, contrast.df)),
-        generations_needed=_generations_needed(contrast, margin),
+        smallest=math.expm1(_smallest_change(contrast.error, contrast.df)),
+        generations_needed=_count_needed(contrast, margin),
     )
     if contrast.disturbed >= DISTURBED:
         return replace(shown, why=f"{contrast.disturbed:.0%} of its blocks were disturbed each time they were taken")
-    word = _word(contrast.log_ratio, contrast.error, contrast.df, margin, different=different)
+    word = _choose_word(contrast.log_ratio, contrast.error, contrast.df, margin, different=different)
     return replace(shown, word=word, why="the interval is too wide to tell" if word == "inconclusive" else "")
 
 
-def _word(log_ratio: float, error: float, df: int, margin: float, *, different: bool) -> Word:
-    one_sided = student_t(df, 1 - 2 * LEVEL)
+def _choose_word(log_ratio: float, error: float, df: int, margin: float, *, different: bool) -> Word:
+    one_sided = student_t(df, 1 - 2 * SIGNIFICANCE)
     if abs(log_ratio) + one_sided * error < margin:
         return "equivalent"
     if not different:
@@ -200,19 +203,19 @@ def _word(log_ratio: float, error: float, df: int, margin: float, *, different: 
     return "regressed" if log_ratio > 0 else "improved"
 
 
-def _smallest(error: float, df: int) -> float:
+def _smallest_change(error: float, df: int) -> float:
     """The log ratio that a test at LEVEL finds with POWER: both quantiles away from nothing."""
-    return (student_t(df, 1 - LEVEL) + student_t(df, 2 * POWER - 1)) * error
+    return (student_t(df, 1 - SIGNIFICANCE) + student_t(df, 2 * POWER - 1)) * error
 
 
-def _generations_needed(contrast: Contrast, margin: float) -> int | None:
+def _count_needed(contrast: Contrast, margin: float) -> int | None:
     """The fewest generations with which a change of the margin would be found, each as noisy as these."""
     assert contrast.error is not None
     noise = contrast.error * math.sqrt(contrast.generations)
     per_generation = 1 if contrast.paired else 2
 
     def suffice(count: int) -> bool:
-        return _smallest(noise / math.sqrt(count), per_generation * (count - 1)) <= margin
+        return _smallest_change(noise / math.sqrt(count), per_generation * (count - 1)) <= margin
 
     counts = range(LEAST_GENERATIONS, MOST_GENERATIONS + 1)
     place = bisect_left(counts, True, key=suffice)  # what is found only falls with more of them

@@ -10,7 +10,7 @@ from archbench import units
 from archbench.design.spec.schema import Quantity
 from archbench.metrics import METRICS, Direction
 from archbench.runs.records import Record
-from archbench.statistics.times import HOST_BOUND, Times
+from archbench.statistics.times import HOST_BOUND, RunTimes
 
 if TYPE_CHECKING:
     from archbench.statistics.summary import Summary
@@ -38,30 +38,34 @@ def reference_line(base: Record | None, *, measured: bool, spared: bool = False)
     return [f"R is the reference, {base.name}; ratio: of {of}", *outside]
 
 
-def latency_lines(times: Times) -> list[str]:
+def latency_lines(times: RunTimes) -> list[str]:
     """What latency is, how often it was taken, how its interval was made and what precision was reached."""
     found = list(times.latencies.values())
     if not found:
         return []
-    return [f"latency: {_taken(found, times)}; {_widest(found)}", *_estimator_line(found, times)]
+    return [f"latency: {_describe_median(found, times)}; {_describe_widest(found)}", *_estimator_line(found, times)]
 
 
-def disturbed_line(times: Times) -> list[str]:
+def disturbed_line(times: RunTimes) -> list[str]:
     """How many blocks were disturbed and never got better."""
     found = list(times.latencies.values())
     disturbed, blocks = sum(each.disturbed for each in found), sum(each.blocks for each in found)
     return [f"{disturbed} of {blocks} counted blocks were disturbed each time they were taken"] if disturbed else []
 
 
-def _taken(found: Sequence[Summary], times: Times) -> str:
+def _describe_median(found: Sequence[Summary], times: RunTimes) -> str:
     """What latency is the median of; a sample of a step or of the device may be a mean of several calls."""
-    counts, generations = [each.calls for each in found], _span([each.generations for each in found], "generation")
+    counts, generations = (
+        [each.calls for each in found],
+        _format_range([each.generations for each in found], "generation"),
+    )
     if times.quantity == "request":
-        return f"median of {_span(counts, 'call')} in {generations}"
-    return f"median {times.quantity} ({_meaning(times.quantity, times)}) of {_span(counts, 'sample')} in {generations}"
+        return f"median of {_format_range(counts, 'call')} in {generations}"
+    said = f"median {times.quantity} ({_describe_quantity(times.quantity, times)})"
+    return f"{said} of {_format_range(counts, 'sample')} in {generations}"
 
 
-def _widest(found: Sequence[Summary]) -> str:
+def _describe_widest(found: Sequence[Summary]) -> str:
     widths = [each.half_width for each in found if each.half_width is not None]
     if not widths:
         return "no interval: one needs two generations or more"
@@ -69,7 +73,7 @@ def _widest(found: Sequence[Summary]) -> str:
     return f"the widest interval is {units.format_half_width(max(widths))}{without}"
 
 
-def target_line(times: Times) -> list[str]:
+def target_line(times: RunTimes) -> list[str]:
     """That the run ended with wider intervals than it wanted."""
     widths = [each.half_width for each in times.latencies.values() if each.half_width is not None]
     if times.target is None or not widths or max(widths) <= times.target:
@@ -78,23 +82,23 @@ def target_line(times: Times) -> list[str]:
     return [f"intervals of {wanted} were wanted, the widest is {widest}: the budget was over first"]
 
 
-def _estimator_line(found: Sequence[Summary], times: Times) -> list[str]:
+def _estimator_line(found: Sequence[Summary], times: RunTimes) -> list[str]:
     """How ± was made; all that have one share it."""
     made = dict.fromkeys(each.estimator for each in found if each.half_width is not None)
     looks = ", widened for the looks of the stopping rule" if times.looked else ""
     return [f"±: {estimator}{looks}" for estimator in made]
 
 
-def beside_lines(times: Times) -> list[str]:
+def beside_lines(times: RunTimes) -> list[str]:
     """What the other quantities are, and how sure."""
     return [
-        f"{quantity}: {_meaning(quantity, times)}; {_widest(list(found.values()))}"
+        f"{quantity}: {_describe_quantity(quantity, times)}; {_describe_widest(list(found.values()))}"
         for quantity, found in times.by_quantity.items()
         if found and quantity != times.quantity
     ]
 
 
-def _meaning(quantity: Quantity, times: Times) -> str:
+def _describe_quantity(quantity: Quantity, times: RunTimes) -> str:
     return PROCESSOR_TIME if quantity == "device" and times.synchronous else MEANING[quantity]
 
 
@@ -149,7 +153,7 @@ def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
         steps.append(f"{counts['elsewhere']:,} outside --where")
     steps.append(f"{refused:,} refused by constraints")
     if counts.get("unjudged"):
-        steps.append(_unjudged(counts))
+        steps.append(_unjudged_step(counts))
     front = [] if counts.get("front") is None else [front_step(counts)]
     kinds = ("excluded", "duplicates", "collapsed_draws", "elsewhere", "unjudged")
     left_out = any(counts.get(kind) for kind in kinds) or refused
@@ -158,31 +162,33 @@ def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
 
 def counted_lines(name: str, counts: Mapping[str, Any]) -> list[str]:
     """What `check` says of a spec: its variants, and what became of the others at each step."""
-    lines = [f"{name}: {_span([counts['variants']], 'variant')} of {counts['raw']:,} raw, the reference included"]
+    lines = [
+        f"{name}: {_format_range([counts['variants']], 'variant')} of {counts['raw']:,} raw, the reference included"
+    ]
     lines += [f"  {counts['excluded']:,} excluded, {counts['duplicates']:,} the same network as another"]
     if counts["collapsed_draws"]:
         lines += [f"  {counts['collapsed_draws']:,} drawn where another was"]
     lines += [f"  {refused:,} refused by {constraint}" for constraint, refused in counts["refused"].items()]
     if counts.get("unjudged"):
-        lines += [f"  {_unjudged(counts)}"]
+        lines += [f"  {_unjudged_step(counts)}"]
     if counts.get("front") is not None:
-        lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}{_without_score(counts)}"]
+        lines += [f"  {counts['front']:,} on the Pareto front: {counts['aims']}{_unscored_part(counts)}"]
     if counts.get("strangers"):
-        lines += [f"  scores of no variant: {_names(counts['strangers'])}"]
+        lines += [f"  scores of no variant: {_name_some(counts['strangers'])}"]
     return lines
 
 
-def _unjudged(counts: Mapping[str, Any]) -> str:
+def _unjudged_step(counts: Mapping[str, Any]) -> str:
     return f"{counts['unjudged']:,} hand-written and held to no constraint, having no price"
 
 
 def front_step(counts: Mapping[str, Any]) -> str:
     return f"of the {counts['kept']:,} left {counts['front']:,} are on the Pareto front of {counts['aims']}" + (
-        _without_score(counts)
+        _unscored_part(counts)
     )
 
 
-def _without_score(counts: Mapping[str, Any]) -> str:
+def _unscored_part(counts: Mapping[str, Any]) -> str:
     """Those that no front over the score can have."""
     return f"; {counts['unscored']:,} have no score and cannot be on it" if counts.get("unscored") else ""
 
@@ -190,7 +196,7 @@ def _without_score(counts: Mapping[str, Any]) -> str:
 def score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -> list[str]:
     known = {text for record in records for text in (record.id, record.name)}
     strangers = [name for name in scores or {} if name not in known]
-    return [f"scores of no row here: {_names(strangers)}"] if strangers else []
+    return [f"scores of no row here: {_name_some(strangers)}"] if strangers else []
 
 
 def status_lines(records: Sequence[Record], rows: Rows) -> list[str]:
@@ -211,7 +217,7 @@ def lost_line(rows: Rows) -> list[str]:
     lost = [row["name"] for row in rows if row["status"] == "measured" and row["latency_ms"] is None]
     if not lost:
         return []
-    return [f"{len(lost)} measured without a sample to be found: samples.jsonl was lost or cut ({_names(lost)})"]
+    return [f"{len(lost)} measured without a sample to be found: samples.jsonl was lost or cut ({_name_some(lost)})"]
 
 
 def warning_lines(records: Iterable[Record]) -> list[str]:
@@ -220,15 +226,15 @@ def warning_lines(records: Iterable[Record]) -> list[str]:
     for record in records:
         for warning in record.warnings:
             about.setdefault(warning, []).append(record.name)
-    return [f"{warning} ({_names(names)})" for warning, names in about.items()]
+    return [f"{warning} ({_name_some(names)})" for warning, names in about.items()]
 
 
-def _names(names: Sequence[str]) -> str:
+def _name_some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 
-def _span(values: Sequence[int], noun: str) -> str:
+def _format_range(values: Sequence[int], noun: str) -> str:
     low, high = min(values), max(values)
     return (f"{low:,}" if low == high else f"{low:,} to {high:,}") + f" {noun}" + ("" if high == 1 else "s")
 

@@ -9,19 +9,19 @@ from archbench.design.variants import expand
 from archbench.runs.records import Record
 from archbench.runs.scores import spec_scores
 from archbench.space.constraints import PricedVariant, keep_variants, make_funnel, price_all
-from archbench.statistics.times import Times
+from archbench.statistics.times import RunTimes
 from archbench.tables.captions import funnel_lines
-from archbench.tables.table import Front, Table, build
+from archbench.tables.table import SpaceFront, Table, build_table
 
 UNPRICED = "a hand-written module is counted when it is run, not priced"
 
 
-def price_each(spec: Spec) -> Table:
+def tabulate_prices(spec: Spec) -> Table:
     """Every variant its constraints leave, priced one by one."""
     space = expand(spec)
     kept = keep_variants(price_all(space.variants), spec.constraints)
     funnel = make_funnel(space, kept)
-    return priced_table(
+    return tabulate_priced(
         kept.priced,
         title=spec.name,
         scores=spec_scores(spec),
@@ -30,27 +30,27 @@ def price_each(spec: Spec) -> Table:
     )
 
 
-def priced_table(
+def tabulate_priced(
     priced: Sequence[PricedVariant],
     *,
     title: str,
     scores: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
-    found: Front | None = None,
+    found: SpaceFront | None = None,
     spared: bool = False,
 ) -> Table:
     """One row a variant with its exact metrics; a hand-written module's are null and its row says why.
 
-    `notes` end the caption; `found` is the front of the whole space these are some of, see `tables.build`.
+    `notes` end the caption; `found` is the front of the whole space these are some of, see `tables.table.build_table`.
     """
-    records = [record(item) for item in priced]
+    records = [priced_record(item) for item in priced]
     reference = next((item.key for item in records if item.reference), None)
-    return build(
-        records, Times(), reference=reference, scores=scores, title=title, notes=notes, found=found, spared=spared
+    return build_table(
+        records, RunTimes(), reference=reference, scores=scores, title=title, notes=notes, found=found, spared=spared
     )
 
 
-def record(item: PricedVariant) -> Record:
+def priced_record(item: PricedVariant) -> Record:
     """A priced variant as a row."""
     variant, cost = item.variant, item.cost
     return Record(

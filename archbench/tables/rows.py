@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbench.metrics import EXACT, Kind
 from archbench.runs.records import Record
-from archbench.statistics.times import Times
+from archbench.statistics.times import RunTimes
 
 if TYPE_CHECKING:  # summaries come from numpy, which pricing does without
     from archbench.statistics.summary import Summary
@@ -19,13 +19,13 @@ MEASURED = (
 )
 
 
-def row_of(record: Record, times: Times, scores: Mapping[str, float]) -> Row:
+def make_row(record: Record, times: RunTimes, scores: Mapping[str, float]) -> Row:
     exact, traced = record.exact or {}, record.traced or {}
     counts = {name: exact.get(name, traced.get(name)) for name in EXACT}
     kinds: dict[str, Kind] = {
         name: "exact" if name in exact else "traced" for name in EXACT if counts[name] is not None
     }
-    measured = _latency(times.latencies.get(record.key)) | _beside(record, times)
+    measured = _latency_fields(times.latencies.get(record.key)) | _beside_fields(record, times)
     kinds |= {name: "measured" for name in MEASURED if measured[name] is not None}
     if record.memory_bytes is not None and record.memory_kind is not None:
         kinds["memory_bytes"] = record.memory_kind
@@ -49,7 +49,7 @@ def row_of(record: Record, times: Times, scores: Mapping[str, float]) -> Row:
     }
 
 
-def _latency(summary: Summary | None) -> Row:
+def _latency_fields(summary: Summary | None) -> Row:
     return {
         "latency_ms": summary and summary.median_ms,
         "q25_ms": summary and summary.q25_ms,
@@ -63,16 +63,16 @@ def _latency(summary: Summary | None) -> Row:
     }
 
 
-def _beside(record: Record, times: Times) -> Row:
+def _beside_fields(record: Record, times: RunTimes) -> Row:
     """What was measured beside the latency. Where the latency is itself a step's or the device's, it has that name too."""
-    step, device = times.of(record.key, "step"), times.of(record.key, "device")
+    step, device = times.summary_of(record.key, "step"), times.summary_of(record.key, "device")
     batch = record.workload.get("batch")
     return {
         "step_ms": step and step.median_ms,
         "step_half_width": step and step.half_width,
         "device_ms": device and device.median_ms,
         "device_half_width": device and device.half_width,
-        "host_bound": times.host_bound(record.key),
+        "host_bound": times.is_host_bound(record.key),
         "throughput": times.throughput(record.key, batch if isinstance(batch, int) else None),
         "cold_ms": sum(record.cold_ms.values()) if record.cold_ms else None,
         "energy_mj": record.energy_mj,

@@ -8,12 +8,12 @@ from typing import get_args
 
 from archbench.design.spec.schema import Quantity
 from archbench.runs.run import StoredRun
-from archbench.runs.scores import told
-from archbench.statistics.summary import summarise, ties
+from archbench.runs.scores import select_scores
+from archbench.statistics.summary import find_ties, summarise_blocks
 from archbench.statistics.ties import Ties
-from archbench.statistics.times import Times
+from archbench.statistics.times import RunTimes
 from archbench.tables.captions import lost_line, run_lines
-from archbench.tables.table import Table, build
+from archbench.tables.table import Table, build_table
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
@@ -23,7 +23,7 @@ class RunTable:
     """A stored run with its summaries and its table; budgets are not in it yet."""
 
     stored: StoredRun
-    times: Times
+    times: RunTimes
     table: Table
 
     @property
@@ -37,11 +37,11 @@ def tabulate(stored: StoredRun) -> RunTable:
     times = summarise_times(stored)
     untimed = not times.latencies and all(record.status != "measured" for record in stored.records)
     manifest = stored.manifest
-    table = build(
+    table = build_table(
         stored.records,
         times,
         reference=stored.reference,
-        scores=told(manifest.get("scores"), stored.records, manifest["space"].get("strangers")),
+        scores=select_scores(manifest.get("scores"), stored.records, manifest["space"].get("strangers")),
         title=manifest["name"],
         notes=run_lines(manifest, untimed=untimed),
         spared=bool(manifest["space"].get("spared")),
@@ -49,11 +49,11 @@ def tabulate(stored: StoredRun) -> RunTable:
     return RunTable(stored, times, table)
 
 
-def summarise_times(stored: StoredRun) -> Times:
+def summarise_times(stored: StoredRun) -> RunTimes:
     """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: those of the plan's have it."""
     bases = frozenset(record.key for record in stored.records if record.side == "base")
     of_blocks = partial(
-        summarise,
+        summarise_blocks,
         stored.blocks,
         stored.reference,
         failed=stored.failed_keys,
@@ -64,9 +64,9 @@ def summarise_times(stored: StoredRun) -> Times:
     if stored.synchronous and not summaries["device"]:
         summaries["device"] = of_blocks(quantity=stored.quantity, processor_time=True)
     target = stored.manifest["plan"].get("target") if stored.has_budget else None
-    return Times(summaries, stored.quantity, stored.has_budget, stored.synchronous, target)
+    return RunTimes(summaries, stored.quantity, stored.has_budget, stored.synchronous, target)
 
 
-def find_ties(stored: StoredRun) -> Ties:
+def find_run_ties(stored: StoredRun) -> Ties:
     """Which variants of a run were compared with each other, and which of those could be equally fast."""
-    return ties(stored.blocks, failed=stored.failed_keys, quantity=stored.quantity, looked=stored.has_budget)
+    return find_ties(stored.blocks, failed=stored.failed_keys, quantity=stored.quantity, looked=stored.has_budget)

@@ -6,40 +6,40 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from archbench.design.spec.spec import Spec
-from archbench.runs.scores import spec_scores, told
+from archbench.runs.scores import select_scores, spec_scores
 from archbench.space.constraints import Funnel
 from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery
 from archbench.tables.captions import funnel_lines
-from archbench.tables.prices import priced_table, record
-from archbench.tables.table import Front, Table
+from archbench.tables.prices import priced_record, tabulate_priced
+from archbench.tables.table import SpaceFront, Table
 
 Said = Callable[[int], None]
 Pricing = Callable[[Spec, SpaceQuery, Said], tuple[PricedSpace, tuple[ShownVariant, ...]]]
 
 
-def space_view(spec: Spec, asked: SpaceQuery, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
+def tabulate_space(spec: Spec, asked: SpaceQuery, pricing: Pricing, said: Said) -> tuple[Table, Funnel]:
     """Price a space and show the rows asked for; `said` hears how many points are done."""
     asked = replace(asked, scores=spec_scores(spec))
     space, rows = pricing(spec, asked, said)
-    return space_table(spec, space, rows, asked), space.funnel
+    return tabulate_shown(spec, space, rows, asked), space.funnel
 
 
-def space_table(spec: Spec, space: PricedSpace, rows: tuple[ShownVariant, ...], asked: SpaceQuery) -> Table:
+def tabulate_shown(spec: Spec, space: PricedSpace, rows: tuple[ShownVariant, ...], asked: SpaceQuery) -> Table:
     """The rows shown, each marked where it is on the front of the whole space, and how many there were at each step."""
     on_front = set(space.front.at.tolist())
     ids = frozenset(row.priced.variant.id for row in rows if row.at in on_front)
     priced = [row.priced for row in rows]
-    return priced_table(
+    return tabulate_priced(
         priced,
         title=spec.name,
-        scores=told(asked.scores, map(record, priced), space.funnel.strangers),
-        notes=[*funnel_lines(space.funnel.as_json()), _which(space, asked)],
-        found=Front(ids, str(space.funnel.aims)),
+        scores=select_scores(asked.scores, map(priced_record, priced), space.funnel.strangers),
+        notes=[*funnel_lines(space.funnel.as_json()), _describe_choice(space, asked)],
+        found=SpaceFront(ids, str(space.funnel.aims)),
         spared=space.funnel.spared > 0,
     )
 
 
-def _which(space: PricedSpace, asked: SpaceQuery) -> str:
+def _describe_choice(space: PricedSpace, asked: SpaceQuery) -> str:
     beside = "the reference beside them"
     if asked.by is not None:
         return f"shown: the {len(space.chosen):,} with the least {asked.by.text}, {beside}"

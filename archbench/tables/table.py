@@ -14,10 +14,10 @@ from archbench import units
 from archbench.metrics import EXACT, METRICS, Direction, Kind
 from archbench.runs.records import UNFINISHED, Key, Record
 from archbench.space.selection import find_front
-from archbench.statistics.times import Times
+from archbench.statistics.times import RunTimes
 from archbench.tables import captions
 from archbench.tables.rows import Row as Row  # a table is of rows, so whoever reads one finds them here
-from archbench.tables.rows import add_macs_ratios, memory_name, row_of
+from archbench.tables.rows import add_macs_ratios, make_row, memory_name
 
 Holds = Literal["integer", "number", "flag", "text"]
 
@@ -48,7 +48,7 @@ class Column:
     def numeric(self) -> bool:
         return self.holds in ("integer", "number")
 
-    def text(self, row: Row) -> str:
+    def format_cell(self, row: Row) -> str:
         """What a person reads in this row; `-` where there is nothing. Not escaped."""
         value = row.get(self.name)
         write = METRICS[row[self.of]].format if self.of else self.format
@@ -75,22 +75,22 @@ OUTSIDE = Column("outside", "outside", "flag", 83, format=lambda value: "outside
 
 
 @dataclass(frozen=True)
-class Front:
+class SpaceFront:
     """A front that was found among more than the table's rows: which rows are on it, and what it is over."""
 
     ids: frozenset[str]
     over: str
 
 
-def build(
+def build_table(
     records: Sequence[Record],
-    times: Times,
+    times: RunTimes,
     *,
     reference: Key | None,
     scores: Mapping[str, float] | None = None,
     title: str = "",
     notes: Sequence[str] = (),
-    found: Front | None = None,
+    found: SpaceFront | None = None,
     spared: bool = False,
 ) -> Table:
     """The table of `records`, in their order. `scores` are by name or id; `notes` end the caption; the reference was
@@ -101,23 +101,23 @@ def build(
     lacks one of them and for what is context; where a front was `found` among more rows it is that one. A failed
     row keeps its exact counts and has no times.
     """
-    times = times.only({record.key for record in records if record.status != "failed"})
+    times = times.select({record.key for record in records if record.status != "failed"})
     measured = bool(times.latencies)
     base = next((record for record in records if record.key == reference), None)
-    rows = [row_of(record, times, scores or {}) for record in records]
+    rows = [make_row(record, times, scores or {}) for record in records]
     if spared:
         rows = [row | {OUTSIDE.name: row["reference"]} for row in rows]
     if not measured:
         add_macs_ratios(rows, base)
     axes = _front_axes(measured=measured, scored=scores is not None)
-    _add_front(decided(rows), axes, found)
+    _add_front(deciding_rows(rows), axes, found)
     caption = [
         *captions.reference_line(base, measured=measured, spared=spared),
         *captions.latency_lines(times),
         *captions.disturbed_line(times),
         *captions.target_line(times),
         *captions.rank_line(rows),
-        *captions.unranked_line(decided(rows)),
+        *captions.unranked_line(deciding_rows(rows)),
         *captions.beside_lines(times),
         *captions.host_bound_line(rows),
         *captions.memory_line(records),
@@ -127,33 +127,33 @@ def build(
         *captions.warning_lines(records),
         *notes,
     ]
-    columns = [_with_kind(column, rows) for column in _columns(records, rows, times)]
-    return Table(title, tuple(columns), tuple(rows), tuple(caption), distrust(records, rows, times))
+    columns = [_add_kind(column, rows) for column in _make_columns(records, rows, times)]
+    return Table(title, tuple(columns), tuple(rows), tuple(caption), distrust_lines(records, rows, times))
 
 
-def distrust(records: Sequence[Record], rows: Sequence[Row], times: Times) -> tuple[str, ...]:
+def distrust_lines(records: Sequence[Record], rows: Sequence[Row], times: RunTimes) -> tuple[str, ...]:
     """The lines of the caption that warn."""
     return (
         *captions.disturbed_line(times),
         *captions.target_line(times),
-        *captions.unranked_line(decided(rows)),
+        *captions.unranked_line(deciding_rows(rows)),
         *captions.host_bound_line(rows),
         *captions.status_lines(records, rows),
         *captions.warning_lines(records),
     )
 
 
-def decided(rows: Iterable[Row]) -> list[Row]:
+def deciding_rows(rows: Iterable[Row]) -> list[Row]:
     """The rows a decision is among: no base of a comparison and no reference that the constraints refuse, which are context."""
     return [row for row in rows if row.get("side") != "base" and not row.get(OUTSIDE.name)]
 
 
-def says_something(column: Column, rows: Iterable[Row]) -> bool:
+def has_content(column: Column, rows: Iterable[Row]) -> bool:
     """Whether a person reads anything in a column that is not nothing."""
     return not column.detail and any(row.get(column.name) not in (None, False) for row in rows)
 
 
-def most_telling(rows: Sequence[Row], most: int) -> list[Row]:
+def choose_telling(rows: Sequence[Row], most: int) -> list[Row]:
     """At most so many rows, in their order: the front, the reference and what failed before all others."""
 
     def tells(row: Row) -> bool:
@@ -163,7 +163,7 @@ def most_telling(rows: Sequence[Row], most: int) -> list[Row]:
     return [rows[place] for place in sorted(ranked[:most])]
 
 
-def json_object(table: Table, **extra: Any) -> dict[str, Any]:
+def table_as_json(table: Table, **extra: Any) -> dict[str, Any]:
     """The table as plain data: `variants` is the list of rows, beside it whatever the command adds."""
     return {"title": table.title, **extra, "variants": list(table.rows), "caption": list(table.caption)}
 
@@ -175,7 +175,7 @@ def _front_axes(*, measured: bool, scored: bool) -> dict[str, list[Direction]]:
     return axes
 
 
-def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]], found: Front | None) -> None:
+def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]], found: SpaceFront | None) -> None:
     if found is not None:
         for row in rows:
             row["pareto"] = row["id"] in found.ids
@@ -187,7 +187,7 @@ def _add_front(rows: Sequence[Row], axes: Mapping[str, Sequence[Direction]], fou
         row["pareto"] = on_front
 
 
-def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> list[Column]:
+def _make_columns(records: Sequence[Record], rows: Sequence[Row], times: RunTimes) -> list[Column]:
     """Every column, in the order of the files; a terminal picks by priority."""
     replicas = [Column("replica", "replica", "integer", 0)] if any(record.replica for record in records) else []
     sides = [SIDE] if any(record.side for record in records) else []
@@ -199,15 +199,15 @@ def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> li
         *sides,
         Column("reference", "ref", "flag", 80, format=lambda value: "R" if value else ""),
         *_axis_columns(records),
-        *(_metric(name, EXACT_PRIORITY[name], "integer") for name in EXACT),
+        *(_metric_column(name, EXACT_PRIORITY[name], "integer") for name in EXACT),
         *_latency_columns(rows, measured=bool(times.latencies)),
         *_beside_columns(times),
         Column("calls", "calls", "integer", 62, units.format_count),
         Column("generations", "gens", "integer", 63, units.format_count),
-        _metric("memory_bytes", 30, "integer"),
+        _metric_column("memory_bytes", 30, "integer"),
         *_memory_columns(records),
         Column("pareto", "front", "flag", 81, format=lambda value: "*" if value else ""),
-        _metric("score", 5),
+        _metric_column("score", 5),
         Column("status", "status", "text", 2),
         Column("reason", "reason", "text", 99),
     ]
@@ -215,34 +215,34 @@ def _columns(records: Sequence[Record], rows: Sequence[Row], times: Times) -> li
 
 def _latency_columns(rows: Sequence[Row], *, measured: bool) -> list[Column]:
     return [
-        _metric("latency_ms", 1),
-        _metric("half_width", 2),
+        _metric_column("latency_ms", 1),
+        _metric_column("half_width", 2),
         Column("q25_ms", "q25 ms", "number", 60, units.format_milliseconds),
         Column("q75_ms", "q75 ms", "number", 61, units.format_milliseconds),
         Column("ratio", "latency ratio" if measured else "MACs ratio", "number", 3, units.format_ratio),
         Column("ratio_half_width", "ratio ±95%", "number", 10, units.format_half_width),
-        replace(_metric("rank", 4, "integer"), format=_with_ties(rows)),
+        replace(_metric_column("rank", 4, "integer"), format=_write_rank(rows)),
     ]
 
 
-def _with_ties(rows: Iterable[Row]) -> Callable[[int], str]:
+def _write_rank(rows: Iterable[Row]) -> Callable[[int], str]:
     """A rank as it is printed: `2`, or `2=` where others share it."""
     counts = Counter(row["rank"] for row in rows)
     return lambda rank: f"{rank}=" if counts[rank] > 1 else str(rank)
 
 
-def _beside_columns(times: Times) -> list[Column]:
+def _beside_columns(times: RunTimes) -> list[Column]:
     """The other quantities and what follows from them; the latency's own is not shown twice."""
     own = (f"{times.quantity}_ms", f"{times.quantity}_half_width")
     columns = [
-        _metric("step_ms", 11),
-        _metric("step_half_width", 14),
-        _metric("device_ms", 12),
-        _metric("device_half_width", 32),
-        _metric("host_bound", 6, "flag"),
-        _metric("throughput", 13),
-        _metric("cold_ms", 33),
-        _metric("energy_mj", 16),
+        _metric_column("step_ms", 11),
+        _metric_column("step_half_width", 14),
+        _metric_column("device_ms", 12),
+        _metric_column("device_half_width", 32),
+        _metric_column("host_bound", 6, "flag"),
+        _metric_column("throughput", 13),
+        _metric_column("cold_ms", 33),
+        _metric_column("energy_mj", 16),
     ]
     return [column for column in columns if column.name not in own]
 
@@ -265,26 +265,28 @@ EXACT_PRIORITY = {
 }
 
 
-def _metric(name: str, priority: int, holds: Holds = "number") -> Column:
+def _metric_column(name: str, priority: int, holds: Holds = "number") -> Column:
     return Column(name, METRICS[name].label, holds, priority, METRICS[name].format)
 
 
 def _axis_columns(records: Sequence[Record]) -> list[Column]:
     paths = dict.fromkeys(path for record in records for path in record.axes)
     return [
-        Column(path, path.removesuffix(".type"), _holds([record.axes.get(path) for record in records]), 20, axis=True)
+        Column(
+            path, path.removesuffix(".type"), _value_kind([record.axes.get(path) for record in records]), 20, axis=True
+        )
         for path in paths
     ]
 
 
-def _holds(values: Sequence[object]) -> Holds:
+def _value_kind(values: Sequence[object]) -> Holds:
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool}:
         return "text"  # a knob that is on or off is read as a word
     return "integer" if kinds == {int} else "number" if kinds and kinds <= {int, float} else "text"
 
 
-def _with_kind(column: Column, rows: Iterable[Row]) -> Column:
+def _add_kind(column: Column, rows: Iterable[Row]) -> Column:
     kinds = {row["kind"][column.name] for row in rows if column.name in row["kind"]}
     assert not {"measured", "estimated"} <= kinds, f"{column.name} mixes measured and estimated"
     return replace(column, kind=kinds.pop()) if len(kinds) == 1 else column

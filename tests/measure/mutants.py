@@ -692,22 +692,22 @@ MUTANTS = [
     Mutant(
         "disturbed samples discarded until none are left",
         FIT,
-        "return calm if _comparable(calm, {each.key for each in readings}) else readings",
+        "return calm if _are_linked(calm, {each.key for each in readings}) else readings",
         "return calm",
         method.test_disturbed_samples_are_left_out_only_while_others_remain,
     ),
     Mutant(
         "disturbed samples counted with the calm",
         FIT,
-        "return calm if _comparable(calm, {each.key for each in readings}) else readings",
+        "return calm if _are_linked(calm, {each.key for each in readings}) else readings",
         "return readings",
         method.test_disturbed_samples_are_left_out_only_while_others_remain,
     ),
     Mutant(
         "a mean of times instead of their logs",
         FIT,
-        "math.log(_median(self.times_ns) / NS_PER_MS)",
-        "math.log(1 + _median(self.times_ns) / NS_PER_MS)",
+        "math.log(_find_median(self.times_ns) / NS_PER_MS)",
+        "math.log(1 + _find_median(self.times_ns) / NS_PER_MS)",
         method.test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out,
     ),
     Mutant(
@@ -720,8 +720,8 @@ MUTANTS = [
     Mutant(
         "the mean of a block's calls",
         FIT,
-        "math.log(_median(self.times_ns) / NS_PER_MS)",
-        "math.log(_mean(self.times_ns) / NS_PER_MS)",
+        "math.log(_find_median(self.times_ns) / NS_PER_MS)",
+        "math.log(_mean_of(self.times_ns) / NS_PER_MS)",
         method.test_a_block_is_its_median_and_an_odd_one_is_trimmed,
     ),
     Mutant(
@@ -783,8 +783,8 @@ MUTANTS = [
     Mutant(
         "a verdict at one in twenty",
         VERDICTS,
-        "LEVEL = 0.01",
-        "LEVEL = 0.05",
+        "SIGNIFICANCE = 0.01",
+        "SIGNIFICANCE = 0.05",
         method.test_a_verdict_needs_generations_calm_blocks_and_more_than_chance,
     ),
     Mutant(

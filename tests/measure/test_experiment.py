@@ -14,7 +14,7 @@ from archbench.measure.experiment.groups import PROCESS_BYTES, add_company, make
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
 from archbench.measure.experiment.state import DisturbanceJudge
 from archbench.statistics.rounds import whole_rounds
-from archbench.statistics.summary import summarise
+from archbench.statistics.summary import summarise_blocks
 
 GIB = 1 << 30
 
@@ -318,7 +318,7 @@ def test_two_variants_need_five_generations_before_their_interval_may_end_a_run(
 
 def widest(sink, generations, *, looked):
     blocks = [b for b in sink.blocks if b.generation <= generations]
-    return max(each.half_width for each in summarise(blocks, None, looked=looked).values())
+    return max(each.half_width for each in summarise_blocks(blocks, None, looked=looked).values())
 
 
 def test_the_precision_is_told_from_two_generations_on_and_is_the_tables():
@@ -477,7 +477,7 @@ def test_what_a_small_budget_did_not_reach_a_larger_one_does():
     more = Sink()
     measure(given, setup(Lab(call_s=lab.call_s), budget=1000.0, generations=1), more, sink.blocks)
     assert {b.id for b in more.steady()} == {planned.variant.id for planned in given}
-    found = summarise([*sink.blocks, *more.blocks], given[0].key)
+    found = summarise_blocks([*sink.blocks, *more.blocks], given[0].key)
     assert all(found[planned.key].ratio is not None for planned in given)
 
 

@@ -19,7 +19,7 @@ from archbench.statistics import fit as the_fit
 from archbench.statistics import rounds as the_rounds
 from archbench.statistics import summary as the_stats
 from archbench.statistics import verdicts as the_verdicts
-from archbench.statistics.summary import summarise
+from archbench.statistics.summary import summarise_blocks
 
 A, B = ("A", 0), ("B", 0)
 THROTTLED = {"throttle": 8.0}
@@ -150,7 +150,7 @@ def test_the_precision_that_ends_a_run_is_the_widest_not_the_narrowest(state):
         set(),
     )
     kept._find_due([SimpleNamespace(key=A), SimpleNamespace(key=B)])
-    widths = [each.half_width for each in summarise(kept.blocks, None, looked=True).values()]
+    widths = [each.half_width for each in summarise_blocks(kept.blocks, None, looked=True).values()]
     assert max(widths) > 1.2 * min(widths)
     assert kept.widest == max(widths)
 
@@ -188,7 +188,8 @@ def test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_dis
 
 def cell(fit, blocks):
     return {
-        key[0]: math.exp(value) for (key, _), value in fit.cells(fit.reading(b, b.counted_ns) for b in blocks).items()
+        key[0]: math.exp(value)
+        for (key, _), value in fit.make_cells(fit.make_reading(b, b.counted_ns) for b in blocks).items()
     }
 
 
@@ -225,7 +226,7 @@ def test_a_residual_is_pooled_over_its_degrees_of_freedom(fit):
     """Two variants in three sessions: residuals of d = B - A are +-(d - mean) / 2 each; df = 6 - 2 - 3 + 1 = 2."""
     logs = (0.1, 0.2, 0.6)
     values = {(key, (g, 0)): (d if key == B else 0.0) + g for g, d in enumerate(logs) for key in (A, B)}
-    fitted = fit.fit(values)
+    fitted = fit.fit_cells(values)
     squares = 2 * sum(((d - 0.3) / 2) ** 2 for d in logs)
     assert fitted.df == 2
     assert fitted.residual == pytest.approx(math.sqrt(squares / 2))
@@ -237,25 +238,27 @@ def three_generations(ms=(10, 10.2, 10.1)):
 
 
 def test_a_summary_counts_steady_calls_after_the_hand_over_and_has_no_interval_without_generations(stats):
-    found = stats.summarise([block("A", [900, 1, 2, 3], dropped=1, size=1)], None)[A]
+    found = stats.summarise_blocks([block("A", [900, 1, 2, 3], dropped=1, size=1)], None)[A]
     assert (found.calls, found.median_ms, found.half_width) == (3, 2, None)
-    assert stats.summarise(three_generations(), A, failed=frozenset({B})).keys() == {A}
+    assert stats.summarise_blocks(three_generations(), A, failed=frozenset({B})).keys() == {A}
     groups = [each for g in (0, 1) for each in whole_round("AB", {"A": 5, "B": 10 + g}, group=g)]
-    assert stats.summarise(groups, A)[B].half_width is None  # two groups of one generation are the same processes' day
+    assert (
+        stats.summarise_blocks(groups, A)[B].half_width is None
+    )  # two groups of one generation are the same processes' day
 
 
 def test_an_interval_that_was_looked_at_is_wider_and_a_tie_is_a_tie(stats):
-    fixed, looked = (stats.summarise(three_generations(), A, looked=each)[B] for each in (False, True))
+    fixed, looked = (stats.summarise_blocks(three_generations(), A, looked=each)[B] for each in (False, True))
     assert looked.half_width > 1.2 * fixed.half_width
     assert (fixed.ratio, fixed.rank) == (pytest.approx(2.0199, abs=1e-3), 2)
     equal = [e for g, b in enumerate((5.1, 4.9, 5.0), 1) for e in whole_round("ABBA", {"A": 5, "B": b}, generation=g)]
-    assert {each.rank for each in stats.summarise(equal, A).values()} == {1}
+    assert {each.rank for each in stats.summarise_blocks(equal, A).values()} == {1}
 
 
 def test_a_verdict_needs_generations_calm_blocks_and_more_than_chance(verdicts):
     def word(log_ratio, error, disturbed=0.0):
         contrast = verdicts.Contrast(log_ratio, error, 7, 8, disturbed, True)
-        return verdicts.judge({"x": contrast})["x"].word
+        return verdicts.judge_contrasts({"x": contrast})["x"].word
 
     assert [word(0.05, 0.01), word(-0.05, 0.01), word(0.0, 0.005), word(0.0, 0.05)] == [
         "regressed",
@@ -265,12 +268,12 @@ def test_a_verdict_needs_generations_calm_blocks_and_more_than_chance(verdicts):
     ]
     assert word(0.025, 0.01) == "inconclusive"  # p is .04: chance, one time in twenty-five
     assert word(0.05, 0.01, disturbed=0.3) == "inconclusive"
-    assert verdicts.judge({"x": paired(verdicts, three_generations()[:4])})["x"].word == "inconclusive"
+    assert verdicts.judge_contrasts({"x": paired(verdicts, three_generations()[:4])})["x"].word == "inconclusive"
 
 
 def paired(verdicts, blocks):
-    counted = verdicts.behind("latency_ms", blocks, failed=frozenset(), latency="request", synchronous=False)
-    return verdicts.contrast(counted, A, B)
+    counted = verdicts.choose_blocks("latency_ms", blocks, failed=frozenset(), latency="request", synchronous=False)
+    return verdicts.contrast_pair(counted, A, B)
 
 
 def test_a_pair_is_compared_generation_by_generation(verdicts):

@@ -12,7 +12,7 @@ from runs_on_disk import HEADER, block, record, whole_round
 from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.recorder import SILENT, RunListener, RunRecorder
-from archbench.runs.records import Block, Record, as_json
+from archbench.runs.records import Block, Record, line_as_json
 from archbench.runs.store import RunFolder
 from archbench.tables.captions import run_lines
 
@@ -28,7 +28,7 @@ START = {
 
 def finished(tmp_path: Path, blocks: list[Block], **plan: Any) -> dict[str, Record]:
     """The records of a run of A and B whose experiment left these blocks."""
-    planned = [as_json(record(each, status="not reached")) for each in "AB"]
+    planned = [line_as_json(record(each, status="not reached")) for each in "AB"]
     folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned, "plan": plan})
     ledger = RunRecorder(folder, SILENT)
     for each in blocks:
@@ -43,7 +43,7 @@ def warmed(generation: int, **start: Any) -> Block:
 
 def after_starving(tmp_path: Path, blocks: list[Block], **plan: Any) -> tuple[RunFolder, list[str]]:
     """A run of A and B after a command that left these blocks, and what was heard of it. Starting both took 9 s."""
-    planned = [as_json(record(each, status="not reached")) for each in "AB"]
+    planned = [line_as_json(record(each, status="not reached")) for each in "AB"]
     heard: list[str] = []
     ledger = RunRecorder(
         RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned}), RunListener(say=heard.append)
@@ -63,27 +63,27 @@ def test_a_budget_that_left_some_without_a_round_is_told_and_kept_for_the_captio
     for blocks, missed in (([], "no round was reached"), (measured_once(warmed(1)), "1 had no round")):
         folder, heard = after_starving(tmp_path, blocks, budget="8s")
         assert heard == [STARVED.format(missed)]
-        assert heard[0] in run_lines(folder.header)
+        assert heard[0] in run_lines(folder.manifest)
 
 
 def test_nothing_is_said_of_a_budget_that_was_enough_or_that_was_not_given(tmp_path: Path) -> None:
     both = [warmed(1), replace(warmed(1), id="B"), *whole_round("ABBA", {"A": 10, "B": 11})]
     for folder, heard in (after_starving(tmp_path, both, budget="8s"), after_starving(tmp_path, [])):
         assert heard == []
-        assert "starved" not in folder.header
+        assert "starved" not in folder.manifest
 
 
 def test_the_next_command_takes_back_what_was_said_of_the_budget(tmp_path: Path) -> None:
     folder, heard = after_starving(tmp_path, [], budget="8s")
     ledger = RunRecorder(folder, SILENT)
     ledger.clear_caption()
-    assert heard[0] not in run_lines(ledger.folder.header)
-    assert heard[0] not in run_lines(RunFolder.open(folder.path).header)
+    assert heard[0] not in run_lines(ledger.folder.manifest)
+    assert heard[0] not in run_lines(RunFolder.open(folder.path).manifest)
 
 
 def test_a_doubled_block_is_refused_before_it_is_written(tmp_path: Path) -> None:
     """By the ledger that wrote it and by that of the next command; what differs in its times alone is the same block."""
-    planned = [as_json(record(each, status="not reached")) for each in "AB"]
+    planned = [line_as_json(record(each, status="not reached")) for each in "AB"]
     folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned})
     writer = RunRecorder(folder, SILENT)
     writer.add_block(warmed(1))

@@ -17,8 +17,8 @@ from stored_runs import STEADY, slower, stored
 from archbench import exits
 from archbench.api import Run
 from archbench.cli import exit_code_of
-from archbench.comparison.budgets import budget_table, excesses_of
-from archbench.comparison.cases import suites_of
+from archbench.comparison.budgets import budget_table, find_row_excesses
+from archbench.comparison.cases import make_suites
 from archbench.design.spec.spec import parse_budgets, read_spec
 from archbench.errors import ResultsError, SpecError
 from archbench.reporting.formats import markdown
@@ -40,7 +40,7 @@ def row(**given: Any) -> dict[str, Any]:
 
 
 def told(budgets: dict[str, float], **given: Any) -> list[str]:
-    return [found.word for found in excesses_of(row(**given), budgets)]
+    return [found.word for found in find_row_excesses(row(**given), budgets)]
 
 
 def test_budgets_are_read_in_base_units() -> None:
@@ -148,7 +148,7 @@ def test_the_table_names_value_budget_and_how_many(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"latency_ms": 9, "macs": 9}})
     table = budget_table(run.judged.excesses, {"latency_ms": 9, "macs": 9})
     assert [(each["metric"], each["word"]) for each in table.rows] == [("latency_ms", "over"), ("macs", "over")]
-    texts = [[column.text(each) for column in table.columns] for each in table.rows]
+    texts = [[column.format_cell(each) for column in table.columns] for each in table.rows]
     assert texts[0][:5] == ["A", "latency ms", "9.000", "over", "10.00"]
     assert 9.9 < float(texts[0][5]) < 10.0 < float(texts[0][6]) < 10.1
     assert texts[1] == ["A", "MACs G", "0.000", "over", "0.000", "-", "-", "-"]
@@ -253,8 +253,8 @@ def test_budgets_reach_ci_what_is_over_fails_and_what_cannot_be_told_does_not_pa
 def test_a_variant_that_failed_is_no_passed_case_though_its_counts_are_within(tmp_path: Path) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY}, records=records, spec={"budgets": {"macs": 50}})
-    (suite,) = suites_of(run.judged)
-    assert [(case.name, case.ends, case.said) for case in suite.cases] == [
+    (suite,) = make_suites(run.judged)
+    assert [(case.name, case.ends, case.faults) for case in suite.cases] == [
         ("B", "untold", ("killed",)),
         ("A", "passes", ()),
     ]

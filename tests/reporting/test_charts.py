@@ -20,8 +20,8 @@ from archbench.reporting.page.charts import Chart, choose_drawn_rows, draw_scatt
 from archbench.reporting.page.drawing import SVG, render_inline, render_svg
 from archbench.reporting.page.figures import write_figures
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP, SERIES
-from archbench.statistics.times import Times
-from archbench.tables.table import Table, build
+from archbench.statistics.times import RunTimes
+from archbench.tables.table import Table, build_table
 
 A = ("a", 0)
 SWEEP = "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {{height: 64, width: 64}}\n{more}"
@@ -30,7 +30,7 @@ SWEEP = "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {{height: 64, width: 
 def table(axes: list[dict[str, Any]], milliseconds: list[float]) -> Table:
     records = [record(f"n{n}", axes=axis, reference=n == 0) for n, axis in enumerate(axes)]
     told = {each.key: summary(ms) for each, ms in zip(records, milliseconds, strict=True)}
-    return build(records, Times({"request": told}), reference=records[0].key)
+    return build_table(records, RunTimes({"request": told}), reference=records[0].key)
 
 
 def data(layer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ def test_ticks_of_a_side_that_does_not_vary_say_where_it_is(macs: list[int]) -> 
     """0.547 G had one tick, `1`, and 0.356 G one that said `0`: what a tick says is where it stands."""
     records = [record(f"n{n}", exact=COUNTS | {"macs": each}) for n, each in enumerate(macs)]
     told = {each.key: summary(float(n + 1)) for n, each in enumerate(records)}
-    spec = draw_scatter(build(records, Times({"request": told}), reference=None), "macs", "latency_ms")
+    spec = draw_scatter(build_table(records, RunTimes({"request": told}), reference=None), "macs", "latency_ms")
     assert spec is not None
     where = dict(ticks(render_svg(spec))["MACs (G)"])
     assert len(where) >= 3

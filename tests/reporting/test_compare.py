@@ -14,8 +14,8 @@ from archbench.api import Run
 from archbench.comparison.gate import parse_limits
 from archbench.comparison.stored import Comparison, compare
 from archbench.errors import ResultsError
-from archbench.runs.environments import differences
-from archbench.runs.records import as_json
+from archbench.runs.environments import find_differences
+from archbench.runs.records import line_as_json
 
 
 def words(comparison: Comparison) -> dict[str, str]:
@@ -40,7 +40,7 @@ def test_a_run_with_itself_is_equivalent_throughout_however_short_or_noisy(
     run = stored(tmp_path, {"A": ms, "B": ms})
     found = compare(run.path, run.path)
     assert (words(found), found.word) == ({"A": "equivalent", "B": "equivalent"}, "equivalent")
-    for row in found.judgement.view.rows:
+    for row in found.judgement.table.rows:
         assert (row["low"], row["smallest"], row["generations"], row["why"]) == (
             None,
             None,
@@ -100,7 +100,7 @@ def test_counts_are_compared_exactly_and_no_count_may_rise(tmp_path: Path) -> No
     new = priced(tmp_path, {"A": {}, "B": {"params": COUNTS["params"] + 1}, "C": {"macs": 9}})
     found = compare(base, new)
     assert words(found) == {"A": "equivalent", "B": "regressed", "C": "improved"}
-    rows = {row["name"]: row["changes"] for row in found.judgement.view.rows}
+    rows = {row["name"]: row["changes"] for row in found.judgement.table.rows}
     assert rows == {"A": None, "B": "params 26,799,296 to 26,799,297", "C": "macs 10 to 9"}
 
 
@@ -137,7 +137,7 @@ def test_networks_are_matched_by_id_and_the_others_named(tmp_path: Path) -> None
     found = compare(base, new)
     assert [each.name for each in found.judgement.added] == ["fresh"]
     assert [each.name for each in found.judgement.removed] == ["gone"]
-    assert {row["name"]: row["verdict"] for row in found.judgement.view.rows} == {
+    assert {row["name"]: row["verdict"] for row in found.judgement.table.rows} == {
         "A": "equivalent",
         "fresh": "added",
         "gone": "removed",
@@ -154,7 +154,7 @@ def test_a_renamed_network_is_the_same_and_a_name_may_be_of_another(tmp_path: Pa
     assert words(compare(named("A", "old"), named("A", "young"))) == {"young": "equivalent"}
     other = compare(named("A", "wide"), named("B", "wide"))
     assert other.word == "inconclusive"
-    assert "another network now, under the same name: wide" in other.judgement.view.caption
+    assert "another network now, under the same name: wide" in other.judgement.table.caption
 
 
 def test_two_networks_of_one_name_are_two_verdicts(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_two_networks_of_one_name_are_two_verdicts(tmp_path: Path) -> None:
 def test_nothing_in_common_is_not_passed(tmp_path: Path) -> None:
     found = compare(stored(tmp_path, {"A": STEADY}), stored(tmp_path, {"B": STEADY}))
     assert (found.word, found.judgement.judged) == ("inconclusive", ())
-    assert "no network is in both" in found.judgement.view.caption[0]
+    assert "no network is in both" in found.judgement.table.caption[0]
 
 
 @pytest.mark.parametrize("status", ["failed", "not reached"])
@@ -187,12 +187,12 @@ def test_a_side_that_failed_or_was_not_reached_passes_no_limit_though_its_number
     """Counts, memory and whole generations of blocks on both sides, all alike."""
     whole, ended = record("A", memory_bytes=5), record("A", memory_bytes=5, status=status, reason="killed")
     good = stored(tmp_path, {"A": STEADY}, records=[whole])
-    bad = stored(tmp_path, {"A": STEADY[::-1]}, records=[ended], planned=[as_json(ended)])
+    bad = stored(tmp_path, {"A": STEADY[::-1]}, records=[ended], planned=[line_as_json(ended)])
     for base, new, side in ((good, bad, "new"), (bad, good, "base")):
         found = compare(base, new, limits=parse_limits(fail_on))
         assert (found.word, of(found, "A", fail_on.split()[0]).word) == ("inconclusive", "inconclusive")
-        assert f"inconclusive: A: {side} {status}: killed" in found.judgement.view.caption
-        assert [row["why"] for row in found.judgement.view.rows] == [f"{side} {status}: killed"]
+        assert f"inconclusive: A: {side} {status}: killed" in found.judgement.table.caption
+        assert [row["why"] for row in found.judgement.table.rows] == [f"{side} {status}: killed"]
 
 
 def test_what_failed_and_has_a_count_that_rose_regressed(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_another_machine_is_refused_with_what_differs_unless_insisted(tmp_path: 
         assert said in str(raised.value)
     found = compare(base, new, across=True)
     assert found.word == "regressed"
-    assert any(line.startswith("across environments: host lab, then other") for line in found.judgement.view.caption)
+    assert any(line.startswith("across environments: host lab, then other") for line in found.judgement.table.caption)
 
 
 def test_counts_are_of_no_machine(tmp_path: Path) -> None:
@@ -290,30 +290,30 @@ def test_counts_are_of_no_machine(tmp_path: Path) -> None:
 
 def test_two_cards_of_one_name_are_two_environments() -> None:
     one, other = ({"gpus": [{"name": "H100", "uuid": uuid}]} for uuid in ("GPU-1", "GPU-2"))
-    assert differences(one, other) == ("gpus H100 GPU-1, then H100 GPU-2",)
-    assert differences(one, one) == ()
+    assert find_differences(one, other) == ("gpus H100 GPU-1, then H100 GPU-2",)
+    assert find_differences(one, one) == ()
 
 
 def test_no_gpu_is_one_environment_whether_it_is_said_or_left_out() -> None:
     for none in ([], None):
-        assert differences({"cpu": "EPYC"}, {"cpu": "EPYC", "gpus": none}) == ()
+        assert find_differences({"cpu": "EPYC"}, {"cpu": "EPYC", "gpus": none}) == ()
     one = {"gpus": [{"name": "H100"}]}
-    assert differences({}, one) == ("gpus none, then H100",)
+    assert find_differences({}, one) == ("gpus none, then H100",)
 
 
 def test_what_differs_between_many_cards_is_said_and_not_what_they_share() -> None:
     """Eight cards are longer than a line: the last was replaced, all changed places; of two that are equal one was taken out."""
     eight = [{"name": "NVIDIA H100 80GB HBM3", "uuid": f"GPU-{place:032}"} for place in range(8)]
     other = [*eight[:7], eight[7] | {"uuid": "GPU-new"}]
-    assert differences({"gpus": eight}, {"gpus": other}) == (
+    assert find_differences({"gpus": eight}, {"gpus": other}) == (
         f"gpus NVIDIA H100 80GB HBM3 GPU-{7:032}, then NVIDIA H100 80GB HBM3 GPU-new",
     )
-    assert differences({"gpus": eight}, {"gpus": eight[::-1]}) == ("gpus in another order",)
-    assert differences({"gpus": [{"name": "A"}]}, {"gpus": [{"model": "A"}]}) == (
+    assert find_differences({"gpus": eight}, {"gpus": eight[::-1]}) == ("gpus in another order",)
+    assert find_differences({"gpus": [{"name": "A"}]}, {"gpus": [{"model": "A"}]}) == (
         "gpus [{'name': 'A'}], then [{'model': 'A'}]",
     )
-    assert differences({"gpus": [{"name": "A"}] * 2}, {"gpus": [{"name": "A"}]}) == ("gpus A, then none",)
-    assert differences({"driver": 550}, {"driver": "550"}) == ("driver 550, then '550'",)
+    assert find_differences({"gpus": [{"name": "A"}] * 2}, {"gpus": [{"name": "A"}]}) == ("gpus A, then none",)
+    assert find_differences({"driver": 550}, {"driver": "550"}) == ("driver 550, then '550'",)
 
 
 def test_an_older_commit_on_the_same_machine_is_the_same_environment(tmp_path: Path) -> None:

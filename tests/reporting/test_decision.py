@@ -21,11 +21,11 @@ from archbench.reporting.page.tables import build_step_table
 from archbench.runs.records import Block, Key
 from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES
-from archbench.statistics.summary import summarise, ties
+from archbench.statistics.summary import find_ties, summarise_blocks
 from archbench.statistics.ties import Ties
-from archbench.statistics.times import Times
+from archbench.statistics.times import RunTimes
 from archbench.tables.run_table import tabulate
-from archbench.tables.table import Row, build
+from archbench.tables.table import Row, build_table
 
 
 def rows(**milliseconds: float | None) -> list[Row]:
@@ -36,7 +36,7 @@ def rows(**milliseconds: float | None) -> list[Row]:
     ]
     first = next(iter(milliseconds.values())) or 1.0
     told = {(name, 0): summary(ms, ratio=ms / first) for name, ms in milliseconds.items() if ms is not None}
-    return list(build(records, Times({"request": told}), reference=(records[0].id, 0)).rows)
+    return list(build_table(records, RunTimes({"request": told}), reference=(records[0].id, 0)).rows)
 
 
 def tying(groups: str, *pairs: set[str]) -> Ties:
@@ -47,7 +47,7 @@ def tying(groups: str, *pairs: set[str]) -> Ties:
 
 
 def told_of(found: Ties) -> dict[Key, frozenset[Key]]:
-    return {key: found.of(key) for key in found.groups}
+    return {key: found.ties_of(key) for key in found.components}
 
 
 def names(found: Any) -> list[str]:
@@ -128,8 +128,8 @@ def test_ties_are_the_pairs_whose_interval_of_the_ratio_holds_one() -> None:
         for each in whole_round("ABCCBA", {"A": a, "B": b, "C": 2.1}, generation=generation)
     ]
     a, b, c = (("A", 0), ("B", 0), ("C", 0))
-    assert told_of(ties(blocks)) == {a: {b}, b: {a}, c: frozenset()}
-    ranks = {key: each.rank for key, each in summarise(blocks, a).items()}
+    assert told_of(find_ties(blocks)) == {a: {b}, b: {a}, c: frozenset()}
+    ranks = {key: each.rank for key, each in summarise_blocks(blocks, a).items()}
     assert ranks[a] == ranks[b] != ranks[c]
 
 
@@ -141,17 +141,17 @@ def test_the_border_of_a_tie_is_the_interval_the_table_prints() -> None:
             for generation, off in enumerate((0.99, 1.0, 1.02), 1)
             for each in whole_round("ABBA", {"A": 1.0, "B": slower * off}, generation=generation)
         ]
-        told = summarise(blocks, ("A", 0))[("B", 0)]
+        told = summarise_blocks(blocks, ("A", 0))[("B", 0)]
         assert told.ratio is not None
         assert told.ratio_half_width is not None
         tie = abs(math.log(told.ratio)) <= math.log1p(told.ratio_half_width)
-        assert (("B", 0) in ties(blocks).of(("A", 0))) == tie
+        assert (("B", 0) in find_ties(blocks).ties_of(("A", 0))) == tie
 
 
 def test_one_generation_compares_nobody() -> None:
-    found = ties(whole_round("ABBA", {"A": 1.0, "B": 1.0}))
+    found = find_ties(whole_round("ABBA", {"A": 1.0, "B": 1.0}))
     assert told_of(found) == {}
-    assert found.untold(("A", 0), ("B", 0)) == "no interval"
+    assert found.why_apart(("A", 0), ("B", 0)) == "no interval"
 
 
 def test_one_of_a_single_generation_is_compared_with_nobody() -> None:
@@ -162,9 +162,9 @@ def test_one_of_a_single_generation_is_compared_with_nobody() -> None:
             "ABCCBA" if generation == 1 else "ACCA", {"A": 1.0, "B": 2.0, "C": 3 * off}, generation=generation
         )
     ]
-    found = ties(blocks)
+    found = find_ties(blocks)
     assert told_of(found) == {("A", 0): set(), ("C", 0): set()}
-    assert [found.untold(("A", 0), (other, 0)) for other in "BC"] == ["no interval", None]
+    assert [found.why_apart(("A", 0), (other, 0)) for other in "BC"] == ["no interval", None]
 
 
 def in_two_groups(*orders: str) -> list[Block]:
@@ -181,19 +181,19 @@ def in_two_groups(*orders: str) -> list[Block]:
 
 def test_two_that_no_chain_of_sessions_links_are_neither_tied_nor_told_apart_however_alike() -> None:
     """A and B in one group, C and D in another that shares nobody with it; all but B and D take as long."""
-    found = ties(in_two_groups("ABBA", "CDDC"))
+    found = find_ties(in_two_groups("ABBA", "CDDC"))
     assert told_of(found) == {("A", 0): {("B", 0)}, ("B", 0): {("A", 0)}, ("C", 0): {("D", 0)}, ("D", 0): {("C", 0)}}
-    assert [found.untold(("A", 0), (other, 0)) for other in "BCD"] == [None, *2 * ["no session in common"]]
+    assert [found.why_apart(("A", 0), (other, 0)) for other in "BCD"] == [None, *2 * ["no session in common"]]
 
 
 def test_two_that_a_third_links_are_compared() -> None:
-    found = ties(in_two_groups("ABBA", "BDDB"))
-    assert found.untold(("A", 0), ("D", 0)) is None
+    found = find_ties(in_two_groups("ABBA", "BDDB"))
+    assert found.why_apart(("A", 0), ("D", 0)) is None
 
 
 def test_nobody_has_a_rank_where_some_were_never_compared_with_others() -> None:
     """The effects of groups that share nobody have no common zero: an order of all would be made up."""
-    apart, linked = (summarise(in_two_groups("ABBA", order), None) for order in ("CDDC", "BDDB"))
+    apart, linked = (summarise_blocks(in_two_groups("ABBA", order), None) for order in ("CDDC", "BDDB"))
     assert [each.rank for each in apart.values()] == [None] * 4
     assert None not in [each.rank for each in linked.values()]
 
@@ -201,8 +201,8 @@ def test_nobody_has_a_rank_where_some_were_never_compared_with_others() -> None:
 def test_a_table_without_ranks_says_why_and_one_with_them_does_not() -> None:
     said = {}
     for order in ("CDDC", "BDDB"):
-        told = summarise(in_two_groups("ABBA", order), ("A", 0))
-        made = build([record(name) for name, _ in told], Times({"request": told}), reference=("A", 0))
+        told = summarise_blocks(in_two_groups("ABBA", order), ("A", 0))
+        made = build_table([record(name) for name, _ in told], RunTimes({"request": told}), reference=("A", 0))
         said[order] = [line for line in made.caption if line.startswith("no ranks")]
         assert said[order] == [line for line in made.distrust if line.startswith("no ranks")]
     assert len(said["CDDC"]) == 1
@@ -221,9 +221,9 @@ def test_very_many_variants_are_compared_like_two() -> None:
             generation=generation,
         )
     ]
-    found = ties(blocks)
-    assert len(found.groups) == 500
-    assert found.of(("0", 0)) == {("1", 0), ("2", 0), ("3", 0)}
+    found = find_ties(blocks)
+    assert len(found.components) == 500
+    assert found.ties_of(("0", 0)) == {("1", 0), ("2", 0), ("3", 0)}
 
 
 def test_peers_are_tied_told_apart_or_not_compared_for_a_reason() -> None:

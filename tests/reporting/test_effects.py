@@ -15,8 +15,8 @@ from archbench.reporting.page import charts, effects
 from archbench.reporting.page.axes import find_varied_axes, find_zips
 from archbench.reporting.page.factors import find_separable_values, fit_factors
 from archbench.reporting.page.html import render_html
-from archbench.statistics.times import Times
-from archbench.tables.table import Table, build
+from archbench.statistics.times import RunTimes
+from archbench.tables.table import Table, build_table
 
 SIZES = {"input.height": [480, 640, 800], "input.width": [800, 1067, 1333]}
 
@@ -25,7 +25,7 @@ def table(axes: list[dict[str, Any]], milliseconds: list[float] | None = None) -
     records = [record(f"n{n}", axes=axis, reference=n == 0) for n, axis in enumerate(axes)]
     times = milliseconds or [float(n + 1) for n in range(len(axes))]
     told = {each.key: summary(ms) for each, ms in zip(records, times, strict=True)}
-    return build(records, Times({"request": told}), reference=records[0].key)
+    return build_table(records, RunTimes({"request": told}), reference=records[0].key)
 
 
 def data(layer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -27,8 +27,8 @@ from archbench.reporting.formats.dataframe import build_frame
 from archbench.reporting.formats.formats import RENDERERS
 from archbench.reporting.page import html
 from archbench.reporting.page.review import Review
-from archbench.statistics.times import Times
-from archbench.tables.table import Table, build
+from archbench.statistics.times import RunTimes
+from archbench.tables.table import Table, build_table
 from archbench.text import visible
 
 EVIL = [
@@ -71,9 +71,9 @@ def sweep() -> Table:
         record("c", name="channels=256", axes={"neck.channels": 256}, status="failed", reason="out of memory"),
     ]
     summaries = {("a", 0): summary(10.25), ("b", 0): summary(20.5, half_width=None)}
-    return build(
+    return build_table(
         records,
-        Times({"request": summaries}),
+        RunTimes({"request": summaries}),
         reference=("a", 0),
         scores={"a": 37.4, "b": -1.5},
         title="fpn_sweep",
@@ -85,7 +85,7 @@ def named(names: list[str]) -> Table:
     records = [
         record(str(i), name=name, axes={"module": name}, status="failed", reason=name) for i, name in enumerate(names)
     ]
-    return build(records, Times(), reference=None, title=names[0], notes=tuple(names))
+    return build_table(records, RunTimes(), reference=None, title=names[0], notes=tuple(names))
 
 
 def printed(table: Table, width: int, **given: bool) -> str:
@@ -150,7 +150,7 @@ def test_parquet_keeps_a_name_as_it_is_and_a_path_never_commands_the_query() -> 
     text = [name.encode(errors="backslashreplace").decode() for name in EVIL]
     assert [row["name"] for row in read_parquet(named(EVIL))] == text
     axes = {"a'); DROP TABLE x; --": 1, 'b" AS c, "': 2, "neck.c": 3}
-    read = read_parquet(build([record("a", axes=axes)], Times(), reference=None, title="it's"))[0]
+    read = read_parquet(build_table([record("a", axes=axes)], RunTimes(), reference=None, title="it's"))[0]
     assert [read[path] for path in axes] == [1, 2, 3]
 
 
@@ -159,7 +159,7 @@ def test_parquet_of_one_table_is_the_same_bytes() -> None:
 
 
 def test_parquet_of_no_rows_has_its_columns() -> None:
-    table = build([], Times(), reference=None)
+    table = build_table([], RunTimes(), reference=None)
     assert read_parquet(table) == []
     assert len(parquet.render_parquet(table)) > 0
 
@@ -188,7 +188,7 @@ def test_latex_reads_back_as_what_a_person_reads() -> None:
         column.name for column in shown
     }
     for row, line in zip(table.rows, lines, strict=True):
-        assert latex_cells(line) == [column.text(row) for column in shown]
+        assert latex_cells(line) == [column.format_cell(row) for column in shown]
 
 
 def test_latex_does_nothing_that_a_name_asks_for() -> None:
@@ -242,7 +242,7 @@ def test_html_reads_back_as_what_a_person_reads() -> None:
     shown = [column for column in table.columns if column.label in heading]
     assert [column.label for column in shown] == heading
     assert {"name", "id", "macs", "latency_ms", "pareto", "score", "reason"} <= {column.name for column in shown}
-    assert rows == [[column.text(row) for column in shown] for row in table.rows]
+    assert rows == [[column.format_cell(row) for column in shown] for row in table.rows]
 
 
 def test_html_shows_a_name_and_does_nothing_else_with_it() -> None:
@@ -283,7 +283,7 @@ def test_markdown_fits_a_comment_and_keeps_the_front_the_reference_and_failures_
         )
         for n in range(2000)
     ]
-    table = build(records, Times(), reference=None, notes=("the last line",))
+    table = build_table(records, RunTimes(), reference=None, notes=("the last line",))
     rows = tuple(row | {"pareto": place == 1999} for place, row in enumerate(table.rows))
     text = markdown.render_markdown(replace(table, rows=rows))
     assert 50_000 < len(text) <= 65_536
@@ -296,7 +296,7 @@ def test_markdown_fits_a_comment_and_keeps_the_front_the_reference_and_failures_
 
 
 def test_markdown_whose_caption_alone_is_too_long_is_cut_at_a_line() -> None:
-    table = build([record("a")], Times(), reference=None, notes=tuple(f"note {n}" for n in range(20_000)))
+    table = build_table([record("a")], RunTimes(), reference=None, notes=tuple(f"note {n}" for n in range(20_000)))
     text = markdown.render_markdown(table)
     assert len(text) <= 65_536
     assert text.endswith("- the rest is left out, to fit a comment; csv has all\n")
@@ -347,7 +347,7 @@ def test_markdown_reads_back_as_what_a_person_reads() -> None:
     shown = [column for column in table.columns if column.label in read.rows[0]]
     assert [column.label for column in shown] == read.rows[0]
     assert {"name", "macs", "latency_ms", "half_width", "pareto", "reason"} <= {column.name for column in shown}
-    assert read.rows[1:] == [[column.text(row) for column in shown] for row in table.rows]
+    assert read.rows[1:] == [[column.format_cell(row) for column in shown] for row in table.rows]
     assert read.items == list(table.caption)
 
 
@@ -430,7 +430,7 @@ def test_a_frame_keeps_counts_whole_where_some_are_missing() -> None:
 
 
 def test_a_frame_of_no_rows_has_its_columns() -> None:
-    found = build_frame(build([], Times(), reference=None))
+    found = build_frame(build_table([], RunTimes(), reference=None))
     assert len(found) == 0
     assert "macs" in found.columns
 
@@ -444,7 +444,7 @@ def test_the_terminal_reads_back_as_what_a_person_reads() -> None:
     shown = [c for c in table.columns if c.holds != "flag" and c.name != "reason"]
     shown = [c for c in shown if any(row.get(c.name) is not None for row in table.rows)]
     assert {"name", "macs", "latency_ms", "half_width", "score", "status"} <= {column.name for column in shown}
-    assert list(rows) == [[column.text(row) for column in shown] for row in table.rows]
+    assert list(rows) == [[column.format_cell(row) for column in shown] for row in table.rows]
     assert list(marks) == [("*" if row["pareto"] else "") + ("R" if row["reference"] else "") for row in table.rows]
 
 
@@ -474,8 +474,8 @@ def raced(name: str) -> Table:
     ]
     latencies = {("a", 0): summary(10, rank=2), ("b", 0): summary(10.1, rank=2), ("c", 0): summary(9, rank=1)}
     own = {("a", 0): summary(8.0), ("b", 0): summary(7.9), ("c", 0): summary(4.0)}
-    times = Times({"request": latencies, "step": {key: summary(8.0) for key in own}, "device": own})
-    return build(records, times, reference=("a", 0), title="race")
+    times = RunTimes({"request": latencies, "step": {key: summary(8.0) for key in own}, "device": own})
+    return build_table(records, times, reference=("a", 0), title="race")
 
 
 def test_at_80_columns_latency_its_interval_ratio_and_rank_come_before_all_else() -> None:
@@ -531,18 +531,18 @@ def test_no_name_formats_or_steers_the_terminal() -> None:
 
 
 def test_a_name_wider_than_the_terminal_is_folded_and_still_whole() -> None:
-    text = printed(build([record("a", name="w" * 120)], Times(), reference=None), 80)
+    text = printed(build_table([record("a", name="w" * 120)], RunTimes(), reference=None), 80)
     assert text.count("w") >= 120
     assert max(len(line) for line in text.splitlines()[:6]) <= 80
 
 
 def test_a_long_name_is_folded_after_a_comma() -> None:
     name = ",".join(["backbone.width=1.125", "neck.channels=256", "input.width=1333", "depths=3-4-6-3"])
-    text = printed(build([record("a", name=name, status="priced")], Times(), reference=None), 80)
+    text = printed(build_table([record("a", name=name, status="priced")], RunTimes(), reference=None), 80)
     parts = [word for line in text.splitlines() for word in line.split() if "=" in word]
     assert parts == ["backbone.width=1.125,neck.channels=256,", "input.width=1333,depths=3-4-6-3"]
 
 
 def test_a_table_too_long_to_read_says_what_is_missing() -> None:
-    text = printed(build([record(str(i)) for i in range(600)], Times(), reference=None), 80)
+    text = printed(build_table([record(str(i)) for i in range(600)], RunTimes(), reference=None), 80)
     assert "the first 500 of 600 rows; --format csv has all" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archbench.comparison.gate import EVERY_COUNT, Limit, judge_exact, parse_limits, worst
+from archbench.comparison.gate import EVERY_COUNT, Limit, judge_exact, parse_limits, worst_word
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
 
@@ -89,12 +89,12 @@ def test_a_count_is_compared_to_the_digit(text: str, base: float | None, new: fl
 
 
 def test_the_worst_word_goes_before_and_of_nothing_nothing_is_told() -> None:
-    assert worst(["equivalent", "improved", "inconclusive", "regressed"]) == "regressed"
-    assert worst(["equivalent", "improved", "inconclusive"]) == "inconclusive"
-    assert worst(["equivalent", "improved"]) == "improved"
-    assert worst([]) == "inconclusive"
+    assert worst_word(["equivalent", "improved", "inconclusive", "regressed"]) == "regressed"
+    assert worst_word(["equivalent", "improved", "inconclusive"]) == "inconclusive"
+    assert worst_word(["equivalent", "improved"]) == "improved"
+    assert worst_word([]) == "inconclusive"
 
 
 def test_an_absolute_limit_allows_so_many_units_and_a_relative_one_a_share() -> None:
-    assert Limit("params", 5.0, False, "").allowed(100) == 5.0
-    assert Limit("params", 0.05, True, "").allowed(100) == 5.0
+    assert Limit("params", 5.0, False, "").allowance(100) == 5.0
+    assert Limit("params", 0.05, True, "").allowance(100) == 5.0

@@ -7,17 +7,17 @@ from rich.console import Console
 from runs_on_disk import record
 
 from archbench.reporting.terminal.progress import ProgressPrinter
-from archbench.runs.progress import Step
+from archbench.runs.progress import RunProgress
 
 VARIANTS = [f"width={index}" for index in range(20)]
 
 
 def steps(generations, rounds):
     for generation in range(1, generations + 1):
-        yield from (Step("starting", name, generation) for name in VARIANTS)
-        yield from (Step("warming up", name, generation) for name in VARIANTS)
+        yield from (RunProgress("starting", name, generation) for name in VARIANTS)
+        yield from (RunProgress("warming up", name, generation) for name in VARIANTS)
         for number in range(1, rounds + 1):
-            yield from (Step("measuring", name, generation, number) for name in [*VARIANTS, *VARIANTS[::-1]])
+            yield from (RunProgress("measuring", name, generation, number) for name in [*VARIANTS, *VARIANTS[::-1]])
 
 
 def test_off_a_terminal_each_start_is_a_line_and_each_other_kind_of_step_once_a_generation(capsys):
@@ -44,14 +44,14 @@ def test_a_step_says_the_precision_reached_and_the_time_left_where_they_are_know
     capsys, precision, seconds_left, estimated, outlook
 ):
     with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
-        progress.report_step(Step("measuring", "R-50-FPN", 2, 3, precision, seconds_left, estimated))
+        progress.report_step(RunProgress("measuring", "R-50-FPN", 2, 3, precision, seconds_left, estimated))
     assert capsys.readouterr().err == f"generation 2, round 3: measuring R-50-FPN{outlook}\n"
 
 
 def test_quiet_says_no_step_and_announces_all_the_same(capsys):
     announced = io.StringIO()
     with ProgressPrinter(quiet=True, announce_on=announced) as progress:
-        progress.report_step(Step("starting", "a", 1))
+        progress.report_step(RunProgress("starting", "a", 1))
         progress.announce_record(record("a"))
         progress.announce_record(record("b", status="failed", reason="its process died of SIGSEGV"))
     assert capsys.readouterr().err == ""
@@ -69,7 +69,7 @@ def test_nobody_listening_does_not_end_a_run():
 
 def test_a_names_control_characters_are_said_inert(capsys):
     with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
-        progress.report_step(Step("starting", "x\x1b[31m", 1))
+        progress.report_step(RunProgress("starting", "x\x1b[31m", 1))
     assert capsys.readouterr().err == "generation 1: starting x\\u001b[31m\n"
 
 
@@ -78,7 +78,7 @@ def test_off_a_terminal_the_precision_is_a_line_as_soon_as_it_is_known(capsys):
     with ProgressPrinter(quiet=False, announce_on=io.StringIO()) as progress:
         for number, precision in enumerate((None, 0.018, 0.017), 1):
             for name in VARIANTS:
-                progress.report_step(Step("measuring", name, 2, number, precision))
+                progress.report_step(RunProgress("measuring", name, 2, number, precision))
     assert capsys.readouterr().err.splitlines() == [
         "generation 2, round 1: measuring width=0",
         "generation 2, round 2: measuring width=0  (±1.8% so far)",
@@ -89,13 +89,13 @@ def test_off_a_terminal_the_precision_is_a_line_as_soon_as_it_is_known(capsys):
     ("tell", "early", "late", "over"),
     [
         (
-            lambda progress: progress.report_step(Step("starting", "a", 1, seconds_left=60.0)),
+            lambda progress: progress.report_step(RunProgress("starting", "a", 1, seconds_left=60.0)),
             "generation 1: starting a  (at most 1m00s left)",
             "generation 1: starting a  (at most 46s left)",
             "generation 1: starting a  (at most 0s left)",
         ),
         (
-            lambda progress: progress.report_step(Step("starting", "a", 2, 0, 0.018, 60.0, estimated=True)),
+            lambda progress: progress.report_step(RunProgress("starting", "a", 2, 0, 0.018, 60.0, estimated=True)),
             "generation 2: starting a  (±1.8% so far, about 1m00s left)",
             "generation 2: starting a  (±1.8% so far, about 46s left)",
             "generation 2: starting a  (±1.8% so far, about 0s left)",

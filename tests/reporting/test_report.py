@@ -24,7 +24,7 @@ from archbench.reporting.page.effects import DARK_FROM
 from archbench.reporting.page.palette import DARK, LIGHT, RAMP
 from archbench.reporting.page.several_runs import review_together
 from archbench.reporting.report import rewrite_report
-from archbench.tables.run_table import find_ties
+from archbench.tables.run_table import find_run_ties
 
 CHARTS = ("latency", "memory", "where_macs", "where_params", "axes")
 
@@ -222,7 +222,7 @@ def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, 
         if row["macs"] <= 15e9 and row["backbone.depth"] == 50 and row["latency_ms"]
     ]
     best = min(within, key=lambda row: float(row["ratio"]))
-    keys = find_ties(run.stored).of((best["id"], 0))
+    keys = find_run_ties(run.stored).ties_of((best["id"], 0))
     tied = [row["name"] for row in within if (row["id"], 0) in keys]
     assert len(within) <= len(names) < 40
     assert f"Fastest: {best['name']}, {best['latency_ms']:.3f} ms ±{100 * best['half_width']:.1f}%" in said

@@ -12,7 +12,7 @@ from runs_on_disk import HEADER, record, whole_round
 
 from archbench.api import Run
 from archbench.comparison.of_run import judge_run
-from archbench.runs.records import Block, as_json
+from archbench.runs.records import Block, line_as_json
 from archbench.runs.run import read_folder
 from archbench.runs.store import RunFolder
 
@@ -22,7 +22,7 @@ def stored(tmp_path: Path, blocks: list[Block], *, device: str = "cuda:0", **hea
     records = [record(each, reference=each == "A", workload={"batch": 2}) for each in "AB"]
     environment = {"device": device, "gpus": [], "cpu": "a cpu", "cores": 2, "versions": {"torch": "2"}}
     given = {"plan": {"quantity": "request"}, "environment": environment} | header
-    planned = [as_json(replace(each, status="not reached")) for each in records]
+    planned = [line_as_json(replace(each, status="not reached")) for each in records]
     folder = RunFolder.create(tmp_path, "sweep", HEADER | {"planned": planned} | given)
     for each in records:
         folder.append_record(each)

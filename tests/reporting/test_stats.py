@@ -11,7 +11,7 @@ from runs_on_disk import block, warm_up, whole_round
 from archbench.runs.records import Block
 from archbench.statistics.rounds import whole_rounds
 from archbench.statistics.student import student_t
-from archbench.statistics.summary import summarise
+from archbench.statistics.summary import summarise_blocks
 
 A, B, C = ("A", 0), ("B", 0), ("C", 0)
 
@@ -57,7 +57,7 @@ def test_students_t_falls_with_every_degree_of_freedom_and_needs_one() -> None:
 def test_two_variants_in_two_generations_by_hand() -> None:
     """log cells A: ln 10, ln 11; B: ln 20, ln 21. Differences d1 = ln 2, d2 = ln(21/11); df = 4 - 2 - 2 + 1 = 1."""
     blocks = [*whole_round("ABBA", {"A": 10, "B": 20}), *whole_round("BAAB", {"A": 11, "B": 21}, generation=2)]
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     d1, d2 = math.log(2), math.log(21 / 11)
     s = abs(d1 - d2) / 2  # each of four residuals is (d1 - d2) / 4; their squares add to (d1 - d2)^2 / 4
     assert found[B].ratio == pytest.approx(math.exp((d1 + d2) / 2))
@@ -77,21 +77,21 @@ def test_one_variant_alone_has_students_interval_over_generations() -> None:
     logs = [math.log(ms) for ms in (10, 11, 12)]
     mean = sum(logs) / 3
     s = math.sqrt(sum((x - mean) ** 2 for x in logs) / 2)
-    found = summarise(blocks, None)[A]
+    found = summarise_blocks(blocks, None)[A]
     assert found.half_width == pytest.approx(math.expm1(4.30265 * s / math.sqrt(3)), rel=1e-5)
     assert (found.ratio, found.ratio_half_width) == (None, None)
 
 
 def test_a_drift_that_all_share_widens_no_interval() -> None:
     blocks = [each for g in (1, 2, 3) for each in whole_round("ABBA", {"A": 10 * g, "B": 20 * g}, generation=g)]
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     assert found[B].ratio == pytest.approx(2)
     assert found[B].half_width == pytest.approx(0, abs=1e-9)
 
 
 def test_one_generation_has_no_interval_however_many_its_calls() -> None:
     blocks = [each for r in range(1, 9) for each in whole_round("ABBA", {"A": 10 + r / 9, "B": 20}, round=r)]
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     assert (found[A].half_width, found[B].half_width, found[B].ratio_half_width) == (None, None, None)
     assert found[B].ratio is not None
     assert "no interval" in found[B].estimator
@@ -99,14 +99,14 @@ def test_one_generation_has_no_interval_however_many_its_calls() -> None:
 
 def test_quartiles_are_of_all_counted_calls_and_a_hand_over_call_is_not_counted() -> None:
     blocks = [block("A", [900, 1, 2, 3], dropped=1, size=2), block("A", [900, 4, 5], order=1, dropped=1, size=2)]
-    found = summarise(blocks, None)[A]
+    found = summarise_blocks(blocks, None)[A]
     assert (found.calls, found.q25_ms, found.median_ms, found.q75_ms) == (5, 2, 3, 4)
 
 
 def test_a_round_counts_for_its_blocks_medians_not_for_its_outliers() -> None:
     one = [block("A", [10, 10, 5000], size=2), block("A", [10, 10, 10], order=1, size=2)]
     other = [block("A", [10, 10, 10], size=2, generation=2), block("A", [7000, 10, 10], order=1, size=2, generation=2)]
-    assert summarise(one + other, None)[A].half_width == pytest.approx(0, abs=1e-9)
+    assert summarise_blocks(one + other, None)[A].half_width == pytest.approx(0, abs=1e-9)
 
 
 def test_the_first_half_of_a_killed_round_does_not_count() -> None:
@@ -115,7 +115,7 @@ def test_the_first_half_of_a_killed_round_does_not_count() -> None:
     for size in range(6):
         assert list(whole_rounds(blocks + killed[:size])) == blocks[3:]
     assert len(list(whole_rounds(blocks + killed))) == 12
-    assert summarise(blocks[:3] + killed[:5], None) == {}
+    assert summarise_blocks(blocks[:3] + killed[:5], None) == {}
 
 
 def test_a_round_planned_without_its_mirror_counts_when_all_its_turns_are_there() -> None:
@@ -128,22 +128,22 @@ def test_a_round_planned_without_its_mirror_counts_when_all_its_turns_are_there(
 def test_a_variant_that_failed_in_a_round_spoils_it_for_nobody(present: tuple[int, ...]) -> None:
     planned = whole_round("ABCCBA", dict.fromkeys("ABC", 1))
     blocks = warm_up("ABC") + [planned[order] for order in present]
-    assert set(summarise(blocks, B)) == set()
-    assert set(summarise(blocks, B, failed=frozenset({A}))) == {B, C}
+    assert set(summarise_blocks(blocks, B)) == set()
+    assert set(summarise_blocks(blocks, B, failed=frozenset({A}))) == {B, C}
 
 
 def test_a_killed_round_is_not_excused_by_failures_elsewhere() -> None:
     """A failed in generation 1; generation 2 was killed with C's mirror turn missing."""
     first = warm_up("ABC") + whole_round("ABCCBA", dict.fromkeys("ABC", 1))
     second = warm_up("BC", generation=2) + whole_round("CBBC", dict.fromkeys("BC", 1), generation=2)[:3]
-    found = summarise(first + second, B, failed=frozenset({A}))
+    found = summarise_blocks(first + second, B, failed=frozenset({A}))
     assert {key: each.generations for key, each in found.items()} == {B: 1, C: 1}
 
 
 def test_a_variant_lost_in_an_earlier_round_is_not_planned_in_a_later_one() -> None:
     first = whole_round("ABCCBA", dict.fromkeys("ABC", 1))[1:5]
     blocks = warm_up("ABC") + first + whole_round("BCCB", dict.fromkeys("BC", 1), round=2)
-    found = summarise(blocks, B, failed=frozenset({A}))
+    found = summarise_blocks(blocks, B, failed=frozenset({A}))
     assert {key: each.blocks for key, each in found.items()} == {B: 4, C: 4}
 
 
@@ -154,7 +154,7 @@ def test_a_disturbed_turn_counts_by_its_undisturbed_attempt_else_by_its_last() -
         block("A", 60, order=1, size=2, disturbed=("throttled",)),
         block("A", 12, order=1, size=2, attempt=1, disturbed=("clock",)),
     ]
-    found = summarise(blocks, None)[A]
+    found = summarise_blocks(blocks, None)[A]
     assert (found.calls, found.median_ms) == (1, 10)  # one that stayed disturbed counts only where there is no other
     assert (found.blocks, found.disturbed) == (2, 1)
 
@@ -173,14 +173,14 @@ def test_a_latency_is_of_the_blocks_its_interval_and_ratio_are_of() -> None:
         else b
         for b in blocks
     ]
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     assert (found[A].median_ms, found[A].rank) == (10, 1)
     assert found[B].ratio == pytest.approx(1.02)
     assert found[A].disturbed == 4
 
 
 def test_a_warm_up_that_did_not_settle_is_told_and_never_counted() -> None:
-    found = summarise(warm_up("A", steady=False) + warm_up("B") + whole_round("ABBA", {"A": 7, "B": 8}), None)
+    found = summarise_blocks(warm_up("A", steady=False) + warm_up("B") + whole_round("ABBA", {"A": 7, "B": 8}), None)
     assert (found[A].steady, found[B].steady) == (False, True)
     assert (found[A].calls, found[A].median_ms) == (2, 7)
 
@@ -193,7 +193,7 @@ def test_groups_are_compared_through_the_reference_they_share() -> None:
         for group, letters in enumerate(("ABBA", "ACCA"))
         for each in whole_round(letters, {"A": 10 + group, "B": 20, "C": 33}, generation=g, group=group)
     ]
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     assert (found[B].ratio, found[C].ratio) == (pytest.approx(2), pytest.approx(3))
     assert found[A].generations == 2
 
@@ -201,7 +201,7 @@ def test_groups_are_compared_through_the_reference_they_share() -> None:
 def test_variants_that_shared_no_session_are_not_compared() -> None:
     rounds = (whole_round(letter * 2, {letter: 10}, generation=g) for g, letter in enumerate("AAB"))
     blocks = [each for turns in rounds for each in turns]
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     assert (found[B].ratio, found[B].ratio_half_width, found[A].ratio) == (None, None, 1.0)
 
 
@@ -213,7 +213,7 @@ def test_an_unbalanced_variant_is_less_sure_by_the_design_s_own_variance() -> No
         for each in whole_round("ACCA" if g > 1 else "ABCCBA", {"A": 10, "B": 20, "C": 30 * extra}, generation=g)
     ]
     blocks += whole_round("BCCB", {"B": 20.5, "C": 30}, generation=4)
-    found = summarise(blocks, A)
+    found = summarise_blocks(blocks, A)
     assert found[B].half_width > found[C].half_width  # type: ignore[operator]
     assert found[B].ratio_half_width > found[C].ratio_half_width  # type: ignore[operator]
 
@@ -246,7 +246,7 @@ def simulated(seed: int, *, generations: int = 3, ratio: float = 1.02) -> list[B
 def test_the_interval_of_a_ratio_covers_the_truth_as_often_as_it_says() -> None:
     covered = 0
     for seed in range(200):
-        found = summarise(simulated(seed), A)[B]
+        found = summarise_blocks(simulated(seed), A)[B]
         assert found.ratio is not None
         assert found.ratio_half_width is not None
         covered += abs(math.log(found.ratio / 1.02)) <= math.log1p(found.ratio_half_width)
@@ -254,10 +254,10 @@ def test_the_interval_of_a_ratio_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_no_blocks_have_no_summary() -> None:
-    assert summarise([], A) == {}
-    assert summarise(warm_up("A"), A) == {}
+    assert summarise_blocks([], A) == {}
+    assert summarise_blocks(warm_up("A"), A) == {}
 
 
 def test_a_reference_that_was_not_measured_gives_null_ratios() -> None:
-    found = summarise(whole_round("BB", {"B": 2}), A)
+    found = summarise_blocks(whole_round("BB", {"B": 2}), A)
     assert (found[B].ratio, found[B].median_ms) == (None, 2)

@@ -12,8 +12,8 @@ import pytest
 from runs_on_disk import HEADER, block, record
 
 from archbench.errors import CannotMeasure, ResultsError
-from archbench.runs.find import find, newest
-from archbench.runs.store import Busy, RunFolder, slug
+from archbench.runs.find import find_newest, find_run
+from archbench.runs.store import RunFolder, RunInUse, slug
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def test_a_run_is_read_back_as_it_was_written(run: RunFolder) -> None:
     again = RunFolder.open(run.path)
     assert again.records() == records
     assert again.blocks() == blocks
-    assert again.header["seed"] == 3
-    assert (again.header["schema"], again.header["name"]) == (1, "fpn_sweep")
+    assert again.manifest["seed"] == 3
+    assert (again.manifest["schema"], again.manifest["name"]) == (1, "fpn_sweep")
 
 
 def test_a_new_run_has_no_records_and_leaves_no_litter(run: RunFolder) -> None:
@@ -197,7 +197,7 @@ def test_a_disk_that_fills_up_leaves_the_lines_before_and_no_part_of_this_one(
 
 
 def test_a_derived_file_is_replaced_whole_or_not_at_all(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.write("table.csv", "old ü\n")
+    run.write_file("table.csv", "old ü\n")
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -205,19 +205,19 @@ def test_a_derived_file_is_replaced_whole_or_not_at_all(run: RunFolder, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", refuse)
         with pytest.raises(CannotMeasure):
-            run.write("table.csv", "new")
+            run.write_file("table.csv", "new")
     assert (run.path / "table.csv").read_bytes() == "old ü\n".encode()
     assert sorted(path.name for path in run.path.iterdir()) == ["run.json", "table.csv"]
 
 
 def test_the_second_to_lock_is_told_that_the_first_is_at_it(run: RunFolder) -> None:
-    assert not run.busy()
+    assert not run.is_in_use()
     with run.lock():
-        assert run.busy()
-        with pytest.raises(Busy, match="another archbench is writing this run") as caught, run.lock():
+        assert run.is_in_use()
+        with pytest.raises(RunInUse, match="another archbench is writing this run") as caught, run.lock():
             pass
     assert caught.value.exit_code == 4
-    assert not run.busy()
+    assert not run.is_in_use()
 
 
 def _lock_and_die(path: Path) -> None:
@@ -227,7 +227,7 @@ def _lock_and_die(path: Path) -> None:
 
 
 def _report_busy(path: Path) -> None:
-    os._exit(0 if RunFolder.open(path).busy() else 1)
+    os._exit(0 if RunFolder.open(path).is_in_use() else 1)
 
 
 def test_a_lock_holds_across_processes_and_dies_with_its_own(run: RunFolder) -> None:
@@ -240,7 +240,7 @@ def test_a_lock_holds_across_processes_and_dies_with_its_own(run: RunFolder) -> 
     dying.start()
     dying.join(60)
     assert (other.exitcode, dying.exitcode) == (0, 9)
-    assert not run.busy()
+    assert not run.is_in_use()
 
 
 LABELS = ["../../x", "/etc/x", "..", ".", "", "\n", "a/b", "$(x)", "x" * 70_000, "\u202ex", "@latest", "-o"]
@@ -253,8 +253,8 @@ def test_a_name_is_a_label_and_never_a_path(tmp_path: Path, name: str) -> None:
     assert run.path.resolve().is_relative_to(tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
     assert not slug(name).startswith((".", "-"))
-    assert run.header["name"] == name
-    found = newest(tmp_path / "results", name)
+    assert run.manifest["name"] == name
+    found = find_newest(tmp_path / "results", name)
     assert found is not None
     assert found.path == run.path
 
@@ -275,7 +275,7 @@ def test_a_name_is_a_label_and_never_a_path(tmp_path: Path, name: str) -> None:
 def test_a_header_we_cannot_read_is_named_and_left_alone(run: RunFolder, text: str, said: str) -> None:
     (run.path / "run.json").write_text(text)
     with pytest.raises(ResultsError, match=said) as caught:
-        find(run.path.parent.parent, str(run.path))
+        find_run(run.path.parent.parent, str(run.path))
     assert caught.value.exit_code == 2
     assert (run.path / "run.json").read_text() == text
 

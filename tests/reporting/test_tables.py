@@ -11,14 +11,14 @@ from archbench.design.spec.schema import Quantity
 from archbench.metrics import EXACT, METRICS
 from archbench.runs.records import Record
 from archbench.statistics.summary import Summary
-from archbench.statistics.times import Times
-from archbench.tables.table import Table, build, json_object
+from archbench.statistics.times import RunTimes
+from archbench.tables.table import Table, build_table, table_as_json
 
 A, B, C = ("a", 0), ("b", 0), ("c", 0)
 
 
 def table(records: list[Record], summaries: dict[tuple[str, int], Summary] | None = None, **given: Any) -> Table:
-    return build(records, Times({"request": summaries or {}}), **({"reference": A} | given))
+    return build_table(records, RunTimes({"request": summaries or {}}), **({"reference": A} | given))
 
 
 def costing(identifier: str, macs: int, peak_bytes: int = 1000, **given: Any) -> Record:
@@ -126,19 +126,19 @@ def test_the_caption_says_what_precision_was_bought() -> None:
 def test_the_caption_says_how_intervals_were_made_and_whether_they_paid_for_looks() -> None:
     latencies = {A: summary(), B: summary(half_width=None, generations=1, estimator="none here")}
     plain = table([record("a"), record("b")], latencies).caption
-    looked = build([record("a")], Times({"request": latencies}, looked=True), reference=A).caption
+    looked = build_table([record("a")], RunTimes({"request": latencies}, looked=True), reference=A).caption
     assert [said for said in plain if said.startswith("±")] == ["±: of the test"]
     assert "±: of the test, widened for the looks of the stopping rule" in looked
 
 
-def timed(request: float | None, step: float | None, device: float | None, **given: Any) -> Times:
+def timed(request: float | None, step: float | None, device: float | None, **given: Any) -> RunTimes:
     """Times of A alone; a quantity that was not measured is null."""
     told: dict[Quantity, float | None] = {"request": request, "step": step, "device": device}
-    return Times({name: {A: summary(ms, half_width=ms / 100)} if ms else {} for name, ms in told.items()}, **given)
+    return RunTimes({name: {A: summary(ms, half_width=ms / 100)} if ms else {} for name, ms in told.items()}, **given)
 
 
 def test_every_quantity_is_in_the_row_with_its_interval() -> None:
-    row = build([record("a")], timed(10.0, 8.0, 7.5), reference=A).rows[0]
+    row = build_table([record("a")], timed(10.0, 8.0, 7.5), reference=A).rows[0]
     assert (row["latency_ms"], row["half_width"]) == (10.0, 0.1)
     assert (row["step_ms"], row["step_half_width"]) == (8.0, 0.08)
     assert (row["device_ms"], row["device_half_width"]) == (7.5, 0.075)
@@ -152,32 +152,34 @@ def test_every_quantity_is_in_the_row_with_its_interval() -> None:
 def test_host_bound_is_a_step_of_over_1_1_times_the_devices_own_work(
     step: float | None, device: float | None, bound: bool | None
 ) -> None:
-    made = build([record("a")], timed(12.0, step, device), reference=A)
+    made = build_table([record("a")], timed(12.0, step, device), reference=A)
     assert made.rows[0]["host_bound"] is bound
     assert any("no faster with fewer MACs" in said for said in made.caption) == bool(bound)
 
 
 def test_on_the_cpu_nothing_is_host_bound_or_not_and_device_is_called_what_it_is() -> None:
-    made = build([record("a")], timed(10.0, 9.0, 2.0, synchronous=True), reference=A)
+    made = build_table([record("a")], timed(10.0, 9.0, 2.0, synchronous=True), reference=A)
     assert made.rows[0]["host_bound"] is None
     assert any(said.startswith("device: the processor's time of a call, over all threads;") for said in made.caption)
 
 
 def test_throughput_is_images_a_second_of_steps() -> None:
     eight = record("a", workload={"batch": 8})
-    assert build([eight], timed(25.0, 20.0, 15.0), reference=A).rows[0]["throughput"] == 400.0  # 8 images in 20 ms
+    assert (
+        build_table([eight], timed(25.0, 20.0, 15.0), reference=A).rows[0]["throughput"] == 400.0
+    )  # 8 images in 20 ms
 
 
 def test_where_no_step_was_measured_a_request_is_one_on_the_cpu_alone() -> None:
     eight = record("a", workload={"batch": 8})
     on_cpu, on_cuda = (timed(2000.0, None, None, synchronous=each) for each in (True, False))
-    assert build([eight], on_cpu, reference=A).rows[0]["throughput"] == 4.0
-    assert build([eight], on_cuda, reference=A).rows[0]["throughput"] is None
-    assert build([record("a", workload={})], on_cpu, reference=A).rows[0]["throughput"] is None
+    assert build_table([eight], on_cpu, reference=A).rows[0]["throughput"] == 4.0
+    assert build_table([eight], on_cuda, reference=A).rows[0]["throughput"] is None
+    assert build_table([record("a", workload={})], on_cpu, reference=A).rows[0]["throughput"] is None
 
 
 def test_latency_is_the_quantity_the_spec_asked_for_named_and_not_shown_twice() -> None:
-    made = build([record("a")], timed(None, 8.0, 7.5, quantity="step"), reference=A)
+    made = build_table([record("a")], timed(None, 8.0, 7.5, quantity="step"), reference=A)
     assert (made.rows[0]["latency_ms"], made.rows[0]["step_ms"]) == (8.0, 8.0)
     assert {"step_ms", "step_half_width"}.isdisjoint(column.name for column in made.columns)
     assert any("median step (calls back to back) of 30 samples in 3 generations" in said for said in made.caption)
@@ -191,7 +193,7 @@ def ranked(a: int | None, b: int | None, c: int | None) -> Table:
 
 def test_a_rank_that_is_shared_is_printed_as_a_tie_and_said_to_be_one() -> None:
     def shown(made: Table) -> list[str]:
-        return [column.text(row) for column in made.columns if column.name == "rank" for row in made.rows]
+        return [column.format_cell(row) for column in made.columns if column.name == "rank" for row in made.rows]
 
     tied, apart = ranked(2, 1, 2), ranked(2, 1, None)
     assert [row["rank"] for row in tied.rows] == [2, 1, 2]
@@ -211,7 +213,7 @@ def test_the_cold_start_is_the_sum_of_its_pieces_and_energy_stands_beside_it() -
 
 
 def test_a_failed_row_has_no_time_of_any_quantity() -> None:
-    row = build([record("a", status="failed", reason="no")], timed(10.0, 8.0, 4.0), reference=A).rows[0]
+    row = build_table([record("a", status="failed", reason="no")], timed(10.0, 8.0, 4.0), reference=A).rows[0]
     names = ("latency_ms", "step_ms", "device_ms", "host_bound", "throughput", "rank", "cold_ms", "energy_mj")
     assert [row[name] for name in names] == [None] * 8
 
@@ -251,7 +253,7 @@ def test_an_axis_named_like_a_column_does_not_overwrite_it() -> None:
 
 
 def test_the_json_object_has_variants_and_what_the_command_adds() -> None:
-    made = json_object(table([record("a")], title="sweep"), run="results/x")
+    made = table_as_json(table([record("a")], title="sweep"), run="results/x")
     assert (made["title"], made["run"], made["variants"][0]["id"]) == ("sweep", "results/x", "a")
 
 
@@ -270,8 +272,8 @@ def test_a_table_of_nothing_can_be_built() -> None:
 
 def test_a_run_whose_intervals_are_wider_than_it_wanted_says_so_where_one_is_warned() -> None:
     def told(target: float | None) -> tuple[str, ...]:
-        times = Times({"request": {A: summary(half_width=0.058, rank=1)}}, looked=True, target=target)
-        return build([record(A[0])], times, reference=None).distrust
+        times = RunTimes({"request": {A: summary(half_width=0.058, rank=1)}}, looked=True, target=target)
+        return build_table([record(A[0])], times, reference=None).distrust
 
     assert told(0.01) == ("intervals of ±1.0% were wanted, the widest is ±5.8%: the budget was over first",)
     assert told(0.058) == told(None) == ()

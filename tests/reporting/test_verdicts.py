@@ -10,9 +10,9 @@ import pytest
 from runs_on_disk import block, warm_up, whole_round
 
 from archbench.runs.records import Block, Key
-from archbench.statistics.student import student_t, tail
-from archbench.statistics.verdicts import Contrast, behind, judge, welch
-from archbench.statistics.verdicts import contrast as contrast_of
+from archbench.statistics.student import student_t, two_sided_p
+from archbench.statistics.verdicts import Contrast, choose_blocks, contrast_runs, judge_contrasts
+from archbench.statistics.verdicts import contrast_pair as contrast_of
 
 A, B = ("A", 0), ("B", 0)
 
@@ -32,7 +32,7 @@ def generations(ratios: list[float], *, base_ms: float = 10.0) -> list:
 
 
 def counted(blocks: list[Block], failed: frozenset[Key] = frozenset()) -> list[Block]:
-    return behind("latency_ms", blocks, failed=failed, latency="request", synchronous=False)
+    return choose_blocks("latency_ms", blocks, failed=failed, latency="request", synchronous=False)
 
 
 def paired(blocks: list[Block], failed: frozenset[Key] = frozenset()) -> Contrast:
@@ -57,7 +57,7 @@ def test_an_unpaired_contrast_is_welchs() -> None:
     one = (before[0] - before[1]) ** 2 / 2 / 2
     mean = sum(after) / 3
     other = sum((x - mean) ** 2 for x in after) / 2 / 3
-    found = welch(counted(base), counted(new))
+    found = contrast_runs(counted(base), counted(new))
     assert found.log_ratio == pytest.approx(mean - sum(before) / 2)
     assert found.error == pytest.approx(math.sqrt(one + other))
     assert found.df == math.floor((one + other) ** 2 / (one**2 / 1 + other**2 / 2))
@@ -67,9 +67,11 @@ def test_an_unpaired_contrast_is_welchs() -> None:
 def test_a_p_value_is_what_the_quantile_says() -> None:
     for df in (1, 2, 5, 7, 30):
         for confidence in (0.5, 0.9, 0.95, 0.99, 0.999):
-            assert tail(student_t(df, confidence), df) == pytest.approx(1 - confidence, rel=1e-6)
-    assert tail(2.998, 7) == pytest.approx(0.02, abs=2e-5)  # NIST's table: t 0.99 with 7 degrees of freedom is 2.998
-    assert tail(-2.998, 7) == tail(2.998, 7)
+            assert two_sided_p(student_t(df, confidence), df) == pytest.approx(1 - confidence, rel=1e-6)
+    assert two_sided_p(2.998, 7) == pytest.approx(
+        0.02, abs=2e-5
+    )  # NIST's table: t 0.99 with 7 degrees of freedom is 2.998
+    assert two_sided_p(-2.998, 7) == two_sided_p(2.998, 7)
 
 
 @pytest.mark.parametrize(
@@ -85,16 +87,16 @@ def test_a_p_value_is_what_the_quantile_says() -> None:
     ],
 )
 def test_the_words(log_ratio: float, error: float, word: str) -> None:
-    assert judge({"x": contrast(log_ratio, error)})["x"].word == word
+    assert judge_contrasts({"x": contrast(log_ratio, error)})["x"].word == word
 
 
 def test_the_margin_is_the_users() -> None:
-    assert judge({"x": contrast(0.05, 0.001)}, margin=0.10)["x"].word == "equivalent"
+    assert judge_contrasts({"x": contrast(0.05, 0.001)}, margin=0.10)["x"].word == "equivalent"
 
 
 def test_a_verdict_has_its_interval_and_the_smallest_change_to_be_seen() -> None:
     """95 % of t with 7 degrees is 2.365; 99 % is 3.499 and the 90 % one-sided point 1.415."""
-    found = judge({"x": contrast(0.05, 0.01)})["x"]
+    found = judge_contrasts({"x": contrast(0.05, 0.01)})["x"]
     assert (found.low, found.high) == (
         pytest.approx(math.exp(0.05 - 0.02365), rel=1e-4),
         pytest.approx(math.exp(0.05 + 0.02365), rel=1e-4),
@@ -103,7 +105,7 @@ def test_a_verdict_has_its_interval_and_the_smallest_change_to_be_seen() -> None
 
 
 def test_the_generations_needed_are_enough_and_one_fewer_are_not() -> None:
-    found = judge({"x": contrast(0.0, 0.02)})["x"]
+    found = judge_contrasts({"x": contrast(0.0, 0.02)})["x"]
     noise = 0.02 * math.sqrt(8)
 
     def seen(count: int) -> float:
@@ -111,33 +113,33 @@ def test_the_generations_needed_are_enough_and_one_fewer_are_not() -> None:
 
     assert found.generations_needed is not None
     assert seen(found.generations_needed) <= math.log(1.03) < seen(found.generations_needed - 1)
-    assert judge({"x": contrast(0.0, 10.0)})["x"].generations_needed is None
+    assert judge_contrasts({"x": contrast(0.0, 10.0)})["x"].generations_needed is None
 
 
 def test_holm_asks_more_of_each_the_more_there_are() -> None:
     """t 4 with 7 degrees has p .0052: enough alone, not among ten; the one with p .0002 is found all the same."""
     near, clear = contrast(0.08, 0.02), contrast(0.16, 0.02)
-    assert judge({"near": near})["near"].word == "regressed"
+    assert judge_contrasts({"near": near})["near"].word == "regressed"
     nothing = {f"same{k}": contrast(0.0, 0.005) for k in range(9)}
-    assert judge({"near": near, **nothing})["near"].word == "inconclusive"
-    assert judge({"clear": clear, **nothing})["clear"].word == "regressed"
+    assert judge_contrasts({"near": near, **nothing})["near"].word == "inconclusive"
+    assert judge_contrasts({"clear": clear, **nothing})["clear"].word == "regressed"
 
 
 def test_one_generation_is_never_a_verdict() -> None:
-    found = judge({"b": paired(generations([2.0]))})["b"]
+    found = judge_contrasts({"b": paired(generations([2.0]))})["b"]
     assert (found.word, found.ratio, found.low) == ("inconclusive", pytest.approx(2.0), None)
     assert "two a side" in found.why
 
 
 def test_nothing_in_common_is_never_a_verdict() -> None:
     alone = [each for g in (1, 2) for each in whole_round("AA", {"A": 10}, generation=g)]
-    found = judge({"b": paired(alone)})["b"]
+    found = judge_contrasts({"b": paired(alone)})["b"]
     assert (found.word, found.ratio) == ("inconclusive", None)
 
 
 @pytest.mark.parametrize(("disturbed", "word"), [(0.29, "regressed"), (0.30, "inconclusive"), (1.0, "inconclusive")])
 def test_three_tenths_disturbed_are_never_a_verdict(disturbed: float, word: str) -> None:
-    found = judge({"x": contrast(0.5, 0.01, disturbed=disturbed)})["x"]
+    found = judge_contrasts({"x": contrast(0.5, 0.01, disturbed=disturbed)})["x"]
     assert found.word == word
     assert ("disturbed" in found.why) == (word == "inconclusive")
 
@@ -159,14 +161,14 @@ def test_a_calm_side_does_not_make_up_for_one_that_was_disturbed_half_the_time(s
         for each in generations([1.5, 1.5, 1.6])
     ]
     sides = [[each for each in counted(blocks) if each.id == name] for name in "AB"]
-    for found in (paired(blocks), welch(*sides)):
+    for found in (paired(blocks), contrast_runs(*sides)):
         assert found.disturbed == 0.5
-        assert judge({"b": found})["b"].word == "inconclusive"
+        assert judge_contrasts({"b": found})["b"].word == "inconclusive"
 
 
 def test_runs_that_agree_to_the_digit_are_equivalent_and_those_that_differ_are_not() -> None:
-    assert judge({"b": paired(generations([1.0, 1.0, 1.0]))})["b"].word == "equivalent"
-    assert judge({"x": contrast(0.5, 0.0)})["x"].word == "regressed"
+    assert judge_contrasts({"b": paired(generations([1.0, 1.0, 1.0]))})["b"].word == "equivalent"
+    assert judge_contrasts({"x": contrast(0.5, 0.0)})["x"].word == "regressed"
 
 
 @pytest.mark.parametrize("generations", [1, 2, 3])
@@ -177,7 +179,7 @@ def test_the_same_blocks_on_both_sides_are_equivalent_and_no_interval_is_made_up
         for g in range(1, generations + 1)
         for o in (0, 1)
     ]
-    found = judge({"a": welch(counted(run), counted(run))})["a"]
+    found = judge_contrasts({"a": contrast_runs(counted(run), counted(run))})["a"]
     assert (found.word, found.ratio, found.why) == ("equivalent", 1.0, "the same blocks")
     assert (found.low, found.high, found.smallest, found.generations_needed) == (None, None, None, None)
     assert (found.generations, found.disturbed) == (generations, 0.5)
@@ -190,8 +192,8 @@ def test_the_gate_does_not_cry_wolf_and_finds_what_it_should() -> None:
         noise = [draw.gauss(0, 0.004) - draw.gauss(0, 0.004) for _ in range(8)]
         mean = sum(noise) / 8
         error = math.sqrt(sum((x - mean) ** 2 for x in noise) / 7 / 8)
-        wolves += judge({"x": contrast(mean, error)})["x"].word in ("regressed", "improved")
-        found += judge({"x": contrast(mean + math.log(1.03), error)})["x"].word == "regressed"
+        wolves += judge_contrasts({"x": contrast(mean, error)})["x"].word in ("regressed", "improved")
+        found += judge_contrasts({"x": contrast(mean + math.log(1.03), error)})["x"].word == "regressed"
     assert wolves <= 6
     assert found >= 0.95 * 600
 

@@ -16,7 +16,7 @@ from archbench.reporting.page.charts import Chart
 from archbench.reporting.page.cost_breakdown import CostBreakdown
 from archbench.runs.records import Record
 from archbench.space.constraints import PricedVariant
-from archbench.tables.prices import record as priced_record
+from archbench.tables.prices import priced_record as priced_record
 
 FAR = """
 archbench: 1

@@ -14,7 +14,7 @@ from archbench.design.spec.schema import MeasurePlan
 from archbench.errors import SpecError
 from archbench.measure.supervisor.worker_process import Worker
 from archbench.models.variant import Variant
-from archbench.runs.progress import Step
+from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key, Record, Side
 
 if TYPE_CHECKING:  # whoever prices hands these in: what supervises a run does without the arithmetic
@@ -148,7 +148,7 @@ class ResultSink(Protocol):
 
     def fail_variant(self, planned: PlannedVariant, reason: str) -> None: ...
 
-    def report_progress(self, step: Step) -> None: ...
+    def report_progress(self, step: RunProgress) -> None: ...
 
 
 @dataclass(frozen=True)

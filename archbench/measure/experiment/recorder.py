@@ -18,13 +18,13 @@ from archbench.measure.experiment.plan import PlannedVariant
 from archbench.measure.machine.environment import capture_environment
 from archbench.measure.supervisor.plugins import code_digests
 from archbench.runs.environments import fingerprint
-from archbench.runs.find import newest
-from archbench.runs.progress import Step
-from archbench.runs.records import Block, Key, Record, as_json
+from archbench.runs.find import find_newest
+from archbench.runs.progress import RunProgress
+from archbench.runs.records import Block, Key, Record, line_as_json
 from archbench.runs.run import failed_keys, planned_quantity
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
-from archbench.statistics.summary import summarise
+from archbench.statistics.summary import summarise_blocks
 
 if (
     TYPE_CHECKING
@@ -45,7 +45,7 @@ STEP_S = 30.0  # people give half minutes
 class RunListener:
     """What a caller hears while a run goes on: each step, a sentence, and each record once it is on disk."""
 
-    step: Callable[[Step], None] = lambda step: None
+    step: Callable[[RunProgress], None] = lambda step: None
     say: Callable[[str], None] = lambda text: None
     done: Callable[[Record], None] = lambda record: None
 
@@ -73,7 +73,7 @@ def make_manifest(
         "environment": capture_environment(device),
         "space": funnel.as_json(),
         "scores": spec_scores(spec),
-        "planned": [as_json(planned.open_record()) for planned in plan],
+        "planned": [line_as_json(planned.open_record()) for planned in plan],
         **({"code": code_digests(plugins)} if plugins else {}),
     }
     return dict(json.loads(json.dumps(captured, allow_nan=False)))  # as it will be read back: tuples are lists
@@ -87,15 +87,15 @@ def _spec_without_bounds(spec: Spec) -> dict[str, Any]:
 
 def open_folder(wanted: Mapping[str, Any], results: Path, *, new: bool) -> RunFolder:
     """The newest run of that name where it is the same experiment and nobody is at it, else a new one."""
-    found = None if new else newest(results, wanted["name"])
-    if found is not None and not found.busy() and _essential_parts(found.header) == _essential_parts(wanted):
+    found = None if new else find_newest(results, wanted["name"])
+    if found is not None and not found.is_in_use() and _essential_parts(found.manifest) == _essential_parts(wanted):
         return found
     return RunFolder.create(results, wanted["name"], wanted)
 
 
 def keep_limits(folder: RunFolder, fail_on: str | None) -> RunFolder:
     """The run with these limits kept: they judge what is stored, so others make no other run and measure nothing again."""
-    return folder if folder.header.get("fail_on") == fail_on else folder.amend(fail_on=fail_on)
+    return folder if folder.manifest.get("fail_on") == fail_on else folder.amend(fail_on=fail_on)
 
 
 def _essential_parts(header: Mapping[str, Any]) -> list[Any]:
@@ -108,7 +108,7 @@ class RunRecorder:
 
     def __init__(self, folder: RunFolder, listener: RunListener) -> None:
         self.folder, self.listener = folder, listener
-        self._open: dict[Key, Record] = {record.key: record for record in folder.planned()}
+        self._open: dict[Key, Record] = {record.key: record for record in folder.planned_records()}
         self._failed = failed_keys(folder.records())
         for record in folder.records():
             self._open.pop(record.key, None)
@@ -132,7 +132,7 @@ class RunRecorder:
         if planned.key in self._open:
             self._close_record(replace(self._open[planned.key], status="failed", reason=reason))
 
-    def report_progress(self, step: Step) -> None:
+    def report_progress(self, step: RunProgress) -> None:
         self.listener.step(step)
 
     def close_priced(self) -> None:
@@ -143,8 +143,8 @@ class RunRecorder:
     def close_measured(self) -> None:
         """Close the record of everything that has counted samples; what the budget did not reach stays open."""
         blocks = self.folder.blocks()
-        failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder.header)
-        summaries = summarise(blocks, None, failed=failed, quantity=quantity)
+        failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder.manifest)
+        summaries = summarise_blocks(blocks, None, failed=failed, quantity=quantity)
         for key, record in list(self._open.items()):
             if key in summaries:
                 starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
@@ -160,7 +160,7 @@ class RunRecorder:
 
     def clear_caption(self) -> None:
         """Take back what an earlier command's caption said of its budget."""
-        if self.folder.header.get("starved") is not None:
+        if self.folder.manifest.get("starved") is not None:
             self.folder = self.folder.amend(starved=None)
 
     def _close_record(self, record: Record) -> None:

@@ -11,10 +11,10 @@ from archbench import units
 from archbench.design.spec.schema import Quantity
 from archbench.measure.experiment.groups import add_company
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
-from archbench.runs.progress import Step
+from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key
 from archbench.statistics.rounds import whole_rounds
-from archbench.statistics.summary import summarise
+from archbench.statistics.summary import summarise_blocks
 
 LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck
 SLOW_CLOCK = 0.9  # of the run's median clock
@@ -101,7 +101,7 @@ class ExperimentState:
     def _find_widest(self) -> None:
         """How wide the widest interval is, made as the table makes it; null while a variant of this run has none."""
         failed, quantity = frozenset(self.lost), self.setup.plan.quantity
-        found = summarise(self.blocks, None, failed=failed, quantity=quantity, looked=self.setup.widened)
+        found = summarise_blocks(self.blocks, None, failed=failed, quantity=quantity, looked=self.setup.widened)
         widths = {key: summary.half_width for key, summary in found.items() if summary.half_width is not None}
         if all(planned.key in widths for planned in self.alive if planned.key not in self.lost):
             self.widest = max(widths.values(), default=None)
@@ -150,5 +150,5 @@ class ExperimentState:
         self.lost.add(planned.key)
         self.sink.fail_variant(planned, reason)
 
-    def report_progress(self, step: Step) -> None:
+    def report_progress(self, step: RunProgress) -> None:
         self.sink.report_progress(step)

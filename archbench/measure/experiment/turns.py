@@ -13,7 +13,7 @@ from archbench.design.spec.schema import Quantity
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
 from archbench.measure.experiment.state import ExperimentState
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed
-from archbench.runs.progress import Doing, Step
+from archbench.runs.progress import Doing, RunProgress
 from archbench.runs.records import Block, Phase
 
 PAUSES_S = (1.0, 2.0, 4.0)  # before a disturbed block is taken again: bursts of a shared machine last seconds
@@ -133,7 +133,9 @@ class GenerationTurns:
     def report_doing(self, doing: Doing, planned: PlannedVariant, round: int = 0) -> None:
         seconds_left, estimated = self.state.estimate_seconds_left()
         precision = self.state.widest
-        self.state.report_progress(Step(doing, planned.title, self.number, round, precision, seconds_left, estimated))
+        self.state.report_progress(
+            RunProgress(doing, planned.title, self.number, round, precision, seconds_left, estimated)
+        )
 
 
 def _cold_pieces(started: Mapping[str, float], first_ns: int) -> dict[str, float]:

@@ -27,7 +27,7 @@ def format_annotations(suites: Sequence[Suite]) -> list[str]:
     for ends, level in LEVELS.items():
         own = [case for suite in suites for case in suite.cases if case.ends == ends]
         shown = own if len(own) <= MOST else own[: MOST - 1]
-        lines += [_format_command(level, case.word, f"{case.name}: {'; '.join(case.said)}") for case in shown]
+        lines += [_format_command(level, case.word, f"{case.name}: {'; '.join(case.faults)}") for case in shown]
         if len(shown) < len(own):
             lines.append(
                 _format_command(level, "archbench", f"and {len(own) - len(shown):,} more; the output names each")

@@ -52,8 +52,8 @@ def _count_cases(elements: Sequence[ET.Element]) -> dict[str, str]:
 def _case_element(suite: str, case: Case) -> ET.Element:
     element = ET.Element("testcase", {"classname": suite, "name": _escape_xml(case.name), "time": "0"})
     if tag := TAGS.get(case.ends):
-        child = ET.SubElement(element, tag, {"message": _escape_xml(case.said[0])})
-        child.text = _escape_xml("\n".join(case.said))
+        child = ET.SubElement(element, tag, {"message": _escape_xml(case.faults[0])})
+        child.text = _escape_xml("\n".join(case.faults))
     return element
 
 

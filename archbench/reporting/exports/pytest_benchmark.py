@@ -15,7 +15,7 @@ from archbench import __version__, units
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun
-from archbench.statistics.fit import counted, reading
+from archbench.statistics.fit import choose_counted, make_reading
 from archbench.statistics.rounds import whole_rounds
 from archbench.text import visible
 
@@ -52,7 +52,9 @@ def list_call_seconds(run: StoredRun) -> dict[Any, list[float]]:
     failed, quantity = run.failed_keys, run.quantity
     blocks = [each for each in whole_rounds(run.blocks, failed) if each.key not in failed and each.quantity == quantity]
     found: dict[Any, list[float]] = {}
-    for told in counted(reading(each, each.counted_ns) for each in blocks if min(each.counted_ns, default=0) > 0):
+    for told in choose_counted(
+        make_reading(each, each.counted_ns) for each in blocks if min(each.counted_ns, default=0) > 0
+    ):
         found.setdefault(told.key, []).extend(ns / units.NS_PER_S for ns in told.times_ns)
     return found
 

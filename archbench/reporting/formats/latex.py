@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from archbench.tables.table import MAIN, MARKS, Column, Table, says_something
+from archbench.tables.table import MAIN, MARKS, Column, Table, has_content
 from archbench.text import visible
 
 LONGEST = 10_000
@@ -31,14 +31,14 @@ ANY = re.compile("|".join(map(re.escape, SPECIAL)))
 
 def render_latex(table: Table, **extra: object) -> str:
     """The columns that decide and have anything to say. Needs `booktabs` and `textcomp`, which LaTeX has built in."""
-    columns = [c for c in table.columns if _is_on_paper(c) and says_something(c, table.rows)]
+    columns = [c for c in table.columns if _is_on_paper(c) and has_content(c, table.rows)]
     lines = [
         *(f"% {visible(said, LONGEST)}" for said in (table.title, *table.caption) if said),
         r"\begin{tabular}{" + "".join("r" if column.numeric else "l" for column in columns) + "}",
         r"\toprule",
         _format_latex_row(escape_latex(column.label) for column in columns),
         r"\midrule",
-        *(_format_latex_row(escape_latex(column.text(row)) for column in columns) for row in table.rows),
+        *(_format_latex_row(escape_latex(column.format_cell(row)) for column in columns) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from archbench.tables.table import Column, Table, most_telling, says_something
+from archbench.tables.table import Column, Table, choose_telling, has_content
 from archbench.text import visible
 
 # `_` inside a word is text, as every name of ours has it
@@ -25,8 +25,8 @@ def render_markdown(table: Table, *, limit: int = COMMENT, **extra: object) -> s
     Rows that do not fit are left out, the front, the reference and what failed last, and a line says how many. A table
     that does not fit without any row is cut; of one that has none there is the caption.
     """
-    columns = [column for column in table.columns if says_something(column, table.rows)]
-    lines = [_render_row(escape_markdown(column.text(row)) for column in columns) for row in table.rows]
+    columns = [column for column in table.columns if has_content(column, table.rows)]
+    lines = [_render_row(escape_markdown(column.format_cell(row)) for column in columns) for row in table.rows]
     fits = len(lines)
     while fits and len(_render_document(table, columns, lines, fits)) > limit:
         fits = fits * 7 // 8
@@ -42,7 +42,7 @@ def render_markdown_tables(table: Table, beside: Sequence[Table], *, limit: int 
 def _render_document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
     """The whole text with at most so many rows."""
     places = {id(row): place for place, row in enumerate(table.rows)}
-    kept = [lines[places[id(row)]] for row in most_telling(table.rows, most)]
+    kept = [lines[places[id(row)]] for row in choose_telling(table.rows, most)]
     left_out = len(lines) - len(kept)
     said = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
     title = [f"## {escape_markdown(table.title)}", ""] if table.title else []

@@ -130,7 +130,7 @@ def _format_heading(column: Column) -> str:
 
 
 def _format_cell(column: Column, row: Row) -> str:
-    return visible(column.text(row), LONGEST_LINE)
+    return visible(column.format_cell(row), LONGEST_LINE)
 
 
 def _build_grid(title: str, columns: Sequence[Column], rows: Iterable[Row], longest: int) -> Grid:

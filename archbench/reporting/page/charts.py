@@ -147,7 +147,7 @@ def distinct_words(column: Column, rows: Iterable[Row]) -> list[str]:
 
 
 def cell_text(column: Column, row: Row) -> str:
-    return UNSET if row.get(column.name) is None else shorten(column.text(row))
+    return UNSET if row.get(column.name) is None else shorten(column.format_cell(row))
 
 
 def shorten(text: str, most: int = LONGEST) -> str:
@@ -162,7 +162,7 @@ def describe_row(table: Table, row: Row) -> str:
     """What pointing at a variant says: its name, then every cost and gain that decides."""
     names = ("latency_ms", "half_width", "ratio", "macs", "params", "peak_bytes", "memory_bytes", "score")
     shown = [c for c in table.columns if c.name in names and row.get(c.name) is not None]
-    costs = (f"{c.label} {c.text(row)}" for c in sorted(shown, key=lambda column: column.priority))
+    costs = (f"{c.label} {c.format_cell(row)}" for c in sorted(shown, key=lambda column: column.priority))
     return "; ".join([visible(row["name"], 200), *(visible(cost) for cost in costs)])
 
 

@@ -101,8 +101,8 @@ def find_front_steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[FrontSt
     """What each variant of a line costs more than the one before it, and gives more."""
     found = [FrontStep(row) for row in rows[:1]]
     for before, row in pairwise(rows):
-        known = by.cost != "latency_ms" or ties.untold(row_key(before), row_key(row)) is None
-        apart = by.cost != "latency_ms" or row_key(row) not in ties.of(row_key(before))
+        known = by.cost != "latency_ms" or ties.why_apart(row_key(before), row_key(row)) is None
+        apart = by.cost != "latency_ms" or row_key(row) not in ties.ties_of(row_key(before))
         more = row[by.cost] - before[by.cost], row[by.gain] - before[by.gain]
         found.append(FrontStep(row, *more, _cost_factor(before, row, by.cost), apart if known else None))
     return found
@@ -130,9 +130,9 @@ def find_fastest(rows: Sequence[Row]) -> Row | None:
 def find_peers(row: Row, rows: Sequence[Row], ties: Ties) -> Peers:
     """How `row` stands to the others of `rows` that have a latency; ties are fastest first."""
     others = [other for other in rows if other is not row and other["latency_ms"] is not None]
-    own = ties.of(row_key(row))
+    own = ties.ties_of(row_key(row))
     near = sorted((other for other in others if row_key(other) in own), key=lambda other: float(other["latency_ms"]))
-    reasons = [ties.untold(row_key(row), row_key(other)) for other in others]
+    reasons = [ties.why_apart(row_key(row), row_key(other)) for other in others]
     untold = Counter(reason for reason in reasons if reason is not None)
     return Peers(tuple(near), len(others) - len(near) - untold.total(), untold)
 

@@ -29,7 +29,7 @@ from archbench.reporting.page.review import Review
 from archbench.reporting.page.wording import describe_latency, full_name
 from archbench.runs.records import UNFINISHED
 from archbench.statistics.ties import NO_INTERVAL, NO_SESSION, Ties
-from archbench.tables.table import MAIN, MARKS, Column, Row, decided, most_telling, says_something
+from archbench.tables.table import MAIN, MARKS, Column, Row, choose_telling, deciding_rows, has_content
 from archbench.text import visible
 
 MOST_ROWS = 1000  # of the table on a page
@@ -40,8 +40,8 @@ LONGEST = 10_000
 def render_html(review: Review) -> str:
     """The page. The same review is the same bytes."""
     style, script = _page_style(), _read_source("report.js")
-    rows = most_telling(review.table.rows, MOST_ROWS)
-    columns = [column for column in review.table.columns if says_something(column, review.table.rows)]
+    rows = choose_telling(review.table.rows, MOST_ROWS)
+    columns = [column for column in review.table.columns if has_content(column, review.table.rows)]
     return (
         _jinja_environment()
         .get_template("report.html")
@@ -50,7 +50,9 @@ def render_html(review: Review) -> str:
             charts=[(chart, _draw_inline(chart)) for chart in review.charts],
             columns=columns,
             main=_choose_main_columns(columns, rows),
-            rows=[(_row_classes(row), [visible(column.text(row), LONGEST) for column in columns]) for row in rows],
+            rows=[
+                (_row_classes(row), [visible(column.format_cell(row), LONGEST) for column in columns]) for row in rows
+            ],
             legend=_describe_marks(rows),
             limits=_limit_columns(columns),
             left_out=len(review.table.rows) - len(rows),
@@ -81,7 +83,7 @@ def _choose_main_columns(columns: Sequence[Column], rows: Sequence[Row]) -> set[
 def _is_main(column: Column, rows: Sequence[Row]) -> bool:
     """Whether a column may stand there: what decides, and an axis that the names do not tell anyway."""
     if column.axis:
-        return not all(column.text(row) in row["name"] for row in rows)
+        return not all(column.format_cell(row) in row["name"] for row in rows)
     if column.name == "status":  # which nobody reads where all went well
         return any(row["status"] in UNFINISHED for row in rows)
     return column.priority <= MAIN
@@ -135,16 +137,17 @@ def _page_data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> di
         "speed": speed,
         "order": order,
         "ties": [
-            _find_turns([row_key(rows[place]) in own for place in order]) for own in map(ties.of, map(row_key, rows))
+            _find_turns([row_key(rows[place]) in own for place in order])
+            for own in map(ties.ties_of, map(row_key, rows))
         ],
-        "groups": [ties.groups.get(row_key(row)) for row in rows],
+        "groups": [ties.components.get(row_key(row)) for row in rows],
         "reasons": [NO_INTERVAL, NO_SESSION],
     }
 
 
 def _new_speeds(rows: Sequence[Row]) -> list[float | None]:
     """As `list_speeds` has them; a base's is none, for the fastest is among the new networks."""
-    own = decided(rows)
+    own = deciding_rows(rows)
     told = {id(row): speed for row, speed in zip(own, list_speeds(own), strict=True)}
     return [told.get(id(row)) for row in rows]
 

@@ -37,7 +37,7 @@ from archbench.reporting.page.wording import (
 )
 from archbench.runs.records import UNFINISHED, Key, Record
 from archbench.statistics.ties import Ties
-from archbench.tables.table import SIDE, Row, Table, decided
+from archbench.tables.table import SIDE, Row, Table, deciding_rows
 from archbench.text import visible
 
 MOST_WARNING = 200  # characters of one, where the decision stands
@@ -72,7 +72,7 @@ def build_review(
 ) -> Review:
     """The review of one run. In a comparison what decides are the verdicts, then the new side's variants alone: the base's
     are drawn and listed beside them, on no line and no step."""
-    rows = decided(table.rows)
+    rows = deciding_rows(table.rows)
     by = decision.choose_terms(rows)
     best = decision.find_line(rows, by.cost, by.gain)
     ladder = decision.find_rungs(rows, ties)
@@ -258,7 +258,7 @@ def _draw_charts(
     table: Table, records: Sequence[Record], by: Terms, best: Sequence[Row], found: Sequence[FrontStep], *, zips: Zips
 ) -> Iterable[Chart]:
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
-    own, alone = decided(table.rows), _describe_competitors(table.rows)
+    own, alone = deciding_rows(table.rows), _describe_competitors(table.rows)
     new = replace(table, rows=tuple(row for row in table.rows if row.get(SIDE.name) != "base"))
     table = _put_side_first(table)
     yield from _draw_against_macs(table, by, alone)
@@ -281,7 +281,7 @@ def _describe_competitors(rows: Sequence[Row]) -> str:
     """Whose the lines are, where that is not everybody's."""
     if any(row.get(SIDE.name) == "base" for row in rows):
         return "of the new networks alone"
-    return "" if len(decided(rows)) == len(rows) else "of those within the constraints"
+    return "" if len(deciding_rows(rows)) == len(rows) else "of those within the constraints"
 
 
 def _join_sayings(said: str, alone: str) -> str:
@@ -299,7 +299,7 @@ def _draw_against_macs(table: Table, by: Terms, alone: str) -> Iterable[Chart]:
     if by.cost == "latency_ms":
         known = any(row["half_width"] is not None for row in table.rows)
         marks = ("bars are 95 % intervals, " if known else "no interval is known, ") + "the ring is the reference"
-        best = decision.find_line(decided(table.rows), "latency_ms", "macs")
+        best = decision.find_line(deciding_rows(table.rows), "latency_ms", "macs")
         line_is = _join_sayings("most MACs for least latency", alone)
         yield from _draw_pair("latency", table, ("macs", "latency_ms"), best, marks, line_is=line_is)
     else:

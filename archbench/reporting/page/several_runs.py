@@ -19,8 +19,8 @@ from archbench.reporting.page.wording import Facts
 from archbench.runs.records import Key
 from archbench.statistics.ties import Ties
 from archbench.tables.captions import FRONT, describe_machine
-from archbench.tables.run_table import find_ties
-from archbench.tables.table import Column, Row, Table, decided, says_something
+from archbench.tables.run_table import find_run_ties
+from archbench.tables.table import Column, Row, Table, deciding_rows, has_content
 from archbench.text import visible
 
 SHARED = ("name", "id", "replica", "side", "reference", *EXACT, "score")  # one for all runs, as the axes are
@@ -91,7 +91,7 @@ def _own_columns(run: JudgedRun) -> list[Column]:
     table = run.table
     others = {*SHARED, "reason", *(["status"] if run.stored.complete else [])}
     own = (column for column in table.columns if not (column.axis or column.name in others))
-    return [column for column in own if column.detail or says_something(column, table.rows)]
+    return [column for column in own if column.detail or has_content(column, table.rows)]
 
 
 def _start_row(row: Row) -> Row:
@@ -170,7 +170,7 @@ def review_together(runs: Sequence[JudgedRun]) -> Review:
     """The page of several runs: who is fastest on which device, latency against MACs by device, the table of all."""
     named = dict(zip(label_runs(runs), runs, strict=True))
     table = tabulate_runs(runs)
-    ties = {label: find_ties(run.stored) for label, run in named.items()}
+    ties = {label: find_run_ties(run.stored) for label, run in named.items()}
     count = len({row["id"] for row in table.rows})
     return Review(
         title=table.title,
@@ -193,11 +193,11 @@ def review_together(runs: Sequence[JudgedRun]) -> Review:
 
 
 def _answer_fastest(label: str, run: JudgedRun, ties: Ties) -> Facts:
-    return tuple((f"{title} on {label}", said) for title, said in answer_fastest(decided(run.table.rows), ties))
+    return tuple((f"{title} on {label}", said) for title, said in answer_fastest(deciding_rows(run.table.rows), ties))
 
 
 def _build_ladders(label: str, run: JudgedRun, ties: Ties) -> tuple[WordTable, ...]:
-    rungs = find_rungs(decided(run.table.rows), ties)
+    rungs = find_rungs(deciding_rows(run.table.rows), ties)
     return (replace(build_ladder_table(rungs), title=f"{build_ladder_table(rungs).title}, {label}"),) if rungs else ()
 
 
@@ -236,7 +236,7 @@ def _draw_charts(named: Mapping[str, JudgedRun]) -> Iterable[Chart]:
 
 def _find_lines(views: Iterable[Table], gain: str, side: str) -> list[tuple[str, list[Row]]]:
     """The line of each run's best in the colour of its points, of which there are so many."""
-    own = [find_line(decided(view.rows), "latency_ms", gain, gain_side=side) for view in views]
+    own = [find_line(deciding_rows(view.rows), "latency_ms", gain, gain_side=side) for view in views]
     colors = SERIES if len(own) <= len(SERIES) else [MUTED] * len(own)
     return list(zip(colors, own, strict=False))
 

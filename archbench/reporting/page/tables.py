@@ -133,7 +133,7 @@ def build_verdict_table(table: Table) -> WordTable:
         "; ".join(table.caption),
         tuple(column.label for column in columns),
         tuple(column.numeric for column in columns),
-        tuple(tuple(column.text(row) for column in columns) for row in table.rows),
+        tuple(tuple(column.format_cell(row) for column in columns) for row in table.rows),
     )
 
 
@@ -161,7 +161,7 @@ def build_excess_table(excesses: Sequence[Excess]) -> WordTable | None:
         return None
     table = budget_table(excesses, {})
     left_out = len(table.rows) - MOST_EXCESSES
-    cells = tuple(tuple(column.text(row) for column in table.columns) for row in table.rows[:MOST_EXCESSES])
+    cells = tuple(tuple(column.format_cell(row) for column in table.columns) for row in table.rows[:MOST_EXCESSES])
     more = f"; {left_out:,} more are not shown" if left_out > 0 else ""
     said = (
         "from and to: the 95 % interval; over: all of it is over the budget; cannot be told: the budget is inside it"

@@ -17,8 +17,8 @@ from archbench.errors import ResultsError
 from archbench.models.presets import FROZEN_NOTE, PRESETS
 from archbench.models.variant import FAMILIES
 from archbench.pricing.price import price
-from archbench.runs.find import Found, stored
-from archbench.runs.records import as_json
+from archbench.runs.find import FoundRun, list_stored
+from archbench.runs.records import line_as_json
 from archbench.text import visible
 
 # The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
@@ -84,15 +84,15 @@ def list_presets() -> list[dict[str, Any]]:
 
 def list_runs(results: Path) -> list[dict[str, Any]]:
     """Every stored run with all its records, newest last; of one that is damaged why, and null for what it hides."""
-    return [_list_run(found) for found in stored(results)]
+    return [_list_run(found) for found in list_stored(results)]
 
 
-def _list_run(found: Found) -> dict[str, Any]:
+def _list_run(found: FoundRun) -> dict[str, Any]:
     row: dict[str, Any] = {"run": str(found.path), "name": None, "planned": None, "records": None, "damage": None}
     try:
         folder = found.opened()
-        row |= {"name": folder.header.get("name"), "planned": len(folder.header.get("planned", []))}
-        return row | {"records": [as_json(record) for record in folder.records()]}
+        row |= {"name": folder.manifest.get("name"), "planned": len(folder.manifest.get("planned", []))}
+        return row | {"records": [line_as_json(record) for record in folder.records()]}
     except ResultsError as error:
         return row | {"damage": str(found.damage or error)}
 

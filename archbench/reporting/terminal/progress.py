@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from archbench.runs.progress import Step, time_left
+from archbench.runs.progress import RunProgress, format_time_left
 from archbench.runs.records import Record
 from archbench.text import visible
 
@@ -59,9 +59,9 @@ class ProgressPrinter:
         self._spinner.update(text=Text(self._line(self._clock() - self._said_at)))
         return self._spinner
 
-    def report_step(self, step: Step) -> None:
+    def report_step(self, step: RunProgress) -> None:
         if self._live or self._is_news(step):
-            self._show_line(lambda passed: _format_progress(step.later(passed)))
+            self._show_line(lambda passed: _format_progress(step.after(passed)))
 
     def say(self, text: str, seconds_left: float | None = None) -> None:
         self._show_line(lambda passed: _format_sentence(text, None if seconds_left is None else seconds_left - passed))
@@ -77,20 +77,20 @@ class ProgressPrinter:
             word = "done" if record.status != "failed" else "failed"
             _print_line(f"{word} {record.id} {visible(record.name)}", self._announce_on)
 
-    def _is_news(self, step: Step) -> bool:
+    def _is_news(self, step: RunProgress) -> bool:
         which = step.variant if step.doing == "starting" else None
-        key = (step.generation, step.doing, which, step.precision is None)
+        key = (step.generation, step.doing, which, step.widest is None)
         known = key in self._seen
         self._seen.add(key)
         return not known
 
 
-def _format_progress(step: Step) -> str:
+def _format_progress(step: RunProgress) -> str:
     return visible(f"{step.place}  {step.outlook}".rstrip(), LONGEST)
 
 
 def _format_sentence(text: str, seconds_left: float | None) -> str:
-    return visible(text, LONGEST) + ("" if seconds_left is None else f"  ({time_left(seconds_left)})")
+    return visible(text, LONGEST) + ("" if seconds_left is None else f"  ({format_time_left(seconds_left)})")
 
 
 def _print_line(line: str, stream: TextIO) -> None:
