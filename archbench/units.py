@@ -53,19 +53,9 @@ def format_gigahertz(value: float) -> str:
 
 
 def format_milliseconds(value: float) -> str:
-    """Milliseconds with four significant digits, never in powers of ten."""
+    """Milliseconds, images a second, millijoules: four significant digits, never in powers of ten."""
     decimals = max(0, 4 - len(str(int(abs(value)))))
     return f"{value:.{decimals}f}"
-
-
-def format_rate(value: float) -> str:
-    """So many a second, with the digits of a time."""
-    return format_milliseconds(value)
-
-
-def format_millijoules(value: float) -> str:
-    """Millijoules, with the digits of a time."""
-    return format_milliseconds(value)
 
 
 def format_mark(value: float) -> str:
