@@ -14,12 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yardstick import at_most
 
-from archbench.design.spec.document import (
+from archbench.design.spec.document import MAX_DEPTH, Document, FilePosition
+from archbench.design.spec.yaml_file import (
     MAX_BYTES,
-    MAX_DEPTH,
     MAX_EVENTS,
-    Document,
-    FilePosition,
     parse_document,
     read_document,
 )

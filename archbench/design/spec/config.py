@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from archbench.design.spec.document import parse_document, read_document
 from archbench.design.spec.schema import MODULE_PATTERN, OF_THE_RUN, SPEC_VERSION, WORKLOAD_IN_MEASURE
+from archbench.design.spec.yaml_file import parse_document, read_document
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS, find_preset
 from archbench.models.variant import FAMILIES

@@ -24,7 +24,7 @@ from archbench.design.spec.config import (
     own_sections,
     resolve_inside,
 )
-from archbench.design.spec.document import Document, parse_document, read_document
+from archbench.design.spec.document import Document
 from archbench.design.spec.schema import (
     SPEC_VERSION,
     WORKLOAD_IN_MEASURE,
@@ -36,6 +36,7 @@ from archbench.design.spec.schema import (
     settings_model,
     validate_knobs,
 )
+from archbench.design.spec.yaml_file import parse_document, read_document
 from archbench.errors import SpecError
 from archbench.metrics import METRICS, SCALED, resolve_limit_metric
 from archbench.models.presets import find_preset
