@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from archbench.metrics import EXACT
+from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.price import Cost
-from archbench.space.points import CodedColumn, Points
+from archbench.space.costs import SIDES, price_points
+from archbench.space.points import CodedColumn, Points, make_points
 
 
 def grid(axes: Mapping[str, Sequence[Any]]) -> Points:
@@ -36,3 +38,21 @@ def costs_of(counts: Mapping[str, Any], shape: tuple[int, ...], rows: Iterable[i
     """The cost of each of those rows, from arrays that broadcast to the shape."""
     flat = {metric: np.broadcast_to(counts[metric], shape).reshape(-1) for metric in EXACT}
     return [Cost(**{metric: int(values[row]) for metric, values in flat.items()}) for row in rows]
+
+
+def price_many(variants: Sequence[Variant]) -> list[Cost]:
+    """The exact cost of each variant, priced together as columns of every path that a price depends on."""
+    if not variants:
+        return []
+    points = make_points([_paths(variant) for variant in variants])
+    known = {repr(points.assignment(row)): variant for row, variant in enumerate(variants)}
+    counts = price_points(points, lambda assignment: known[repr(assignment)])
+    return costs_of(counts, points.shape, range(len(variants)))
+
+
+def _paths(variant: Variant) -> dict[str, Any]:
+    if isinstance(variant.architecture, ModuleFactory):
+        return {"module": variant.architecture.factory}
+    parts = variant.architecture.as_json() | {"input": {side: getattr(variant.workload, side) for side in SIDES}}
+    paths = {f"{section}.{key}": value for section, part in parts.items() for key, value in part.items()}
+    return {**paths, "measure.precision": variant.workload.precision}

@@ -5,8 +5,8 @@ a few numbers however many variants there are; only the last sums are as broad a
 beside each array goes a bound on its magnitude, in Python's own integers: what could pass 64 bits raises `Wide` before it
 is computed, and is then done once more on Python's integers, which do not end.
 
-Points that were drawn are lanes on the grid that their columns span, of which they are a few places (`Draw`): counts stay
-as small as a grid's, until there would be more of them than points; then each point has its own.
+Points of a sample are lanes on the grid that their columns span (`SampledLanes`): counts stay as small as a grid's, until
+there would be more of them than points; then each point has its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ INT64_MAX = 2**63 - 1
 FLOAT_EXACT = 2**53  # up to here float64 has every integer
 
 Array = NDArray[Any]
-Mask = NDArray[np.bool_]
-Key = TypeVar("Key")
+Bound = int | None
+BoundOf = Callable[[int, int], int]  # the bound of a result, by the bounds of its operands
 
 
 class Diverged(Exception):
@@ -39,115 +39,102 @@ class Wide(Exception):
 
 
 class SampledLanes:
-    """Places on a grid: the n-th point is at `codes[axis][n]` of each axis.
+    """The points of a sample as places on a grid: the n-th point is at `codes[axis][n]` of each axis.
 
-    Arrays of its lanes have one dimension more than the grid, the last. Of length one there, they are on the grid; of one
-    along all others, they are the points.
+    Arrays of its lanes have one dimension more than the grid, the last. An array that has length one there is on the grid;
+    one that has length one along all other dimensions has a value a point.
     """
 
     def __init__(self, codes: Sequence[Array]) -> None:
         self.codes, self.rows = tuple(codes), len(codes[0])
-        self._flat: dict[tuple[int, ...], Array] = {}
+        self._places: dict[tuple[int, ...], Array] = {}
 
-    def points(self, values: Array) -> Array:
+    def take_points(self, values: Array) -> Array:
         """An array on the grid as one of the points."""
         if values.shape[-1] > 1:
             return values
-        return values.reshape(-1).take(self._places(values.shape)).reshape((1,) * (values.ndim - 1) + (self.rows,))
+        return values.reshape(-1).take(self._places_on(values.shape)).reshape((1,) * (values.ndim - 1) + (self.rows,))
 
-    def aligned(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def align(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Two arrays, both on the grid while what they make together is smaller than the points."""
         together = math.prod(map(max, x.shape, y.shape))
         if x.shape[-1] == y.shape[-1] == 1 and together <= self.rows:
             return x, y
-        return self.points(x), self.points(y)
+        return self.take_points(x), self.take_points(y)
 
-    def _places(self, shape: tuple[int, ...]) -> Array:
-        if shape not in self._flat:
+    def _places_on(self, shape: tuple[int, ...]) -> Array:
+        if shape not in self._places:
             places = np.zeros(self.rows, np.intp)
             for codes, length in zip(self.codes, shape, strict=False):
                 if length > 1:
                     places = places * length + codes
-            self._flat[shape] = places
-        return self._flat[shape]
+            self._places[shape] = places
+        return self._places[shape]
+
+
+def _operators(ufunc: np.ufunc, bound: BoundOf, prepare: Callable[[Any], Any] = lambda divisor: divisor) -> Any:
+    """An arithmetic operator of lanes, and the same with its operands exchanged."""
+    return (
+        lambda self, other: _combine(ufunc, self, prepare(other), bound),
+        lambda self, other: _combine(ufunc, other, prepare(self), bound),
+    )
+
+
+def _comparison(ufunc: np.ufunc) -> Any:
+    return lambda self, other: _compare(ufunc, self, other)
+
+
+def _check_divisor(divisor: Any) -> Any:
+    """A divisor without a zero, even at places of the grid where no point is."""
+    if holds_somewhere(divisor == 0):
+        raise ZeroDivisionError("some lanes are divided by zero")
+    if isinstance(divisor, Lanes) and divisor.draw is not None and not divisor.values.all():
+        return Lanes(divisor.draw.take_points(divisor.values), divisor.bound, divisor.draw)
+    return divisor
 
 
 class Lanes:
     """Numbers, one a lane. `bound`: no magnitude is above it; null for floats and for Python's integers in an object array.
 
     A comparison that all lanes agree on is plainly true or false. A branch, a loop, an index or a word made of lanes that
-    differ raises Diverged. `draw`, if any, is of all lanes of one program.
+    differ raises Diverged. `draw` is the sample that all lanes of one program belong to, if any.
     """
 
     __slots__ = ("bound", "draw", "values")
 
-    def __init__(self, values: Array, bound: int | None = None, draw: SampledLanes | None = None) -> None:
+    def __init__(self, values: Array, bound: Bound = None, draw: SampledLanes | None = None) -> None:
         self.values, self.bound, self.draw = values, bound, draw
 
     @property
     def points(self) -> Array:
         """The values of the points that there are, one dimension an axis of theirs."""
-        return self.values if self.draw is None else self.draw.points(self.values).reshape(-1)
+        return self.values if self.draw is None else self.draw.take_points(self.values).reshape(-1)
 
-    def __add__(self, other: Any) -> Lanes:
-        return _combined(np.add, self, other, operator.add)
-
-    def __radd__(self, other: Any) -> Lanes:
-        return _combined(np.add, other, self, operator.add)
-
-    def __sub__(self, other: Any) -> Lanes:
-        return _combined(np.subtract, self, other, operator.add)
-
-    def __rsub__(self, other: Any) -> Lanes:
-        return _combined(np.subtract, other, self, operator.add)
+    __add__, __radd__ = _operators(np.add, operator.add)
+    __sub__, __rsub__ = _operators(np.subtract, operator.add)
+    __floordiv__, __rfloordiv__ = _operators(np.floor_divide, lambda p, q: p, _check_divisor)
+    __mod__, __rmod__ = _operators(np.remainder, lambda p, q: q, _check_divisor)
+    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)
+    __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
+    __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, int) and other in (0, 1):
             return self if other else 0
-        return _combined(np.multiply, self, other, operator.mul)
+        return _combine(np.multiply, self, other, operator.mul)
 
     __rmul__ = __mul__
-
-    def __floordiv__(self, other: Any) -> Lanes:
-        return _combined(np.floor_divide, self, _divisor(other), _first)
-
-    def __rfloordiv__(self, other: Any) -> Lanes:
-        return _combined(np.floor_divide, other, _divisor(self), _first)
-
-    def __mod__(self, other: Any) -> Lanes:
-        return _combined(np.remainder, self, _divisor(other), _second)
-
-    def __rmod__(self, other: Any) -> Lanes:
-        return _combined(np.remainder, other, _divisor(self), _second)
 
     def __floor__(self) -> Lanes:
         if self.values.dtype == object:
             return Lanes(np.frompyfunc(math.floor, 1, 1)(self.values), None, self.draw)
         return integer_lanes(np.floor(self.values).astype(np.int64), self.draw)
 
-    def __eq__(self, other: object) -> Any:
-        return _compared(np.equal, self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return _compared(np.not_equal, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return _compared(np.less, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _compared(np.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _compared(np.greater, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _compared(np.greater_equal, self, other)
-
     def __bool__(self) -> bool:
-        if (agreed := _agreed(self.values)) is not None:  # on the grid, where that is quickly seen
+        if (agreed := _common_truth(self.values)) is not None:  # on the grid, where that is quickly seen
             return agreed
         truths = self.points.astype(bool)
-        if (agreed := _agreed(truths)) is not None:
+        if (agreed := _common_truth(truths)) is not None:
             return agreed
         raise Diverged(truths)
 
@@ -173,12 +160,12 @@ class Lanes:
 
 
 def integer_lanes(values: Array, draw: SampledLanes | None = None) -> Lanes:
-    """Lanes of 64-bit integers, bounded by what they are."""
+    """Lanes of 64-bit integers, bounded by the greatest magnitude among them."""
     return Lanes(values, max(abs(int(values.min())), abs(int(values.max()))), draw)
 
 
 def make_lanes(values: Array, draw: SampledLanes | None = None, *, endless: bool = False) -> Any:
-    """What a program is given for a knob of 64-bit integers or floats: one number where all are equal, else lanes.
+    """A knob of 64-bit integers or floats as a program takes it: one number where all are equal, else lanes.
 
     endless  on Python's own numbers
     """
@@ -192,12 +179,12 @@ def make_lanes(values: Array, draw: SampledLanes | None = None, *, endless: bool
 
 def add_lanes(terms: Iterable[Any]) -> Any:
     """The sum of integers and lanes, those of one shape first: only the last additions are broad."""
-    return _folded(np.add, terms, operator.add)
+    return _fold(np.add, terms, operator.add)
 
 
 def largest_lane(terms: Iterable[Any]) -> Any:
     """The greatest, lane by lane, of at least one number that is not negative."""
-    return _folded(np.maximum, terms, max)
+    return _fold(np.maximum, terms, max)
 
 
 def group_by_identity(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]:
@@ -213,24 +200,24 @@ def holds_somewhere(truth: Any) -> bool:
     return bool(truth.points.any()) if isinstance(truth, Lanes) else bool(truth)
 
 
-def _folded(ufunc: np.ufunc, terms: Iterable[Any], fold: Callable[[int, int], int]) -> Any:
-    """`fold` is the ufunc on two integers, and on two bounds."""
+def _fold(ufunc: np.ufunc, terms: Iterable[Any], fold: BoundOf) -> Any:
+    """The ufunc over all terms; `fold` is the same on two integers, and on two bounds."""
     plain, shaped = 0, dict[tuple[int, ...], Lanes]()
     for term in terms:
         if isinstance(term, Lanes):
             shape = term.values.shape
-            shaped[shape] = _combined(ufunc, shaped[shape], term, fold) if shape in shaped else term
+            shaped[shape] = _combine(ufunc, shaped[shape], term, fold) if shape in shaped else term
         else:
             plain = fold(plain, term)
     total: Any = plain
     for shape in sorted(shaped, key=math.prod):
-        total = _combined(ufunc, total, shaped[shape], fold) if total is not plain or plain else shaped[shape]
+        total = _combine(ufunc, total, shaped[shape], fold) if total is not plain or plain else shaped[shape]
     return total
 
 
-def _combined(ufunc: np.ufunc, a: Any, b: Any, bound: Callable[[int, int], int]) -> Lanes:
+def _combine(ufunc: np.ufunc, a: Any, b: Any, bound: BoundOf) -> Lanes:
     """The ufunc lane by lane, after its bound has been seen to fit."""
-    (x, p), (y, q), draw = _parted(a, b)
+    (x, p), (y, q), draw = _operands(a, b)
     if p is None or q is None:
         _refuse_inexact(x, p, y, q)
         return Lanes(ufunc(x, y), None, draw)
@@ -240,24 +227,24 @@ def _combined(ufunc: np.ufunc, a: Any, b: Any, bound: Callable[[int, int], int])
     return Lanes(ufunc(x, y), limit, draw)
 
 
-def _compared(ufunc: np.ufunc, a: Lanes, b: Any) -> Any:
+def _compare(ufunc: np.ufunc, a: Lanes, b: Any) -> Any:
     if not isinstance(b, (Lanes, int, float)):
         return NotImplemented
-    (x, p), (y, q), draw = _parted(a, b)
+    (x, p), (y, q), draw = _operands(a, b)
     _refuse_inexact(x, p, y, q)
     truths = np.asarray(ufunc(x, y), dtype=bool)
-    if (agreed := _agreed(truths)) is not None:
+    if (agreed := _common_truth(truths)) is not None:
         return agreed
     return Lanes(truths.astype(np.int64), 1, draw)
 
 
-def _agreed(truths: Array) -> bool | None:
-    """What all of them are; null where they differ."""
+def _common_truth(truths: Array) -> bool | None:
+    """The truth value that all of them have; null where they differ."""
     some = np.count_nonzero(truths)
     return bool(some) if some in (0, truths.size) else None
 
 
-def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:
+def _refuse_inexact(x: Any, p: Bound, y: Any, q: Bound) -> None:
     """An integer meets floats as a float: Wide where that is not the integer exactly. Python's own numbers never are."""
     for bound, beside, other in ((p, q, y), (q, p, x)):
         floats = beside is None and getattr(other, "dtype", np.float64) == np.float64
@@ -265,33 +252,15 @@ def _refuse_inexact(x: Any, p: int | None, y: Any, q: int | None) -> None:
             raise Wide
 
 
-def _parted(a: Any, b: Any) -> tuple[tuple[Any, int | None], tuple[Any, int | None], SampledLanes | None]:
-    """Of both their values, ready to be combined, with their bounds; and the draw, if any, that they are of."""
+def _operands(a: Any, b: Any) -> tuple[tuple[Any, Bound], tuple[Any, Bound], SampledLanes | None]:
+    """The values of both, ready to be combined, with their bounds; and the sample, if any, that they belong to."""
     if not isinstance(a, Lanes):
-        return _number(a), (b.values, b.bound), b.draw
+        return _bounded(a), (b.values, b.bound), b.draw
     if not isinstance(b, Lanes):
-        return (a.values, a.bound), _number(b), a.draw
-    x, y = (a.values, b.values) if a.draw is None else a.draw.aligned(a.values, b.values)
+        return (a.values, a.bound), _bounded(b), a.draw
+    x, y = (a.values, b.values) if a.draw is None else a.draw.align(a.values, b.values)
     return (x, a.bound), (y, b.bound), a.draw
 
 
-def _number(number: float) -> tuple[float, int | None]:
-    return (number, abs(number)) if isinstance(number, int) else (number, None)
-
-
-def _divisor(number: Any) -> Any:
-    if holds_somewhere(number == 0):
-        raise ZeroDivisionError("some lanes are divided by zero")
-    if isinstance(number, Lanes) and number.draw is not None and not number.values.all():
-        return Lanes(
-            number.draw.points(number.values), number.bound, number.draw
-        )  # off the grid's places without a point
-    return number
-
-
-def _first(p: int, q: int) -> int:
-    return p
-
-
-def _second(p: int, q: int) -> int:
-    return q
+def _bounded(number: float) -> tuple[float, Bound]:
+    return number, abs(number) if isinstance(number, int) else None

@@ -1,107 +1,89 @@
 """Many variants priced by one recording for each structure: the model's program run on lanes.
 
-What is a number, or a list of numbers, is lanes; words, truth values, lengths of lists and which paths are set are the
-structure. Where a program branches between lanes, they part along one axis of the points, and each part is a grid again.
+A knob that is a number, or a list of so many numbers, is lanes; words, truth values, lengths of lists and which paths are set are
+the structure. Where a program branches between lanes, they part along one axis of the points, and each part is a grid again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archbench.design.spec.config import split_path
+from archbench.design.spec.schema import NOT_ACCEPTED, part_model, section_model, validate_values
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
 from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, PartChoice, Variant, record_network
-from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, Wide
+from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, SampledLanes, Wide, make_lanes
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
-from archbench.space.blocks import Array, SubGrid, join_sub_grids, whole_grid
-from archbench.space.points import Points, make_points
-from archbench.space.structures import VaryingKnob, make_knobs
+from archbench.space.points import Array, CodedColumn, Points
+from archbench.space.sub_grids import SubGrid, join_sub_grids, whole_grid
 
 ROWS = 1 << 15  # points without a grid are recorded so many at a time: their lanes stay in the processor's cache
 SIDES = ("batch", "height", "width")
+NOT_SET = ""  # the lane kind of a point that leaves the path as it is
 
-Counts = dict[str, NDArray[np.int64]]  # metric -> an array that broadcasts to the points' shape
+Counts = dict[str, Array]  # metric -> an array of 64-bit integers that broadcasts to the points' shape
 
 
 def price_points(points: Points, make: Callable[[Mapping[str, Any]], Variant]) -> Counts:
     """Every exact metric of every point that is kept, equal to `price` of the variant `make` gives for its assignment.
 
-    What is not kept is not priced, and its numbers mean nothing. Raises SpecError, naming one variant, where a kept one is
-    no network, has a count that 64 bits do not hold, or is a hand-written module.
+    A point that is not kept is not priced, and its numbers mean nothing. Raises SpecError, naming one variant, where a kept one
+    is no network, has a count that 64 bits do not hold, or is a hand-written module.
     """
-    return _Pricing(points, lambda row: make(points.assignment(row))).counts()
+    pricing = _PointPricing(points, make)
+    parts = list(pricing.price_part(whole_grid(points)))
+    return {
+        metric: join_sub_grids(points.shape, [(part, counts[metric]) for part, counts in parts]) for metric in EXACT
+    }
 
 
-def price_many(variants: Sequence[Variant]) -> list[Cost]:
-    """The exact cost of each variant, equal to `price` of it; refused as there."""
-    if not variants:
-        return []
-    points = make_points([_paths(variant) for variant in variants])
-    counts = _Pricing(points, variants.__getitem__).counts()
-    columns = [np.broadcast_to(counts[metric], len(variants)).tolist() for metric in EXACT]
-    return [Cost(**dict(zip(EXACT, row, strict=True))) for row in zip(*columns, strict=True)]
+class _PointPricing:
+    """One set of points being priced; `make` gives the variant of an assignment."""
 
+    def __init__(self, points: Points, make: Callable[[Mapping[str, Any]], Variant]) -> None:
+        self.points, self.make = points, make
+        self.knobs = tuple(VaryingKnob(column) for column in points.columns)
 
-def _paths(variant: Variant) -> dict[str, Any]:
-    """Every path of a variant that its price depends on."""
-    if isinstance(variant.architecture, ModuleFactory):
-        return {"module": variant.architecture.factory}
-    parts = variant.architecture.as_json() | {"input": {side: getattr(variant.workload, side) for side in SIDES}}
-    paths = {f"{section}.{key}": value for section, part in parts.items() for key, value in part.items()}
-    return {**paths, "measure.precision": variant.workload.precision}
-
-
-class _Pricing:
-    """One set of points being priced; `variant` gives the variant of a row."""
-
-    def __init__(self, points: Points, variant: Callable[[int], Variant]) -> None:
-        self.points, self.variant = points, variant
-        self.columns = tuple(VaryingKnob(column) for column in points.columns)
-
-    def counts(self) -> Counts:
-        found = list(self._priced(whole_grid(self.points)))
-        return {
-            metric: join_sub_grids(self.points.shape, [(block, counts[metric]) for block, counts in found])
-            for metric in EXACT
-        }
-
-    def _priced(self, block: SubGrid) -> Iterator[tuple[SubGrid, dict[str, Array]]]:
-        """The metrics of a block, in parts where it must be; each broadcasts to its part's shape."""
-        if not block.wanted:
+    def price_part(self, part: SubGrid) -> Iterator[tuple[SubGrid, Counts]]:
+        """The metrics of a part, in smaller parts where it must be; each broadcasts to its part's shape."""
+        if not part.wanted:
             return
         try:
-            self._part_structures(block)
-            cost = self._cost(block)
-        except Diverged as parted:
-            for part in block.split(parted.key):
-                yield from self._priced(part)
+            self._check_structure(part)
+            cost = self._cost(part)
+        except Diverged as diverged:
+            for smaller in part.split(diverged.key):
+                yield from self.price_part(smaller)
         else:
-            yield block, {metric: self._fitting(block, getattr(cost, metric)) for metric in EXACT}
+            yield part, {metric: self._fit_in_64_bits(part, getattr(cost, metric)) for metric in EXACT}
 
-    def _part_structures(self, block: SubGrid) -> None:
-        """Raise Diverged unless the block is of one structure, and not too many rows to be recorded at once."""
-        for varying in self.columns:
-            labels = varying.structure(block)
+    def _variant(self, row: int) -> Variant:
+        return self.make(self.points.assignment(row))
+
+    def _check_structure(self, part: SubGrid) -> None:
+        """Raise Diverged unless the part is of one structure, and not too many rows to be recorded at once."""
+        for knob in self.knobs:
+            labels = knob.labels[part.take(knob.column.codes)]
             if (labels != labels.flat[0]).any():
                 raise Diverged(labels)
-        if len(block.shape) == 1 and block.shape[0] > ROWS:
-            raise Diverged(np.arange(block.shape[0]) // ROWS)
+        if len(part.shape) == 1 and part.shape[0] > ROWS:
+            raise Diverged(np.arange(part.shape[0]) // ROWS)
 
-    def _cost(self, block: SubGrid) -> Cost:
-        """The cost of a block of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough."""
-        example = self.variant(block.row)
+    def _cost(self, part: SubGrid) -> Cost:
+        """The cost of a part of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough."""
+        example = self._variant(part.row)
         if isinstance(example.architecture, ModuleFactory):
             return price(example)
         rolled, endless = True, False
         while True:
             try:
-                architecture, sizes = self._program(block, example, endless=endless)
+                architecture, sizes = self._program(part, example, endless=endless)
                 graph = record_network(architecture, sizes["height"], sizes["width"], rolled=rolled)
                 return add_up(graph, sizes["batch"], example.workload.feature_bytes)
             except Irregular:
@@ -109,27 +91,123 @@ class _Pricing:
             except Wide:
                 endless = True
             except SpecError:  # it is every lane's: a branch that differs would have parted them
-                price(self.variant(block.row))  # says it of one variant
+                price(self._variant(part.row))  # says it of one variant
                 raise
 
-    def _program(self, block: SubGrid, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
+    def _program(self, part: SubGrid, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
         """The example's architecture and input, with the columns of numbers as lanes."""
-        parts = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
-        types = {section: part.get("type", "") for section, part in parts.items()}
-        for path, given in make_knobs(block, self.columns, types, endless=endless).items():
+        sections = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
+        types = {section: given.get("type", "") for section, given in sections.items()}
+        for path, lanes in make_knobs(part, self.knobs, types, endless=endless).items():
             section, key = split_path(path)
-            if section in parts:
-                parts[section][key] = given
-        choices = {family: PartChoice(parts[family].pop("type"), parts[family]) for family in FAMILIES}
-        return Architecture(**choices), parts["input"]
+            if section in sections:
+                sections[section][key] = lanes
+        choices = {family: PartChoice(sections[family].pop("type"), sections[family]) for family in FAMILIES}
+        return Architecture(**choices), sections["input"]
 
-    def _fitting(self, block: SubGrid, count: Any) -> NDArray[np.int64]:
-        """A metric of a block in 64 bits. SpecError where it is more, naming the variant; what is not kept may be cut."""
+    def _fit_in_64_bits(self, part: SubGrid, count: Any) -> Array:
+        """A metric in 64 bits. SpecError where it is more, naming the variant; a point that is not kept may be cut."""
         values = np.asarray(count.points if isinstance(count, Lanes) else count)
-        values = values.reshape((1,) * (len(block.shape) - values.ndim) + values.shape)
+        values = values.reshape((1,) * (len(part.shape) - values.ndim) + values.shape)
         if values.dtype == np.int64:
             return values
         over = np.asarray(values > INT64_MAX, dtype=bool)
-        if (row := block.first(over)) is not None:
-            price(self.variant(row))
+        if (row := part.first(over)) is not None:
+            price(self._variant(row))
         return np.where(over, 0, values).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class KnobValues:
+    """A knob's validated values by code, one array an element of a list; and the codes that are refused, or of another kind."""
+
+    elements: tuple[Array, ...]
+    listed: bool
+    refused: Array
+
+    def as_lanes(self, codes: Array, draw: SampledLanes | None, *, endless: bool) -> Any:
+        """The knob at some codes, a list of lanes where it is a list."""
+        given = [make_lanes(element[codes], draw, endless=endless) for element in self.elements]
+        return given if self.listed else given[0]
+
+
+class VaryingKnob:
+    """One column, and the kinds of its values: only values of one kind can be lanes of one recording.
+
+    labels  the number of each code's kind; UNSET, -1, finds the last
+    """
+
+    def __init__(self, column: CodedColumn) -> None:
+        self.column = column
+        kinds = [*(lane_kind(column.path, value) for value in column.values), NOT_SET]
+        self._kinds = list(dict.fromkeys(kinds))
+        numbers = {kind: number for number, kind in enumerate(self._kinds)}
+        self.labels = np.array([numbers[kind] for kind in kinds])
+        self._values: dict[tuple[int, str], KnobValues] = {}  # by kind and part, made when asked for
+
+    def numbers_in(self, part: SubGrid, name: str) -> tuple[KnobValues, Array] | None:
+        """The column's numbers in a part of one structure, as the program `name` takes them, with the codes of the points.
+
+        Null where it has no numbers. Raises Diverged where only some are accepted, SpecError where none is.
+        """
+        codes = part.take(self.column.codes)
+        label = int(self.labels[codes.flat[0]])
+        if not self._kinds[label].startswith("number"):
+            return None
+        if (label, name) not in self._values:
+            self._values[label, name] = _validate_column(self.column, self.labels != label, name)
+        values = self._values[label, name]
+        if (refused := values.refused[codes]).all():
+            raise SpecError(f"{self.column.path}: not accepted")
+        if refused.any():
+            raise Diverged(refused)
+        return values, codes
+
+
+def make_knobs(
+    part: SubGrid, knobs: Sequence[VaryingKnob], types: Mapping[str, str], *, endless: bool
+) -> dict[str, Any]:
+    """By path, the numbers of a part of one structure, as lanes. `types`: of each section, the name of its program."""
+    found = {knob.column.path: knob.numbers_in(part, types.get(knob.column.path.split(".")[0], "")) for knob in knobs}
+    numbers = {path: given for path, given in found.items() if given is not None}
+    draw = None
+    if (
+        len(part.shape) == 1 and numbers
+    ):  # each value in use once, along an axis of its own; points are places on that grid
+        used = [np.unique(codes, return_inverse=True) for _, codes in numbers.values()]
+        draw = SampledLanes([places for _, places in used])
+        axes = np.ix_(*(codes for codes, _ in used), np.zeros(1, np.intp))
+        numbers = {path: (values, codes) for (path, (values, _)), codes in zip(numbers.items(), axes, strict=False)}
+    return {path: values.as_lanes(codes, draw, endless=endless) for path, (values, codes) in numbers.items()}
+
+
+def _validate_column(column: CodedColumn, refused: Array, name: str) -> KnobValues:
+    """The values of a column but for those that are refused already, as not of the kind."""
+    section, key = split_path(column.path)
+    model = part_model(section, name) if section in FAMILIES else section_model(section)
+    codes = np.flatnonzero(~refused).tolist()
+    found = zip(codes, validate_values(model, key, [column.values[code] for code in codes]), strict=True)
+    accepted = {code: value for code, value in found if value is not NOT_ACCEPTED}
+    listed = any(isinstance(value, list) for value in accepted.values())
+    rows = [value if listed else [value] for value in accepted.values()]
+    floats = any(isinstance(item, float) for row in rows for item in row)
+    width = max(map(len, rows), default=0)
+    elements = np.zeros((width, len(refused)), np.float64 if floats else np.int64)
+    elements[:, list(accepted)] = np.array(rows, elements.dtype).reshape(len(rows), width).T
+    refused = np.ones(len(refused), bool)
+    refused[list(accepted)] = False
+    return KnobValues(tuple(elements), listed, refused)
+
+
+def lane_kind(path: str, value: Any) -> str:
+    """The kind of a value: numbers are of one kind, as are lists of so many; any other value is of a kind of its own."""
+    if "." in path and not path.endswith(".type"):
+        if _is_number(value):
+            return "number"
+        if isinstance(value, list) and value and all(map(_is_number, value)):
+            return f"numbers, {len(value)} of them"
+    return f"the value {value!r}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from columns import costs_of, drawn, grid
+from columns import costs_of, drawn, grid, price_many
 from networks import CLASSIFIER, sized
 from parts import PARTS, fitting, grid_of, has, variants_of_all
 
@@ -16,7 +16,7 @@ from archbench.models.presets import PRESETS
 from archbench.models.variant import Precision, record_network
 from archbench.pricing.lanes import Diverged, integer_lanes
 from archbench.pricing.price import price
-from archbench.space.costs import price_many, price_points
+from archbench.space.costs import price_points
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from columns import costs_of, drawn, grid
+from columns import costs_of, drawn, grid, price_many
 
 import archbench.space.costs
 from archbench.design.spec.spec import preset_spec
@@ -16,7 +16,7 @@ from archbench.models.necks import necks
 from archbench.models.ops import add
 from archbench.models.variant import record_network
 from archbench.pricing.price import price
-from archbench.space.costs import price_many, price_points
+from archbench.space.costs import price_points
 from archbench.space.points import UNSET, CodedColumn, Points
 
 SMALL = {"input.height": [64, 97], "input.width": [65, 128]}

@@ -1,4 +1,4 @@
-"""Points in parts that are grids too, and columns of counts put together again from what each part gave."""
+"""Sub-grids: the parts of some points that are grids too, and counts of the parts joined to counts of the whole."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from archbench.space.points import CodedColumn, Mask, Points
-
-Array = NDArray[Any]
-Index = NDArray[np.intp]
+from archbench.space.points import Array, Mask, Points, Rows
 
 
 @dataclass(frozen=True)
@@ -22,7 +17,7 @@ class SubGrid:
     """Some places along each axis of the points; the first axis slowest, as theirs."""
 
     points: Points
-    index: tuple[Index, ...]
+    index: tuple[Rows, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -30,12 +25,12 @@ class SubGrid:
 
     @cached_property
     def kept(self) -> Mask | None:
-        """Which of the block are wanted; null: all."""
-        return None if self.points.kept is None else self.part_of(self.points.kept)
+        """Which of its points are wanted; null: all."""
+        return None if self.points.kept is None else self.take(self.points.kept)
 
     @property
     def wanted(self) -> bool:
-        """Whether anything in it is."""
+        """Whether any of its points is."""
         return math.prod(self.shape) > 0 and (self.kept is None or bool(self.kept.any()))
 
     @property
@@ -58,54 +53,51 @@ class SubGrid:
             row = row * length + int(places[place])
         return row
 
-    def codes(self, column: CodedColumn) -> Array:
-        return self.part_of(column.codes)
-
-    def part_of(self, broad: Array) -> Array:
-        """The block's part of an array that broadcasts to the points' shape; as many dimensions, length one kept."""
+    def take(self, broad: Array) -> Array:
+        """The places of an array that broadcasts to the points' shape; as many dimensions, length one kept."""
         whole = broad.reshape((1,) * (len(self.index) - broad.ndim) + broad.shape)
         for axis, places in enumerate(self.index):
             if whole.shape[axis] > 1:
-                whole = whole[(slice(None),) * axis + (_selected(places),)]
+                whole = whole[(slice(None),) * axis + (_as_slice(places),)]
         return whole
 
     def split(self, key: Array) -> list[SubGrid]:
-        """Blocks along one axis, such that places with equal keys stay together. The key is not the same throughout."""
+        """Sub-grids along one axis that keep places with equal keys together. The key is not the same throughout."""
         for axis in sorted(range(key.ndim), key=lambda axis: key.shape[axis]):
-            labels = _labels(key, axis)
+            labels = _label_lines(key, axis)
             if labels.any():
                 return [self._at(axis, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
         raise AssertionError("nothing differs")
 
-    def _at(self, axis: int, chosen: Index) -> SubGrid:
+    def _at(self, axis: int, chosen: Rows) -> SubGrid:
         return SubGrid(self.points, (*self.index[:axis], self.index[axis][chosen], *self.index[axis + 1 :]))
 
 
 def whole_grid(points: Points) -> SubGrid:
-    """All points as one block."""
+    """All points as one sub-grid."""
     return SubGrid(points, tuple(np.arange(length) for length in points.shape))
 
 
-def join_sub_grids(shape: Sequence[int], parts: Iterable[tuple[SubGrid, Array]]) -> NDArray[np.int64]:
+def join_sub_grids(shape: Sequence[int], parts: Iterable[tuple[SubGrid, Array]]) -> Array:
     """One array that broadcasts to `shape`, of length one along an axis where no part was cut and none varies.
 
     Places of no part are 0.
     """
     listed = list(parts)
     broad = [
-        any(len(block.index[axis]) != length or values.shape[axis] > 1 for block, values in listed)
+        any(len(part.index[axis]) != length or values.shape[axis] > 1 for part, values in listed)
         for axis, length in enumerate(shape)
     ]
     result = np.zeros([length if wide else 1 for length, wide in zip(shape, broad, strict=True)], np.int64)
-    for block, values in listed:
-        places = [_selected(places) if wide else slice(None) for places, wide in zip(block.index, broad, strict=True)]
+    for part, values in listed:
+        places = [_as_slice(places) if wide else slice(None) for places, wide in zip(part.index, broad, strict=True)]
         if sum(not isinstance(place, slice) for place in places) > 1:
             places = list(np.ix_(*(np.arange(n)[place] for n, place in zip(result.shape, places, strict=True))))
         result[tuple(places)] = values
     return result
 
 
-def _selected(places: Index) -> slice | Index:
+def _as_slice(places: Rows) -> slice | Rows:
     """Places as a slice where they are evenly spaced: numpy then copies nothing to read them, and little to write."""
     step = int(places[1] - places[0]) if len(places) > 1 else 1
     if (np.diff(places) == step).all():
@@ -113,7 +105,7 @@ def _selected(places: Index) -> slice | Index:
     return places
 
 
-def _labels(key: Array, axis: int) -> Index:
+def _label_lines(key: Array, axis: int) -> Rows:
     """For each place along the axis, a number that is equal where all of the key there is."""
     lines = np.moveaxis(key, axis, 0).reshape(key.shape[axis], -1)
     _, labels = np.unique(lines[:, 0] if lines.shape[1] == 1 else lines, axis=0, return_inverse=True)
