@@ -16,16 +16,15 @@ from archbench.design.spec.spec import Spec
 from archbench.measure.experiment.recorder import SILENT, RunListener
 from archbench.measure.supervisor.interruption import StopRequest
 from archbench.pipeline import run_spec
-from archbench.reporting.formats.dataframe import build_frame
-from archbench.reporting.page.review import Review
-from archbench.reporting.report import review_run
+from archbench.reporting.page.review import Review, build_review
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun, read_stored_run
 from archbench.space.by_spec import open_spec
-from archbench.tables.table import choose_telling, has_content
+from archbench.tables.table import Column, Holds, Table, choose_telling, has_content
 
 MOST_ROWS = 40  # of a long table, in a notebook
 MOST_COLUMNS = 20  # the priority up to which a column is shown there
+DTYPES: dict[Holds, str] = {"integer": "Int64", "number": "Float64", "flag": "boolean", "text": "object"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +58,7 @@ class Run:
 
     def review(self) -> Review:
         """The design review, as the page shows it."""
-        return review_run(self.judged)
+        return build_review(self.judged)
 
     def __repr__(self) -> str:
         counts = Counter(record.status for record in self.records)
@@ -108,3 +107,19 @@ def run(
 def read_run(run: str | Path, results: str | Path = "results") -> Run:
     """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
     return Run(judge_run(read_stored_run(run, results)))
+
+
+def build_frame(table: Table) -> pd.DataFrame:
+    """One row a variant, base units. Counts stay integers (Int64) where some are missing, which is `pd.NA`.
+
+    `frame.attrs` holds `title`, `caption` and `kind`, the kind of each column's numbers where they share one.
+    """
+    columns = {column.name: _build_series(column, table) for column in table.columns}
+    found = pd.DataFrame(columns, index=pd.RangeIndex(len(table.rows)))
+    kinds = {column.name: column.kind for column in table.columns if column.kind}
+    found.attrs = {"title": table.title, "caption": list(table.caption), "kind": kinds}
+    return found
+
+
+def _build_series(column: Column, table: Table) -> pd.Series:
+    return pd.Series([row.get(column.name) for row in table.rows], dtype=DTYPES[column.holds])

@@ -198,13 +198,13 @@ def price_command(
     Of a large space, one that is drawn or one that selects, what is shown is the Pareto front, or what --by and --top ask for.
     """
     from archbench.design.lookup import load_spec
-    from archbench.reporting.formats import formats
+    from archbench.reporting.formats.text_formats import print_in_format
     from archbench.space.constraints import is_many
     from archbench.tables.prices import tabulate_prices
 
     read, form = load_spec(spec, sets), "json" if as_json else form
     if not is_many(read) and all(given is None for given in (where, by, top, parquet)):
-        formats.print_in_format(tabulate_prices(read), form)
+        print_in_format(tabulate_prices(read), form)
         return
     from archbench.space.price_space import SpaceQuery  # numpy, which a few variants do not wait for
 
@@ -213,7 +213,7 @@ def price_command(
 
 def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *, quiet: bool) -> None:
     """Price by columns; show the few asked for, and write all to a file where one is named."""
-    from archbench.reporting.formats import formats
+    from archbench.reporting.formats.text_formats import print_in_format
     from archbench.reporting.terminal.progress import ProgressPrinter
     from archbench.space.price_space import price_shown
     from archbench.tables.space import tabulate_space
@@ -226,7 +226,7 @@ def _price_many(spec: Spec, asked: SpaceQuery, parquet: str | None, form: str, *
     with ProgressPrinter(quiet=quiet, announce_on=sys.stderr) as progress:
         view, funnel = tabulate_space(spec, asked, pricing, lambda count: progress.say(f"{count:,} priced"))
     extra = {"space": funnel.as_json()} if form == "json" else {}
-    formats.print_in_format(view, form, **extra)
+    print_in_format(view, form, **extra)
     if parquet is not None:
         click.echo(f"every variant is in {parquet}", err=True)
 
@@ -316,7 +316,8 @@ def compare_command(
     from archbench.comparison.cases import judgement_suite
     from archbench.comparison.gate import parse_limits
     from archbench.comparison.stored import compare as compare_runs
-    from archbench.reporting.print import print_comparison, report_to_ci
+    from archbench.reporting.ci import report_to_ci
+    from archbench.reporting.print import print_comparison
 
     form = _output_format(form, as_json=as_json, github=github)
     limits = () if fail_on is None else parse_limits(fail_on)
@@ -367,27 +368,31 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
     failed, 3 or 4 as its gate or its budgets say.
     """
     from archbench.comparison.of_run import judge_run, worst_outcome
+    from archbench.reporting.page.html import render_html
+    from archbench.reporting.page.review import build_review
     from archbench.reporting.page.several_runs import review_together
     from archbench.reporting.print import print_runs, table_of
-    from archbench.reporting.report import review_run, write_report
+    from archbench.reporting.report import write_report
     from archbench.runs.run import read_stored_runs
 
     judged = [judge_run(stored) for stored in read_stored_runs(runs, results)]
-    reviews = [review_run(run) for run in judged]
+    reviews = [build_review(run) for run in judged]
     for run, review in zip(judged, reviews, strict=True):
         write_report(run, review)
     page = reviews[0] if len(reviews) == 1 else review_together(judged)
     if figures is not None:
-        from archbench.reporting.page.figures import write_figures
+        from archbench.reporting.page.drawing import write_figures
 
-        drawn = write_figures(page.charts, Path(figures))
+        drawn = write_figures({chart.name: chart.spec for chart in page.charts}, Path(figures))
         click.echo(f"{len(drawn)} files in {figures}", err=True)
     if form == "parquet" and not as_json:
-        from archbench.reporting.formats import parquet  # DuckDB, which nothing else waits for
+        from archbench.reporting.formats.parquet import print_parquet  # DuckDB, which nothing else waits for
 
-        parquet.print_parquet(table_of(judged))
+        print_parquet(table_of(judged))
+    elif form == "html" and not as_json:
+        click.echo(render_html(page), nl=False)
     else:
-        print_runs(judged, "json" if as_json else form, page)
+        print_runs(judged, "json" if as_json else form)
     return exits.code_of(worst_outcome(judged))
 
 

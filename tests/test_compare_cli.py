@@ -19,7 +19,7 @@ import archbench
 from archbench.cli import exit_code_of
 from archbench.comparison.cases import judgement_suite
 from archbench.comparison.stored import compare
-from archbench.reporting.ci import github
+from archbench.reporting import ci
 
 WILD = "x\n::error::y\r\n##[error]z<&>\"'|`\x1b[31m\u202e%0A\ud800"
 ROOT = Path(archbench.__file__).parent.parent
@@ -189,11 +189,11 @@ def rising(folder, count, worse, *, name="v{}"):
 
 def test_annotations_are_as_many_as_github_shows(folder):
     suite = judgement_suite(compare(*rising(folder, 30, 30)).judgement)
-    errors = [line for line in github.format_annotations([suite]) if line.startswith("::error")]
+    errors = [line for line in ci.format_annotations([suite]) if line.startswith("::error")]
     assert len(errors) == 10
     assert errors[-1].endswith("and 21 more; the output names each")
     exactly = judgement_suite(compare(*rising(folder, 10, 10)).judgement)
-    assert [line.split("::")[2][:2] for line in github.format_annotations([exactly])[:10]] == [
+    assert [line.split("::")[2][:2] for line in ci.format_annotations([exactly])[:10]] == [
         f"v{n}" for n in range(0, 10)
     ]
 
@@ -232,7 +232,7 @@ def test_what_the_annotation_leaves_out_the_log_and_the_summary_name_though_a_co
 def test_a_summary_is_never_more_bytes_than_github_takes(folder, monkeypatch):
     """A name of 300 characters of three bytes each, two thousand times: 1.8 MB."""
     suite = judgement_suite(compare(*rising(folder, 2000, 5, name="v{:04} " + "網" * 300)).judgement)
-    assert github.write_step_summary([suite], {"GITHUB_STEP_SUMMARY": "summary.md"})
+    assert ci.write_step_summary([suite], {"GITHUB_STEP_SUMMARY": "summary.md"})
     text = Path("summary.md").read_bytes()
     assert 500_000 < len(text) < 1 << 20
     assert all(f"| v{number} " in text.decode() for number in range(1995, 2000))

@@ -1,37 +1,33 @@
-"""What a run, several of them, or a comparison prints on stdout, in each format."""
+"""The printing of a run, several of them, or a comparison on stdout, in each format."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from archbench.comparison.cases import ENDS, Suite, make_suites
+from archbench.comparison.cases import ENDS, make_suites
 from archbench.comparison.of_run import JudgedRun, mark_run
 from archbench.comparison.stored import Comparison
-from archbench.reporting.ci import github
-from archbench.reporting.ci.junit import write_junit as write_junit
-from archbench.reporting.formats import formats, markdown, terminal
-from archbench.reporting.page import html
-from archbench.reporting.page.review import Review
-from archbench.reporting.page.several_runs import tabulate_runs
+from archbench.reporting.ci import report_to_ci
+from archbench.reporting.formats.markdown import COMMENT, render_markdown, render_markdown_tables
+from archbench.reporting.formats.terminal import MOST_ROWS
+from archbench.reporting.formats.text_formats import print_in_format
+from archbench.reporting.side_by_side import tabulate_runs
 from archbench.tables.table import Table
 from archbench.text import visible
 
 EVERYTHING = sys.maxsize  # of a log nothing need be left out
 
 
-def print_runs(runs: Sequence[JudgedRun], form: str, page: Review) -> None:
-    """Print one run as `print_run` does, with its records, or the table of several; html is the whole `page`."""
-    if form == "html":
-        click.echo(html.render_html(page), nl=False)
-    elif len(runs) == 1:
+def print_runs(runs: Sequence[JudgedRun], form: str) -> None:
+    """Print one run as `print_run` does, with its records, or the table of several."""
+    if len(runs) == 1:
         print_run(runs[0], form, records=runs[0].stored.records_json)
     else:
-        formats.print_in_format(tabulate_runs(runs), form, runs=[run.stored.place for run in runs])
+        print_in_format(table_of(runs), form, runs=[run.stored.place for run in runs])
 
 
 def table_of(runs: Sequence[JudgedRun]) -> Table:
@@ -40,40 +36,28 @@ def table_of(runs: Sequence[JudgedRun]) -> Table:
 
 
 def print_outcome(run: JudgedRun, form: str, *, junit: str | None, on_github: bool) -> None:
-    """Say what a run that ended came to: to CI what it is held to, on stdout all of it, and where it is kept."""
+    """Say how a run ended: to CI how it stands with what it is held to, on stdout all of it, and the folder it is kept in."""
     report_to_ci(make_suites(run), junit=junit, on_github=on_github, aside=form == "json")
     print_run(run, form, whole=on_github)
     click.echo(f"kept in {run.stored.folder.path}", err=True)
 
 
 def print_run(run: JudgedRun, form: str, *, whole: bool = False, **extra: Any) -> None:
-    """Print a run's table, in a comparison its verdicts, what is over budget; in JSON all are in one object.
+    """Print a run's table, in a comparison its verdicts, and what is over budget; in JSON all are in one object.
 
     Markdown is one document, short enough for a comment if it is not to be `whole`; CSV is the run's table alone.
     """
     beside = {name: table for name, table in (("verdicts", run.verdict_table), ("budgets", run.budget_table)) if table}
     if form == "json":
         extra |= {name: list(table.rows) for name, table in beside.items()}
-        formats.print_in_format(run.table, form, run=run.stored.place, **extra)
+        print_in_format(run.table, form, run=run.stored.place, **extra)
     elif form == "markdown":
-        limit = EVERYTHING if whole else markdown.COMMENT
-        click.echo(markdown.render_markdown_tables(run.table, list(beside.values()), limit=limit), nl=False)
+        limit = EVERYTHING if whole else COMMENT
+        click.echo(render_markdown_tables(run.table, list(beside.values()), limit=limit), nl=False)
     else:
-        formats.print_in_format(run.table, form)
+        print_in_format(run.table, form)
         for table in beside.values():
             _print_beside(table, form)
-
-
-def report_to_ci(suites: Sequence[Suite], *, junit: str | None, on_github: bool, aside: bool) -> None:
-    """A file of JUnit XML where one is asked for; GitHub's annotations and its summary, `aside` on stderr."""
-    if junit:
-        write_junit(suites, Path(junit))
-    if not on_github:
-        return
-    for line in github.format_annotations(suites):
-        click.echo(line, err=aside)
-    if not github.write_step_summary(suites):
-        click.echo("GITHUB_STEP_SUMMARY is not set: no summary is written", err=True)
 
 
 def _print_beside(table: Table, form: str) -> None:
@@ -81,15 +65,15 @@ def _print_beside(table: Table, form: str) -> None:
     if form == "csv":
         click.echo(f"{table.caption[0]}; csv has one table, --format json all", err=True)
     elif table.rows:
-        formats.print_in_format(table, form)
+        print_in_format(table, form)
         _print_failing_rest(table, form)
     else:
         click.echo(table.caption[0], err=form != "terminal")
 
 
 def _print_failing_rest(table: Table, form: str) -> None:
-    """On a terminal that cuts a long table, a line for what fails all the same."""
-    for row in table.rows[terminal.MOST_ROWS :] if form == "terminal" else ():
+    """Print a line for each row that fails below the end of a table which a terminal cuts."""
+    for row in table.rows[MOST_ROWS:] if form == "terminal" else ():
         word = row.get("verdict") or row.get("word")
         if ENDS[str(word)] == "fails":
             click.echo(f"{word}: {visible(row['name'])}")
@@ -101,9 +85,9 @@ def print_comparison(found: Comparison, form: str, *, whole: bool) -> None:
     if form == "json":
         sides = {"base": found.base.stored.place, "new": found.new.stored.place}
         beside = {"verdict": found.word, "verdicts": list(verdicts.rows), "said": list(verdicts.caption)}
-        formats.print_in_format(mark_run(found.new), form, **sides, **beside)
+        print_in_format(mark_run(found.new), form, **sides, **beside)
     elif form == "markdown" and whole:
-        click.echo(markdown.render_markdown(verdicts, limit=EVERYTHING), nl=False)
+        click.echo(render_markdown(verdicts, limit=EVERYTHING), nl=False)
     else:
-        formats.print_in_format(verdicts, form)
+        print_in_format(verdicts, form)
         _print_failing_rest(verdicts, form)

@@ -16,10 +16,8 @@ from runs_on_disk import COUNTS, record, summary
 from archbench.api import Run
 from archbench.errors import CannotMeasure
 from archbench.reporting.page import charts
-from archbench.reporting.page.charts import Chart, choose_drawn_rows, draw_scatter
-from archbench.reporting.page.drawing import SVG, render_inline, render_svg
-from archbench.reporting.page.figures import write_figures
-from archbench.reporting.page.palette import DARK, LIGHT, RAMP, SERIES
+from archbench.reporting.page.charts import choose_drawn_rows, draw_scatter
+from archbench.reporting.page.drawing import DARK, LIGHT, RAMP, SERIES, SVG, render_inline, render_svg, write_figures
 from archbench.statistics.times import RunTimes
 from archbench.tables.table import Table, build_table
 
@@ -157,7 +155,7 @@ def test_a_drawing_for_the_page_has_variables_for_colours_and_nothing_a_policy_r
 
 def test_figures_are_files_that_slides_take(tmp_path: Path) -> None:
     run = sweep(tmp_path, "axes: {neck.channels: [64, 128]}\n")
-    written = write_figures(run.review().charts, tmp_path / "new" / "figures")
+    written = write_figures({chart.name: chart.spec for chart in run.review().charts}, tmp_path / "new" / "figures")
     assert sorted(path.name for path in written) == sorted(
         f"{name}.{form}"
         for name in ("latency", "memory", "where_macs", "where_params", "axes")
@@ -169,13 +167,13 @@ def test_figures_are_files_that_slides_take(tmp_path: Path) -> None:
 
 
 def test_what_has_no_drawing_is_no_file(tmp_path: Path) -> None:
-    assert write_figures([Chart("axes", "What each axis does", "they are not told apart", {})], tmp_path) == []
+    assert write_figures({"axes": {}}, tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotMeasure, match=r"file: cannot be written \(File exists\); give --figures another folder"):
-        write_figures([Chart("a", "", "", {})], tmp_path / "file")
+        write_figures({"a": {}}, tmp_path / "file")
 
 
 def sweep(folder: Path, more: str, **given: Any) -> Run:

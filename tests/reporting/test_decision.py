@@ -17,7 +17,7 @@ from archbench.reporting.formats.markdown import render_markdown as markdown
 from archbench.reporting.page import decision
 from archbench.reporting.page.decision import Terms
 from archbench.reporting.page.review import Review
-from archbench.reporting.page.tables import build_step_table
+from archbench.reporting.page.word_tables import build_step_table
 from archbench.runs.records import Block, Key
 from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES
@@ -230,14 +230,14 @@ def test_peers_are_tied_told_apart_or_not_compared_for_a_reason() -> None:
     """Of a: b is a tie, c is told apart, d has no interval, e shares no session, f was not timed."""
     found = rows(a=1.0, b=1.0, c=3.0, d=1.0, e=1.0, f=None)
     told = decision.find_peers(found[0], found, tying("abc e", {"a", "b"}))
-    assert (names(told.ties), told.told) == (["b"], 1)
-    assert told.untold == {"no interval": 1, "no session in common": 1}
+    assert (names(told.ties), told.apart) == (["b"], 1)
+    assert told.missing == {"no interval": 1, "no session in common": 1}
 
 
 def test_a_ladder_joins_no_rungs_of_which_one_has_another_that_was_not_compared() -> None:
     """b of 20 G is the fastest of those within 25 G and of all, but was never compared with c of 30 G."""
     found = decision.find_rungs(rows(a=5.0, b=3.0, c=4.0), tying("ab c"))
-    told = [(rung.least / 1e9, rung.row["name"], rung.peers.told, dict(rung.peers.untold)) for rung in found]
+    told = [(rung.least / 1e9, rung.row["name"], rung.peers.apart, dict(rung.peers.missing)) for rung in found]
     assert told == [(10, "a", 0, {}), (20, "b", 1, {}), (30, "b", 1, {"no session in common": 1})]
 
 

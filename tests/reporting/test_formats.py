@@ -22,9 +22,9 @@ from rich.console import Console
 from runs_on_disk import COUNTS, record, summary
 
 from archbench import units
-from archbench.reporting.formats import csv_file, latex, markdown, parquet, terminal
-from archbench.reporting.formats.dataframe import build_frame
-from archbench.reporting.formats.formats import RENDERERS
+from archbench.api import build_frame
+from archbench.reporting.formats import markdown, parquet, terminal, text_formats
+from archbench.reporting.formats.text_formats import RENDERERS
 from archbench.reporting.page import html
 from archbench.reporting.page.review import Review
 from archbench.statistics.times import RunTimes
@@ -97,7 +97,7 @@ def printed(table: Table, width: int, **given: bool) -> str:
 
 def test_csv_reads_back_as_the_rows() -> None:
     table = sweep()
-    read = list(csv.DictReader(io.StringIO(csv_file.render_csv(table))))
+    read = list(csv.DictReader(io.StringIO(text_formats.render_csv(table))))
     for row, cells in zip(table.rows, read, strict=True):
         for column in table.columns:
             value, cell = row.get(column.name), cells[column.name]
@@ -117,13 +117,13 @@ def test_csv_reads_back_as_the_rows() -> None:
 
 
 def test_csv_runs_nothing_in_a_spreadsheet_and_keeps_numbers_as_they_are() -> None:
-    lines = csv_file.render_csv(named(EVIL)).split("\n")
+    lines = text_formats.render_csv(named(EVIL)).split("\n")
     assert len(lines) == len(EVIL) + 2  # a header, a line each, the end
     read = list(csv.DictReader(io.StringIO("\n".join(lines))))
     for cells in read:
         assert not any(re.match(r"[=+\-@\t\r]", cell) for cell in cells.values())
     assert read[0]["name"] == "'=cmd()"
-    assert list(csv.DictReader(io.StringIO(csv_file.render_csv(sweep()))))[1]["score"] == "-1.5"
+    assert list(csv.DictReader(io.StringIO(text_formats.render_csv(sweep()))))[1]["score"] == "-1.5"
 
 
 def read_parquet(table: Table) -> list[dict[str, Any]]:
@@ -164,7 +164,7 @@ def test_parquet_of_no_rows_has_its_columns() -> None:
     assert len(parquet.render_parquet(table)) > 0
 
 
-LATEX = {command: character for character, command in latex.SPECIAL.items()}
+LATEX = {command: character for character, command in text_formats.SPECIAL.items()}
 
 
 def latex_cells(line: str) -> list[str]:
@@ -175,7 +175,7 @@ def latex_cells(line: str) -> list[str]:
 
 
 def latex_lines(table: Table) -> list[str]:
-    body = latex.render_latex(table).split("\\toprule\n")[1].split("\\bottomrule")[0]
+    body = text_formats.render_latex(table).split("\\toprule\n")[1].split("\\bottomrule")[0]
     return [line for line in body.splitlines() if line != r"\midrule"]
 
 
@@ -201,7 +201,7 @@ def test_latex_does_nothing_that_a_name_asks_for() -> None:
         left = ours.sub("", line[: -len(r" \\")])
         assert not re.search(r"[\\{}$%#^~_`<>|\[\]*\"\u202e\x1b]|--", left), line
         assert left.count("&") == latex_lines(named(evil))[0].count(" & ")
-    comments = [line for line in latex.render_latex(named(evil)).splitlines() if line.startswith("%")]
+    comments = [line for line in text_formats.render_latex(named(evil)).splitlines() if line.startswith("%")]
     assert "% " + r"\input{/etc/passwd}" in comments
 
 
@@ -493,7 +493,7 @@ def test_ranks_are_ties_in_what_people_read_and_numbers_in_what_programs_read() 
         line[2:].split()[0]: line.split() for line in printed(made, 300).splitlines() if re.match(r"[* ]R? *n", line)
     }
     assert ["2=" in lines[name] for name in ("na", "nb", "nc")] == [True, True, False]
-    assert [row["rank"] for row in csv.DictReader(io.StringIO(csv_file.render_csv(made)))] == ["2", "2", "1"]
+    assert [row["rank"] for row in csv.DictReader(io.StringIO(text_formats.render_csv(made)))] == ["2", "2", "1"]
     assert list(build_frame(made)["rank"]) == [2, 2, 1]
 
 
@@ -506,7 +506,7 @@ def test_a_network_that_waits_for_its_host_is_marked_and_the_column_stands_where
 
 def test_what_a_device_tells_of_memory_is_for_programs() -> None:
     made = raced("n{}")
-    assert [row["memory.cold_bytes"] for row in csv.DictReader(io.StringIO(csv_file.render_csv(made)))] == ["7"] * 3
+    assert [row["memory.cold_bytes"] for row in csv.DictReader(io.StringIO(text_formats.render_csv(made)))] == ["7"] * 3
     assert [row["memory.cold_bytes"] for row in json.loads(RENDERERS["json"](made))["variants"]] == [7] * 3
     assert str(build_frame(made)["memory.cold_bytes"].dtype) == "Int64"
     assert "cold_bytes" not in printed(made, 300) + markdown.render_markdown(made)

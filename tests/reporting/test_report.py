@@ -20,8 +20,8 @@ from stored_runs import rounds, stored
 from archbench.api import Run
 from archbench.reporting.formats import markdown, terminal
 from archbench.reporting.page import html as pages
-from archbench.reporting.page.effects import DARK_FROM
-from archbench.reporting.page.palette import DARK, LIGHT, RAMP
+from archbench.reporting.page.axes import DARK_FROM
+from archbench.reporting.page.drawing import DARK, LIGHT, RAMP
 from archbench.reporting.page.several_runs import review_together
 from archbench.reporting.report import rewrite_report
 from archbench.tables.run_table import find_run_ties

@@ -16,11 +16,12 @@ from rich.console import Console
 
 from archbench import units
 from archbench.comparison.of_run import JudgedRun, judge_run
-from archbench.reporting.formats import csv_file, markdown, parquet, terminal
+from archbench.reporting.formats import markdown, parquet, terminal, text_formats
 from archbench.reporting.page import html
 from archbench.reporting.page.charts import Chart
-from archbench.reporting.page.palette import SERIES
-from archbench.reporting.page.several_runs import label_runs, review_together, tabulate_runs
+from archbench.reporting.page.drawing import SERIES
+from archbench.reporting.page.several_runs import review_together
+from archbench.reporting.side_by_side import label_runs, tabulate_runs
 from archbench.runs.records import Record
 from archbench.runs.run import read_folder
 from archbench.tables.table import Table
@@ -135,7 +136,7 @@ def test_a_failure_and_what_to_distrust_say_on_which_device(tmp_path: Path, reco
 def test_every_format_takes_the_table_of_all(tmp_path: Path, records: list[Record]) -> None:
     runs = [run(tmp_path, records, [1.0, 2.0, 3.0]), run(tmp_path, records, [9.0, 8.0, 7.0], environment=CPU)]
     table = tabulate_runs(runs)
-    assert "latency_ms@EPYC 9654" in csv_file.render_csv(table).splitlines()[0]
+    assert "latency_ms@EPYC 9654" in text_formats.render_csv(table).splitlines()[0]
     assert "latency ms, H100 80GB" in markdown.render_markdown(table)
     assert parquet.render_parquet(table).startswith(b"PAR1")
     assert {column.name for column in table.columns if column.priority == 1} == {

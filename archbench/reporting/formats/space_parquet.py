@@ -23,7 +23,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import varied_paths
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
-from archbench.reporting.formats import sql
+from archbench.reporting.formats.parquet import quote_name, quote_text
 from archbench.runs.writable import check_writable
 from archbench.space.constraints import PricedChunk
 from archbench.space.points import ValueNumbering
@@ -68,7 +68,7 @@ class ParquetFile:
         self._writing: Future[None] | None = None
         self._spill = tempfile.TemporaryDirectory(prefix="archbench-")
         self._table = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": self._spill.name})
-        columns = [*(f"{sql.quote_name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
+        columns = [*(f"{quote_name(axis)} INTEGER" for axis in axes), *(f"{metric} BIGINT" for metric in EXACT)]
         self._table.execute(f"CREATE TABLE priced ({', '.join([*columns, 'refused SMALLINT'])})")
 
     def __enter__(self) -> ParquetFile:
@@ -88,7 +88,7 @@ class ParquetFile:
         self._await_insert()
         with _replacing_file(self.path) as unfinished:
             self._insert_marks(front_at, shown)
-            self._table.execute(f"COPY ({self._select_query()}) TO {sql.quote_text(str(unfinished))} ({FORMAT})")
+            self._table.execute(f"COPY ({self._select_query()}) TO {quote_text(str(unfinished))} ({FORMAT})")
 
     def _await_insert(self) -> None:
         with _reporting_disk_errors(self.path):
@@ -116,7 +116,7 @@ class ParquetFile:
     def _select_query(self) -> str:
         """Every row with its values in place of their numbers, lists being counted from 1."""
         axes = [
-            f"getvariable('axis{number}')[priced.{sql.quote_name(axis)} + 1] AS {sql.quote_name(axis)}"
+            f"getvariable('axis{number}')[priced.{quote_name(axis)} + 1] AS {quote_name(axis)}"
             for number, axis in enumerate(self._axes)
         ]
         marks = [

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archbench import units
 from archbench.metrics import METRICS, Metric
-from archbench.reporting.page.palette import GRID, INK, MUTED, PAPER, RAMP, SERIES, spread_colors
+from archbench.reporting.page.drawing import GRID, INK, MUTED, PAPER, RAMP, SERIES
 from archbench.tables.table import Column, Row, Table
 from archbench.text import visible
 
@@ -25,17 +24,35 @@ LONGEST = 60
 MOST_ABREAST = 6  # names of a legend on a line
 LETTER, SYMBOL = 8, 30  # pixels of a letter of a legend, and of a symbol with its gaps
 SPARE = 12  # pixels between two labels: a browser's letters may be wider than those the drawing was made with
-UNSET = "unset"  # what an axis is where its value is null: the network or the device has its own
+UNSET = "unset"  # an axis whose value is null: the network or the device has its own
 SAME = 1e-9  # a difference that is nothing to the numbers themselves
 ROOM_AROUND = 0.1  # a share of the one number there is, to either side
 
 Values = list[dict[str, Any]]
 Layer = dict[str, Any]
 
+QUIET = dict.fromkeys(("labelColor", "titleColor"), MUTED)
+LETTERS = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+CONFIG: dict[str, Any] = {
+    "font": "sans-serif",
+    "background": PAPER,
+    "view": {"stroke": None},
+    "axis": {
+        **dict.fromkeys(("gridColor", "domainColor", "tickColor"), GRID),
+        **(QUIET | LETTERS | {"tickCount": 6, "labelLimit": 260}),
+    },
+    "axisXQuantitative": {"labelSeparation": SPARE},
+    "legend": {
+        **(QUIET | LETTERS | {"orient": "bottom", "labelLimit": 200}),
+        **{"symbolOpacity": 1, "symbolSize": 80, "columns": MOST_ABREAST},
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 6}},
+    },
+}
+
 
 @dataclass(frozen=True)
 class Chart:
-    """A Vega-Lite spec with what it is called, in a file's name and on a page, and what must be said of it.
+    """A Vega-Lite spec with its name in a file's name, its title on a page, and a sentence on what it shows.
 
     The spec is empty where there is nothing to draw, and `said` is why.
     """
@@ -48,48 +65,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class PointStyle:
-    """What tells points apart: a column by colour, another by shape; null where none has few enough values."""
+    """The columns that points are told apart by, in colour and in shape; null where none has few enough values."""
 
     color: Column | None
     shape: Column | None
-
-
-CONFIG: dict[str, Any] = {
-    "font": "sans-serif",
-    "background": PAPER,
-    "view": {"stroke": None},
-    "axis": {
-        **dict.fromkeys(("gridColor", "domainColor", "tickColor"), GRID),
-        **dict.fromkeys(("labelColor", "titleColor"), MUTED),
-        **{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "tickCount": 6, "labelLimit": 260},
-    },
-    "axisXQuantitative": {"labelSeparation": SPARE},
-    "legend": {
-        **dict.fromkeys(("labelColor", "titleColor"), MUTED),
-        **{
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "orient": "bottom",
-            "labelLimit": 200,
-        },
-        **{"symbolOpacity": 1, "symbolSize": 80, "columns": MOST_ABREAST},
-        "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 6}},
-    },
-}
-
-
-def compose_layers(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> dict[str, Any]:
-    """Layers as one spec, legends included in its size; `left` pixels are kept free beside them."""
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": WIDTH,
-        "height": height,
-        "autosize": {"type": "fit", "contains": "padding"},
-        "padding": {"left": left, "right": 5, "top": 5, "bottom": 5},
-        "config": CONFIG,
-        "layer": list(layers),
-    }
 
 
 def draw_scatter(
@@ -102,25 +81,17 @@ def draw_scatter(
     rows = choose_drawn_rows([row for row in table.rows if row.get(x) is not None and row.get(y) is not None])
     if len(rows) < 2:
         return None
-    look, horizontal, vertical = choose_point_style(table), METRICS[x], METRICS[y]
-    values = [_make_point(row, horizontal, vertical, look, table) for row in rows]
-    joined = [
-        (color, [_scaled_position(row, horizontal, vertical) for row in each])
-        for color, each in ((MUTED, line), *lines)
-    ]
-    axes = {"x": _scaled_axis("x", horizontal, values), "y": _scaled_axis("y", vertical, values)}
+    style, both = choose_point_style(table), (METRICS[x], METRICS[y])
+    values = [_make_point(row, *both, style, table) for row in rows]
+    joined = [(color, [_scaled_position(row, *both) for row in own]) for color, own in ((MUTED, line), *lines)]
+    axes = {side: _scaled_axis(side, metric, values) for side, metric in zip("xy", both, strict=True)}
     layers = [
-        *(_line_layer(each, axes, color) for color, each in joined if is_drawn(each)),
+        *(_line_layer(own, axes, color) for color, own in joined if is_drawn(own)),
         *_interval_layers(values, axes),
-        _point_layer(values, axes, look, table),
+        _point_layer(values, axes, style, table),
         *_reference_layers([value for value in values if value["reference"]], axes),
     ]
     return compose_layers(layers)
-
-
-def is_drawn(line: Sequence[object]) -> bool:
-    """Whether a line of so many variants is one."""
-    return len(line) > 1
 
 
 def choose_drawn_rows(rows: Sequence[Row]) -> list[Row]:
@@ -142,8 +113,13 @@ def distinct_words(column: Column, rows: Iterable[Row]) -> list[str]:
     """The distinct values of a column as they are written, numbers in their order, words as they come."""
     found = {cell_text(column, row): row.get(column.name) for row in rows}
     if column.numeric:
-        return sorted(found, key=lambda text: (found[text] is None, found[text] or 0))
+        return sorted(found, key=lambda text: unset_last(found[text]))
     return list(found)
+
+
+def unset_last(value: Any) -> tuple[bool, Any]:
+    """A key to sort numbers by, null behind them."""
+    return value is None, value or 0
 
 
 def cell_text(column: Column, row: Row) -> str:
@@ -151,28 +127,16 @@ def cell_text(column: Column, row: Row) -> str:
 
 
 def shorten(text: str, most: int = LONGEST) -> str:
-    """A text as a chart has room for it; of two that differ far behind, not the same one."""
+    """A text as a chart has room for it; two that differ far behind still differ."""
     if len(text) <= most:
         return visible(text, most)
-    told = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{visible(text, most - len(told) - 1)} {told}"
+    ending = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{visible(text, most - len(ending) - 1)} {ending}"
 
 
-def describe_row(table: Table, row: Row) -> str:
-    """What pointing at a variant says: its name, then every cost and gain that decides."""
-    names = ("latency_ms", "half_width", "ratio", "macs", "params", "peak_bytes", "memory_bytes", "score")
-    shown = [c for c in table.columns if c.name in names and row.get(c.name) is not None]
-    costs = (f"{c.label} {c.format_cell(row)}" for c in sorted(shown, key=lambda column: column.priority))
-    return "; ".join([visible(row["name"], 200), *(visible(cost) for cost in costs)])
-
-
-def _scaled_position(row: Row, x: Metric, y: Metric) -> dict[str, Any]:
-    return {"x": row[x.name] / x.scale, "y": row[y.name] / y.scale}
-
-
-def _make_point(row: Row, x: Metric, y: Metric, look: PointStyle, table: Table) -> dict[str, Any]:
+def _make_point(row: Row, x: Metric, y: Metric, style: PointStyle, table: Table) -> dict[str, Any]:
     value = _scaled_position(row, x, y) | {"said": describe_row(table, row), "reference": row["reference"]}
-    for key, column in (("color", look.color), ("shape", look.shape)):
+    for key, column in (("color", style.color), ("shape", style.shape)):
         if column is not None:
             value[key] = cell_text(column, row)
     for side, metric in (("x", x), ("y", y)):
@@ -182,8 +146,20 @@ def _make_point(row: Row, x: Metric, y: Metric, look: PointStyle, table: Table) 
     return value
 
 
+def _scaled_position(row: Row, x: Metric, y: Metric) -> dict[str, Any]:
+    return {"x": row[x.name] / x.scale, "y": row[y.name] / y.scale}
+
+
+def describe_row(table: Table, row: Row) -> str:
+    """The text that pointing at a variant shows: its name, then every cost and gain that decides."""
+    names = ("latency_ms", "half_width", "ratio", "macs", "params", "peak_bytes", "memory_bytes", "score")
+    known = [c for c in table.columns if c.name in names and row.get(c.name) is not None]
+    costs = (f"{c.label} {c.format_cell(row)}" for c in sorted(known, key=lambda column: column.priority))
+    return "; ".join([visible(row["name"], 200), *(visible(cost) for cost in costs)])
+
+
 def latency_interval(row: Row) -> tuple[float, float]:
-    """From where to where the 95 % interval of the latency goes, in milliseconds: a factor either way."""
+    """The ends of the 95 % interval of the latency, in milliseconds: a factor either way."""
     factor = 1 + row["half_width"]
     return row["latency_ms"] / factor, row["latency_ms"] * factor
 
@@ -206,10 +182,20 @@ def choose_scale(numbers: Sequence[float]) -> dict[str, Any]:
     return {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "padding": 12}
 
 
+def is_drawn(line: Sequence[object]) -> bool:
+    """Whether a line of so many variants is one."""
+    return len(line) > 1
+
+
+def make_layer(values: Sequence[Mapping[str, Any]], mark: str, encoding: Mapping[str, Layer], **style: Any) -> Layer:
+    """A layer of one mark a value; `style` is the same for all marks."""
+    return {"data": {"values": list(values)}, "mark": {"type": mark, **style}, "encoding": dict(encoding)}
+
+
 def _line_layer(joined: Values, axes: Mapping[str, Layer], color: str) -> Layer:
-    mark = {"type": "line", "interpolate": "step-after", "color": color, "strokeWidth": 1.5, "strokeDash": [5, 3]}
     ordered = sorted(joined, key=lambda value: (value["x"], value["y"]))
-    return {"data": {"values": ordered}, "mark": mark | {"aria": False}, "encoding": dict(axes)}
+    dashed = {"interpolate": "step-after", "color": color, "strokeWidth": 1.5, "strokeDash": [5, 3]}
+    return make_layer(ordered, "line", axes, **dashed, aria=False)
 
 
 def _interval_layers(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
@@ -219,25 +205,24 @@ def _interval_layers(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
         known = [value for value in values if f"{side}_low" in value]
         if known:
             ends = {side: axes[side] | {"field": f"{side}_low"}, f"{side}2": {"field": f"{side}_high"}}
-            mark = {"type": "rule", "color": MUTED, "opacity": 0.55, "aria": False}
             data = [{key: value[key] for key in (f"{side}_low", f"{side}_high", other)} for value in known]
-            layers.append({"data": {"values": data}, "mark": mark, "encoding": ends | {other: axes[other]}})
+            encoding = ends | {other: axes[other]}
+            layers.append(make_layer(data, "rule", encoding, color=MUTED, opacity=0.55, aria=False))
     return layers
 
 
-def _point_layer(values: Values, axes: Mapping[str, Layer], look: PointStyle, table: Table) -> Layer:
+def _point_layer(values: Values, axes: Mapping[str, Layer], style: PointStyle, table: Table) -> Layer:
     encoding = dict(axes) | {"description": {"field": "said"}}
-    if look.color is not None:
-        encoding["color"] = encode_by_color("color", look.color, table.rows)
-    if look.shape is not None:
-        names = distinct_words(look.shape, table.rows)
+    if style.color is not None:
+        encoding["color"] = encode_by_color("color", style.color, table.rows)
+    if style.shape is not None:
+        names = distinct_words(style.shape, table.rows)
         encoding["shape"] = {
-            **{"field": "shape", "type": "nominal", "title": visible(look.shape.label)},
+            **{"field": "shape", "type": "nominal", "title": visible(style.shape.label)},
             "scale": {"domain": names, "range": list(SHAPES[: len(names)])},
             "legend": {"symbolFillColor": MUTED} | lay_out_legend(names),
         }
-    mark = {"type": "point", "filled": True, "size": 58, "color": SERIES[0], "opacity": 1}
-    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
+    return make_layer(values, "point", encoding, filled=True, size=58, color=SERIES[0], opacity=1)
 
 
 def encode_by_color(field: str, column: Column, rows: Iterable[Row]) -> Layer:
@@ -251,8 +236,15 @@ def encode_by_color(field: str, column: Column, rows: Iterable[Row]) -> Layer:
     return {"field": field, "type": "nominal", "title": title, "scale": domain, "legend": lay_out_legend(names)}
 
 
+def spread_colors(colours: tuple[str, ...], count: int) -> list[str]:
+    """So many of an ordered family, as far apart as it allows; the last is the strongest."""
+    if count <= 1:
+        return [colours[-1]] * count
+    return [colours[round(place * (len(colours) - 1) / (count - 1))] for place in range(count)]
+
+
 def lay_out_legend(names: Sequence[str]) -> dict[str, int]:
-    """How many names of a legend stand on a line of a drawing's width, and the pixels between them."""
+    """The names of a legend that stand on one line of a drawing's width, and the pixels between them."""
     longest = min(max(map(len, names), default=0), LONGEST)
     columns = max(1, min(MOST_ABREAST, WIDTH // (LETTER * longest + SYMBOL + SPARE)))
     return {"columns": columns, "columnPadding": SPARE + longest}
@@ -260,30 +252,30 @@ def lay_out_legend(names: Sequence[str]) -> dict[str, int]:
 
 def _reference_layers(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
     """A ring each; the word beside one alone, since beside several the words would stand in each other."""
-    data = {"values": [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]}
-    ring = {"type": "point", "filled": False, "size": 210, "color": INK, "strokeWidth": 1.5, "aria": False}
-    text = {"type": "text", "dy": -16, "fontSize": 12, "aria": False}
+    data = [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]
+    words, style = dict(axes) | {"text": {"field": "text"}}, {"dy": -16, "fontSize": 12, "aria": False}
     ground = {
         "stroke": PAPER,
         "strokeWidth": 4,
         "color": PAPER,
         "opacity": 0.85,
     }  # points may lie where the word stands
-    words = dict(axes) | {"text": {"field": "text"}}
     layers = [
-        {"data": data, "mark": ring, "encoding": dict(axes)},
-        {"data": data, "mark": text | ground, "encoding": words},
-        {"data": data, "mark": text | {"color": INK}, "encoding": words},
+        make_layer(data, "point", axes, filled=False, size=210, color=INK, strokeWidth=1.5, aria=False),
+        make_layer(data, "text", words, **style, **ground),
+        make_layer(data, "text", words, **style, color=INK),
     ]
     return layers if len(values) == 1 else layers[:1] if values else []
 
 
-def format_metric(value: float, metric: str) -> str:
-    """A number of a metric as its column writes it, with the unit its label has."""
-    unit = METRICS[metric].label.rpartition(" ")[2]
-    return f"{METRICS[metric].format(value)} {unit}" if " " in METRICS[metric].label else METRICS[metric].format(value)
-
-
-def join_values(values: Iterable[object]) -> str:
-    """Axis values in a sentence."""
-    return ", ".join(visible(units.format_plain(value), LONGEST) for value in values)
+def compose_layers(layers: Sequence[Layer], *, height: int = HEIGHT, left: int = 5) -> dict[str, Any]:
+    """Layers as one spec, legends included in its size; `left` pixels are kept free beside them."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": WIDTH,
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "padding": {"left": left, "right": 5, "top": 5, "bottom": 5},
+        "config": CONFIG,
+        "layer": list(layers),
+    }

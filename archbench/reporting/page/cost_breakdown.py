@@ -1,4 +1,4 @@
-"""Where the cost of a network is: its stem, stages, FPN levels, top block and head, stacked."""
+"""The cost of a network by its parts: stem, stages, FPN levels, top block and head, stacked."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from archbench.errors import SpecError
 from archbench.metrics import METRICS
 from archbench.models.variant import FAMILIES, Architecture, Variant, Workload
 from archbench.pricing.price import list_layers
-from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose_layers, format_metric, shorten
-from archbench.reporting.page.palette import INK, NECK, RAMP, REST, TOP
+from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose_layers, make_layer, shorten
+from archbench.reporting.page.drawing import INK, NECK, RAMP, REST, TOP
+from archbench.reporting.page.word_tables import format_metric
 from archbench.reporting.terminal.layers import GroupShare, share_by_group
 from archbench.runs.records import Record
 from archbench.text import visible
@@ -50,7 +51,7 @@ def break_down_cost(record: Record) -> CostBreakdown | None:
 
 
 def _parse_variant(record: Record) -> Variant:
-    """What the record says it is, checked like a spec: a file is data, not to be trusted."""
+    """The variant that a record names, checked like a spec: a file is data, not to be trusted."""
     if record.architecture.keys() != FAMILIES.keys():
         raise SpecError("not an architecture of parts")
     parts = {family: choose_part(family, dict(record.architecture[family])) for family in FAMILIES}
@@ -83,42 +84,30 @@ def _draw_bars(found: Sequence[CostBreakdown], metric: str) -> dict[str, Any]:
     x["axis"] = {"grid": False}
     color: Layer = {"field": "group", "type": "nominal", "title": None}
     color["scale"] = {"domain": [_short_group(group) for group in groups], "range": assign_colors(groups)}
-    bars: Layer = {
-        "data": {"values": values},
-        "mark": {"type": "bar", "height": BAR - 8, "yOffset": most * LINE / 2},
-        "encoding": {
-            **{"y": y, "x": x, "color": color, "description": {"field": "said"}},
-            "order": {"field": "place", "type": "quantitative"},
-        },
-    }
+    order = {"field": "place", "type": "quantitative"}
+    encoding = {"y": y, "x": x, "color": color, "description": {"field": "said"}, "order": order}
+    bars = make_layer(values, "bar", encoding, height=BAR - 8, yOffset=most * LINE / 2)
     height = BAR + LINE * most
     return compose_layers([bars, *_name_layers(found, lines, y, height)], height=LEGEND + height * len(found))
 
 
 def _name_layers(found: Sequence[CostBreakdown], lines: Sequence[list[str]], y: Layer, height: int) -> list[Layer]:
     """The names, each line a mark of its own, the last right above its bar."""
-    layers: list[Layer] = []
     most = max(map(len, lines))
+    padded = [[""] * (most - len(own)) + own for own in lines]
+    style = {"align": "left", "baseline": "middle", "fontSize": 12, "color": INK, "limit": WIDTH}
+    encoding = {"y": y, "x": {"field": "start", "type": "quantitative"}, "text": {"field": "text"}}
+    layers = []
     for place in range(most):
-        values = [
-            {"id": each.id, "start": 0, "text": ([""] * (most - len(own)) + own)[place]}
-            for each, own in zip(found, lines, strict=True)
-        ]
-        mark = {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12, "color": INK, "limit": WIDTH}
-        mark |= {"dy": LINE * (place + 0.5) - height / 2 + 2, "aria": False}
-        start = {"field": "start", "type": "quantitative"}
-        layers.append(
-            {
-                "data": {"values": [value for value in values if value["text"]]},
-                "mark": mark,
-                "encoding": {"y": y, "x": start, "text": {"field": "text"}},
-            }
-        )
+        texts = ((each.id, own[place]) for each, own in zip(found, padded, strict=True))
+        values = [{"id": own, "start": 0, "text": text} for own, text in texts if text]
+        offset = LINE * (place + 0.5) - height / 2 + 2
+        layers.append(make_layer(values, "text", encoding, **style, dy=offset, aria=False))
     return layers
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:
-    """The names without what all of them say, where that leaves each its own."""
+    """The names without the parts that all of them have, where that leaves each its own."""
     parts = [name.split(",") for name in names]
     common = set(parts[0]).intersection(*parts) if len(names) > 1 else set()
     found = [",".join(part for part in own if part not in common) for own in parts]

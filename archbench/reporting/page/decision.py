@@ -1,4 +1,4 @@
-"""What the table decides: the line of the best, what each step along it costs, and who is fastest within a budget."""
+"""The decisions that a table allows: the line of the best, the cost of each step along it, the fastest within a limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUNGS = 9  # of a ladder of budgets, at most
 
 @dataclass(frozen=True)
 class Terms:
-    """What is paid and what is had for it: metrics by name."""
+    """The metric that is paid and the metric that is had for it, by name."""
 
     cost: str
     gain: str
@@ -45,18 +45,21 @@ class FrontStep:
 
 @dataclass(frozen=True)
 class Peers:
-    """The others that were timed: whom a variant cannot be told from, how many it can, and how many it never met, by why."""
+    """The other variants that were timed, as one stands to them.
+
+    `ties` cannot be told from it, `apart` can; `missing` were never compared with it, counted by the reason.
+    """
 
     ties: tuple[Row, ...] = ()
-    told: int = 0
-    untold: Mapping[str, int] = field(default_factory=dict)
+    apart: int = 0
+    missing: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Rung:
     """The fastest variant of at most so many MACs, from `least` to `most`, and how it stands to the others within.
 
-    `among` is out of how many it is the fastest, at either end.
+    `among` counts the variants it is the fastest of, at either end.
     """
 
     least: float
@@ -98,7 +101,7 @@ def thin_line(rows: Sequence[Row], most: int = MOST_STEPS) -> list[Row]:
 
 
 def find_front_steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[FrontStep]:
-    """What each variant of a line costs more than the one before it, and gives more."""
+    """The variants of a line, each with what it costs and gives more than the one before it."""
     found = [FrontStep(row) for row in rows[:1]]
     for before, row in pairwise(rows):
         known = by.cost != "latency_ms" or ties.why_apart(row_key(before), row_key(row)) is None
@@ -109,13 +112,13 @@ def find_front_steps(rows: Sequence[Row], by: Terms, ties: Ties) -> list[FrontSt
 
 
 def _cost_factor(before: Row, row: Row, cost: str) -> float | None:
-    """How many times as much one costs as the other: of latencies by the fit, as intervals and ranks are, where it has both."""
+    """The factor between two costs: of latencies by the fit, as intervals and ranks are, where it has both."""
     by = "ratio" if cost == "latency_ms" and row["ratio"] is not None and before["ratio"] is not None else cost
     return row[by] / before[by] if before[by] else None
 
 
 def list_speeds(rows: Sequence[Row]) -> list[float | None]:
-    """What rows are ordered by: the fit's ratios where all that were measured have one, as ranks are, else the latency."""
+    """The numbers that rows are ordered by: the fit's ratios where all measured ones have one, as ranks are, else latency."""
     known = [row for row in rows if row.get("latency_ms") is not None]
     by = "ratio" if all(row["ratio"] is not None for row in known) else "latency_ms"
     return [None if row.get("latency_ms") is None else float(row[by]) for row in rows]
@@ -128,13 +131,13 @@ def find_fastest(rows: Sequence[Row]) -> Row | None:
 
 
 def find_peers(row: Row, rows: Sequence[Row], ties: Ties) -> Peers:
-    """How `row` stands to the others of `rows` that have a latency; ties are fastest first."""
+    """The peers of `row` among the others of `rows` that have a latency; its ties are fastest first."""
     others = [other for other in rows if other is not row and other["latency_ms"] is not None]
     own = ties.ties_of(row_key(row))
     near = sorted((other for other in others if row_key(other) in own), key=lambda other: float(other["latency_ms"]))
     reasons = [ties.why_apart(row_key(row), row_key(other)) for other in others]
-    untold = Counter(reason for reason in reasons if reason is not None)
-    return Peers(tuple(near), len(others) - len(near) - untold.total(), untold)
+    missing = Counter(reason for reason in reasons if reason is not None)
+    return Peers(tuple(near), len(others) - len(near) - missing.total(), missing)
 
 
 def find_rungs(rows: Sequence[Row], ties: Ties) -> list[Rung]:
@@ -153,7 +156,7 @@ def find_rungs(rows: Sequence[Row], ties: Ties) -> list[Rung]:
 
 
 def _says_the_same(one: Rung, other: Rung) -> bool:
-    return (one.row, one.peers.ties, one.peers.untold) == (other.row, other.peers.ties, other.peers.untold)
+    return (one.row, one.peers.ties, one.peers.missing) == (other.row, other.peers.ties, other.peers.missing)
 
 
 def choose_round_numbers(low: float, high: float) -> list[float]:

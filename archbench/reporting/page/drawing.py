@@ -1,46 +1,84 @@
-"""A chart as a picture, without a browser and without a network: Vega-Lite drawn by vl-convert.
+"""The colours of charts and page, and a chart as a picture: Vega-Lite drawn by vl-convert, without browser or network.
 
-On the page charts are SVG, not scripts: they need no JavaScript and no `unsafe-eval`, print as they are, and one drawing
-serves light and dark because its colours are the page's variables.
+Each colour is a name, what it is on light paper and what it is on a dark screen. Charts are drawn in the light ones, which is
+what a slide or a paper takes. On the page they are SVG, not scripts: they need no JavaScript and no `unsafe-eval`, print as
+they are, and one drawing serves light and dark because each colour becomes the variable of its name there. No two names share
+a light colour.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import vl_convert
 
-from archbench.reporting.page.palette import NAMES
+from archbench.errors import CannotMeasure
+from archbench.text import visible
 
+INK = "#1f2328"
+MUTED = "#59636e"
+GRID = "#e4e7eb"
+PAPER = "#ffffff"
+STRIPE = "#f6f8fa"
+BAND = "#d8f0e2"
+# Kinds, told apart with impaired colour vision too (after Okabe and Ito), at least 3:1 on either background.
+SERIES = ("#2a6fdb", "#d1571f", "#1a8458", "#a3398f", "#9a7400", "#0c7f90", "#7a5cd0", "#6b7280")
+# Amounts, from little to much.
+RAMP = ("#d6e4f8", "#aecbf0", "#82afe7", "#5593dc", "#3375c6", "#1e5a9b", "#133d70")
+NECK = ("#f9c9a3", "#f0a066", "#d97a35", "#b25716", "#7f3b0c")
+TOP = ("#9bd5b6", "#3f9f6f", "#1f6b46")
+REST = ("#a0a8b2", "#7b8490")
+_DARK = {
+    INK: "#e6edf3",
+    MUTED: "#9da7b3",
+    GRID: "#2b3138",
+    PAPER: "#0d1117",
+    STRIPE: "#151b23",
+    BAND: "#12352a",
+    **dict(
+        zip(
+            SERIES,
+            ("#6ea8ff", "#ff9a62", "#4cc38a", "#e07bd0", "#e3b341", "#4fc3d6", "#b39dff", "#9aa4b2"),
+            strict=True,
+        )
+    ),
+    **dict(zip(RAMP, ("#14304f", "#1b446c", "#245a8c", "#2e6ba6", "#4a90d6", "#79b1ea", "#b5d6f8"), strict=True)),
+    **dict(zip(NECK, ("#5a2f10", "#8a4a1a", "#bb6a2b", "#e58d47", "#ffbe8b"), strict=True)),
+    **dict(zip(TOP, ("#1d5439", "#2f8a5d", "#6fd3a0"), strict=True)),
+    **dict(zip(REST, ("#5a636d", "#8a939d"), strict=True)),
+}
+
+
+def _name_colors() -> dict[str, str]:
+    single = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", STRIPE: "stripe", BAND: "band"}
+    several = {"series": SERIES, "ramp": RAMP, "neck": NECK, "top": TOP, "rest": REST}
+    return single | {
+        colour: f"{family}-{place}" for family, colours in several.items() for place, colour in enumerate(colours, 1)
+    }
+
+
+NAMES = _name_colors()  # light colour -> name
+DARK = {name: _DARK[colour] for colour, name in NAMES.items()}
+LIGHT = {name: colour for colour, name in NAMES.items()}
 SVG = "{http://www.w3.org/2000/svg}"
 NOISE = ("class", "role", "aria-roledescription", "aria-hidden", "font-family", "stroke-miterlimit", "pointer-events")
 PLAIN = {"opacity": "1", "stroke-width": "1", "fill-opacity": "1", "stroke-opacity": "1"}  # what they are anyway
 GUIDES = ("axis", "legend")
 DIGITS = re.compile(r"(\d+\.\d\d)\d+")
 PIXELS = 2  # of a PNG for each unit of the drawing
-
-Spec = Mapping[str, Any]
+Spec = Mapping[str, Any]  # a chart in Vega-Lite
 
 ElementTree.register_namespace("", SVG[1:-1])
-
-
-def render_svg(spec: Spec) -> str:
-    """The drawing, on paper, as a file of its own."""
-    return str(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]))
-
-
-def render_png(spec: Spec) -> bytes:
-    """The drawing as pixels, for slides."""
-    return bytes(vl_convert.vegalite_to_png(dict(spec), scale=PIXELS, allowed_base_urls=[]))
 
 
 def render_inline(spec: Spec, said: str) -> str:
     """The drawing as an element of a page: colours by name, as wide as it is let, marks that were described with a tooltip.
 
-    `said` is what stands in its place for whoever cannot see it.
+    `said` stands in its place for whoever cannot see it.
     """
     root = ElementTree.fromstring(render_svg(spec))
     width, height = root.attrib.pop("width"), root.attrib.pop("height")
@@ -52,6 +90,11 @@ def render_inline(spec: Spec, said: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def render_svg(spec: Spec) -> str:
+    """The drawing, on paper, as a file of its own."""
+    return str(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]))
+
+
 def _drop_invisible(parent: ElementTree.Element) -> None:
     """Drop what draws nothing: hidden paths and grounds without a colour."""
     for child in list(parent):
@@ -61,7 +104,7 @@ def _drop_invisible(parent: ElementTree.Element) -> None:
 
 
 def _add_tooltip(element: ElementTree.Element) -> None:
-    """What Vega tells a screen reader of a mark is shown to whoever points at it, too; axes and legends say it themselves."""
+    """Show whoever points at a mark the text that Vega has for a screen reader; axes and legends have theirs in the drawing."""
     said = element.attrib.pop("aria-label", None)
     if said and element.get("aria-roledescription") not in GUIDES:
         title = ElementTree.Element(f"{SVG}title")
@@ -79,3 +122,30 @@ def _tidy_attributes(element: ElementTree.Element) -> None:
             element.set(name, f"var(--{NAMES[value]})")
         elif name in ("d", "transform"):
             element.set(name, DIGITS.sub(r"\1", value))
+
+
+def render_png(spec: Spec) -> bytes:
+    """The drawing as pixels, for slides."""
+    return bytes(vl_convert.vegalite_to_png(dict(spec), scale=PIXELS, allowed_base_urls=[]))
+
+
+def write_figures(specs: Mapping[str, Spec], folder: Path) -> list[Path]:
+    """Write `NAME.svg` and `NAME.png` of each spec that draws something into the folder, which is made.
+
+    Raises CannotMeasure where it cannot.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, spec in specs.items():
+            if spec:
+                for path, data in (
+                    (folder / f"{name}.svg", render_svg(spec).encode()),
+                    (folder / f"{name}.png", render_png(spec)),
+                ):
+                    path.write_bytes(data)
+                    written.append(path)
+    except OSError as error:
+        place = visible(str(folder), 1000)
+        raise CannotMeasure(f"{place}: cannot be written ({error.strerror}); give --figures another folder") from error
+    return written

@@ -1,36 +1,38 @@
-"""What each axis does to the cost: a line for one axis, a heatmap for two, an effect a value for more."""
+"""The chart of what each axis does to a cost: a line for one, a heatmap for two, for more the factor that each value brings."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from archbench import units
-from archbench.metrics import METRICS
-from archbench.reporting.page.axes import VariedAxis, Zips, find_varied_axes
-from archbench.reporting.page.charts import (
-    HEIGHT,
-    UNSET,
-    Chart,
-    Layer,
-    choose_scale,
-    compose_layers,
-    describe_row,
-    latency_interval,
+from archbench.reporting.page.axes import (
+    ROOM,
+    VariedAxis,
+    Zips,
+    draw_along,
+    draw_heatmap,
+    find_varied_axes,
+    has_room_for_cells,
+    metric_quantity,
 )
-from archbench.reporting.page.factors import find_separable_values, fit_factors
-from archbench.reporting.page.palette import INK, MUTED, PAPER, RAMP, SERIES
+from archbench.reporting.page.charts import UNSET, Chart, Layer, compose_layers, make_layer
+from archbench.reporting.page.drawing import MUTED, SERIES
 from archbench.tables.table import Row, Table
 
-MOST_CELLS = 14  # a side of a heatmap
-MOST_ALONG = 60  # places of a line with a label each
 MOST_VALUES = 40  # of all axes together, as a list of effects
 MOST_NAMED = 6  # of what has no effect to show, before the rest is counted
-LEAST_SPAN = 1.05  # the factor that a drawing of effects reaches to, either way
-ROOM = 40  # pixels: a browser's letters may be wider than those the drawing was made with
-DARK_FROM = 4  # the shades of RAMP that take light letters
+LEAST_SPAN = (
+    1.05  # the factor that a drawing of effects reaches to, either way: never so little that only rounding is seen
+)
+NOTHING = 1e-9  # a share of a squared length that is rounding alone
+Array = NDArray[np.float64]
+Place = tuple[str, str]  # an axis by its name, one of its values
 
 
 def draw_effects(table: Table, cost: str, zips: Zips = MappingProxyType({})) -> Chart | None:
@@ -43,114 +45,10 @@ def draw_effects(table: Table, cost: str, zips: Zips = MappingProxyType({})) -> 
     if not axes or len(rows) < 2:
         return None
     if len(axes) == 1:
-        return _draw_along(table, rows, axes[0], cost) if len(rows) <= MOST_ALONG else None
-    if len(axes) == 2 and _is_each_once(rows, axes) and max(len(axis.value_texts(rows)) for axis in axes) <= MOST_CELLS:
-        return _draw_heatmap(table, rows, axes, cost)
+        return draw_along(table, rows, axes[0], cost)
+    if len(axes) == 2 and has_room_for_cells(rows, axes):
+        return draw_heatmap(table, rows, axes, cost)
     return _draw_factors(rows, axes, cost)
-
-
-def _is_each_once(rows: Sequence[Row], axes: Sequence[VariedAxis]) -> bool:
-    return len({tuple(axis.value_text(row) for axis in axes) for row in rows}) == len(rows)
-
-
-def _draw_along(table: Table, rows: Sequence[Row], axis: VariedAxis, cost: str) -> Chart:
-    """The cost at each value, its intervals, and a line where the values are numbers."""
-    metric, names = METRICS[cost], axis.value_texts(rows)
-    values = [_mark_of_row(table, row, axis, cost) for row in rows]
-    numbers = [value[end] for value in values for end in ("y", "low", "high") if end in value]
-    x: Layer = {"field": "x", "type": "ordinal", "sort": names, "title": axis.title, "axis": {"labelAngle": 0}}
-    y: Layer = {"field": "y", "type": "quantitative", "title": metric.title, "scale": choose_scale(numbers)}
-    if len(names) > 8 or max(map(len, names)) > 12:
-        x["axis"] = {"labelAngle": -40}
-    known = [value for value in values if "low" in value]
-    whiskers: Layer = {
-        "data": {"values": known},
-        "mark": {"type": "rule", "color": MUTED, "aria": False},
-        "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
-    }
-    dots: Layer = {
-        "data": {"values": values},
-        "mark": {"type": "point", "filled": True, "size": 60, "color": SERIES[0], "opacity": 1},
-    }
-    layers = [
-        *([_line_through_means(rows, axis, cost) | {"encoding": {"x": x, "y": y}}] if axis.numeric else []),
-        *([whiskers] if known else []),
-        dots | {"encoding": {"x": x, "y": y, "description": {"field": "said"}}},
-    ]
-    said = "bars are 95 % intervals" if known else ""
-    return Chart("axes", f"{metric_quantity(cost)} along {axis.label}", said, compose_layers(layers))
-
-
-def _line_through_means(rows: Sequence[Row], axis: VariedAxis, cost: str) -> Layer:
-    """The line through the amounts, through the mean where one was measured several times; what is unset is no amount."""
-    costs: dict[str, list[float]] = {}
-    for row in rows:
-        if not axis.is_unset(row):
-            costs.setdefault(axis.value_text(row), []).append(row[cost] / METRICS[cost].scale)
-    means = [{"x": text, "y": fmean(own)} for text, own in costs.items()]
-    return {"data": {"values": means}, "mark": {"type": "line", "color": SERIES[0], "aria": False}}
-
-
-def _mark_of_row(table: Table, row: Row, axis: VariedAxis, cost: str) -> dict[str, Any]:
-    value = {"x": axis.value_text(row), "y": row[cost] / METRICS[cost].scale, "said": describe_row(table, row)}
-    if cost == "latency_ms" and row["half_width"] is not None:
-        value["low"], value["high"] = latency_interval(row)
-    return value
-
-
-def _draw_heatmap(table: Table, rows: Sequence[Row], axes: Sequence[VariedAxis], cost: str) -> Chart:
-    """A cell a variant, darker where it costs more, its cost written in it."""
-    across, down = sorted(axes, key=lambda axis: len(axis.value_texts(rows)), reverse=True)
-    edges = _shade_edges([row[cost] / METRICS[cost].scale for row in rows])
-    values = [
-        {"x": across.value_text(row), "y": down.value_text(row), "said": describe_row(table, row)}
-        | _shade_cell(row[cost], cost, edges)
-        for row in rows
-    ]
-    x: Layer = {"field": "x", "type": "ordinal", "sort": across.value_texts(rows), "title": across.title}
-    y: Layer = {"field": "y", "type": "ordinal", "sort": down.value_texts(rows), "title": down.title}
-    x["axis"] = {"labelAngle": 0 if len(across.value_texts(rows)) <= 8 else -40, "domain": False, "ticks": False}
-    y["axis"] = {"domain": False, "ticks": False, "titlePadding": 14}
-    shade = {"field": "shade", "type": "ordinal", "legend": None, "scale": _shade_scale(RAMP)}
-    letters = {"field": "shade", "type": "ordinal", "legend": None, "scale": _shade_scale(_letter_colors())}
-    layers: list[Layer] = [
-        {
-            "data": {"values": values},
-            "mark": {"type": "rect", "stroke": PAPER, "strokeWidth": 2},
-            "encoding": {"x": x, "y": y, "color": shade, "description": {"field": "said"}},
-        },
-        {
-            "data": {"values": values},
-            "mark": {"type": "text", "fontSize": 12, "aria": False},
-            "encoding": {"x": x, "y": y, "text": {"field": "text"}, "color": letters},
-        },
-    ]
-    height = min(HEIGHT, 90 + 44 * len(down.value_texts(rows)))
-    # each layer has a colour scale of its own: cells darken, letters turn
-    spec = compose_layers(layers, height=height, left=ROOM) | {"resolve": {"scale": {"color": "independent"}}}
-    title = f"{metric_quantity(cost)} over {across.label} and {down.label}"
-    return Chart(
-        "axes", title, f"{METRICS[cost].title} of each variant; the more it stands out, the more it costs", spec
-    )
-
-
-def _shade_edges(numbers: Sequence[float]) -> list[float]:
-    low, high = min(numbers), max(numbers)
-    return [low + (high - low) * place / len(RAMP) for place in range(1, len(RAMP))]
-
-
-def _shade_scale(colors: Sequence[str]) -> dict[str, Any]:
-    return {"domain": list(range(len(RAMP))), "range": list(colors)}
-
-
-def _letter_colors() -> list[str]:
-    return [PAPER if place >= DARK_FROM else INK for place in range(len(RAMP))]
-
-
-def _shade_cell(amount: float, cost: str, edges: Sequence[float]) -> dict[str, Any]:
-    """How dark a cell is, and what is written in it."""
-    shade = sum(amount / METRICS[cost].scale > edge for edge in edges)
-    return {"shade": shade, "text": METRICS[cost].format(amount)}
 
 
 def _draw_factors(rows: Sequence[Row], axes: Sequence[VariedAxis], cost: str) -> Chart | None:
@@ -171,8 +69,75 @@ def _draw_factors(rows: Sequence[Row], axes: Sequence[VariedAxis], cost: str) ->
     return Chart("axes", title, "; ".join(said), spec)
 
 
-def _factor_marks(axes: Sequence[VariedAxis], found: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
-    """A dot a factor, the axis by its label."""
+def find_separable_values(rows: Sequence[Row], axes: Sequence[VariedAxis]) -> dict[str, list[str]]:
+    """The values of each axis that the rows tell from one another whatever the other axes do; none where they tell no two.
+
+    The difference of two values can be estimated where the contrast of their indicators lies in the span of the design's
+    rows (Searle, "Linear Models", 1971). That divides an axis' values into classes, of which the largest is taken.
+    """
+    places = _number_values(rows, axes)
+    directions, _ = _row_space(_design_matrix(rows, axes, places))
+    rest = np.eye(len(places)) - directions @ directions.T
+    found = {}
+    for axis in axes:
+        own = axis.value_texts(rows)
+        numbers = np.array([places[axis.name, text] for text in own])
+        lengths = np.diag(rest)[numbers]
+        classes = lengths[:, None] + lengths[None, :] - 2 * rest[np.ix_(numbers, numbers)] < NOTHING
+        largest = classes[int(classes.sum(axis=1).argmax())]
+        found[axis.name] = [text for text, within in zip(own, largest, strict=True) if within]
+    return {name: words if len(words) > 1 else [] for name, words in found.items()}
+
+
+def _number_values(rows: Sequence[Row], axes: Sequence[VariedAxis]) -> dict[Place, int]:
+    """The column of the design matrix that each value of each axis has."""
+    every = [(axis.name, text) for axis in axes for text in axis.value_texts(rows)]
+    return {place: number for number, place in enumerate(every)}
+
+
+def _design_matrix(rows: Sequence[Row], axes: Sequence[VariedAxis], places: Mapping[Place, int]) -> Array:
+    """The design matrix: a row a variant, 1 at each value it has."""
+    design = np.zeros((len(rows), len(places)))
+    for number, row in enumerate(rows):
+        for axis in axes:
+            design[number, places[axis.name, axis.value_text(row)]] = 1
+    return design
+
+
+def _row_space(design: Array) -> tuple[Array, Array]:
+    """An orthonormal basis of the space that the design's rows span, and the squared length of the rows along each direction."""
+    sizes, directions = np.linalg.eigh(design.T @ design)
+    inside = sizes > sizes[-1] * NOTHING
+    return directions[:, inside], sizes[inside]
+
+
+def _explain_no_factors(rows: Sequence[Row], axes: Sequence[VariedAxis]) -> str:
+    count = len({row["id"] for row in rows})
+    return f"these {count} variants do not tell {len(axes)} axes apart: no two of them differ in one axis alone"
+
+
+def fit_factors(
+    rows: Sequence[Row], axes: Sequence[VariedAxis], cost: str, known: Mapping[str, Sequence[str]]
+) -> dict[Place, float]:
+    """The factor by which each `known` value of each axis changes the cost; 1 is the geometric mean of the axis' known values.
+
+    Least squares of the cost's logarithm on all axes at once, so that a space with holes does not mislead.
+    """
+    places = _number_values(rows, axes)
+    design = _design_matrix(rows, axes, places)
+    directions, sizes = _row_space(design)
+    logs = np.log([float(row[cost]) for row in rows])
+    solution = directions @ (directions.T @ (design.T @ logs) / sizes)
+    found: dict[Place, float] = {}
+    for name, words in known.items():
+        own = {(name, text): float(solution[places[name, text]]) for text in words}
+        middle = math.fsum(own.values()) / max(len(own), 1)
+        found |= {place: math.exp(value - middle) for place, value in own.items()}
+    return found
+
+
+def _factor_marks(axes: Sequence[VariedAxis], found: Mapping[Place, float]) -> list[dict[str, Any]]:
+    """One mark a factor, the axis by its label."""
     labels = {axis.name: axis.label for axis in axes}
     return [
         {"y": f"{labels[name]} = {text}", "x": factor, "axis": labels[name], "unset": UNSET in text.split("/")}
@@ -181,15 +146,10 @@ def _factor_marks(axes: Sequence[VariedAxis], found: Mapping[tuple[str, str], fl
     ]
 
 
-def _explain_no_factors(rows: Sequence[Row], axes: Sequence[VariedAxis]) -> str:
-    count = len({row["id"] for row in rows})
-    return f"these {count} variants do not tell {len(axes)} axes apart: no two of them differ in one axis alone"
-
-
 def _describe_left_out(
     rows: Sequence[Row], axes: Sequence[VariedAxis], known: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Which axes and values have no dot, since wherever they change something else does too."""
+    """The axes and values that have no dot, since wherever they change something else does too."""
     silent = [axis.label for axis in axes if not known[axis.name]]
     left = silent + [
         f"{axis.label} = {text}"
@@ -204,40 +164,19 @@ def _describe_left_out(
 
 def _draw_dots(values: Sequence[dict[str, Any]], labels: Sequence[str]) -> dict[str, Any]:
     """The values one under the other, those of an axis in its colour and, as far as they are set, joined."""
-    order = [value["y"] for value in values]
+    order, factors = [value["y"] for value in values], [value["x"] for value in values]
     y: Layer = {"field": "y", "type": "nominal", "sort": order, "title": None}
     y["axis"] = {"grid": True, "ticks": False, "domain": False}
+    domain = [min(1 / LEAST_SPAN, *factors), max(LEAST_SPAN, *factors)]
     x: Layer = {"field": "x", "type": "quantitative", "title": "times as much, all else equal"}
-    x["scale"] = {
-        "type": "log",
-        "padding": 14,
-        "nice": False,
-        "domain": _widen_domain([value["x"] for value in values]),
-    }
+    x["scale"] = {"type": "log", "padding": 14, "nice": False, "domain": domain}
     color: Layer = {"field": "axis", "type": "nominal", "legend": None}
     color["scale"] = {"domain": list(labels), "range": [SERIES[n % len(SERIES)] for n in range(len(labels))]}
+    axes = {"x": x, "y": y, "color": color}
     joined = [value for value in values if not value["unset"]]
-    layers: list[Layer] = [
-        {"data": {"values": [{"x": 1}]}, "mark": {"type": "rule", "color": MUTED, "aria": False}, "encoding": {"x": x}},
-        {
-            "data": {"values": joined},
-            "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.6, "aria": False},
-            "encoding": {"x": x, "y": y, "color": color, "order": {"field": "place"}},
-        },
-        {
-            "data": {"values": values},
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": color, "description": {"field": "said"}},
-        },
+    layers = [
+        make_layer([{"x": 1}], "rule", {"x": x}, color=MUTED, aria=False),
+        make_layer(joined, "line", axes | {"order": {"field": "place"}}, strokeWidth=1.5, opacity=0.6, aria=False),
+        make_layer(values, "point", axes | {"description": {"field": "said"}}, filled=True, size=80, opacity=1),
     ]
     return compose_layers(layers, height=80 + 22 * len(order), left=ROOM)
-
-
-def _widen_domain(numbers: Sequence[float]) -> list[float]:
-    """From the least to the largest factor, and never so little that only rounding is seen."""
-    return [min(1 / LEAST_SPAN, *numbers), max(LEAST_SPAN, *numbers)]
-
-
-def metric_quantity(cost: str, *, capital: bool = True) -> str:
-    quantity = METRICS[cost].title.rpartition(" (")[0]
-    return quantity[0].upper() + quantity[1:] if capital else quantity

@@ -21,12 +21,12 @@ from markupsafe import Markup
 
 from archbench import units
 from archbench.metrics import METRICS
+from archbench.reporting.page.answers import describe_latency
 from archbench.reporting.page.charts import Chart
 from archbench.reporting.page.decision import list_speeds, row_key
-from archbench.reporting.page.drawing import render_inline
-from archbench.reporting.page.palette import DARK, LIGHT
+from archbench.reporting.page.drawing import DARK, LIGHT, render_inline
 from archbench.reporting.page.review import Review
-from archbench.reporting.page.wording import describe_latency, full_name
+from archbench.reporting.page.word_tables import full_name
 from archbench.runs.records import UNFINISHED
 from archbench.statistics.ties import NO_INTERVAL, NO_SESSION, Ties
 from archbench.tables.table import MAIN, MARKS, Column, Row, choose_telling, deciding_rows, has_content
