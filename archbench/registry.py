@@ -24,11 +24,7 @@ class Part(Generic[Program]):
 
     def __init__(self, family: str, name: str, program: Program, resolvers: Resolvers | None = None) -> None:
         self.family, self.name, self.program, self.resolvers = family, name, program, resolvers or {}
-
-    @property
-    def doc(self) -> str:
-        """The first sentence of the program's docstring."""
-        return (inspect.getdoc(self.program) or "").split("\n")[0]
+        self.doc = (inspect.getdoc(program) or "").split("\n")[0]
 
     @cached_property
     def knobs(self) -> dict[str, inspect.Parameter]:

@@ -82,9 +82,9 @@ def bench(path):
 
 def benches(folder):
     """A class for each spec of a folder that is small enough. Raises SpecError for two whose names make one class."""
-    space = import_module("archbench.design.variants")
+    count_raw = import_module("archbench.design.variants").count_raw
     read = import_module("archbench.design.spec.spec").read_spec
-    small = [path for path in sorted(folder.glob("*.yaml")) if space.size(read(path)) <= MOST]
+    small = [path for path in sorted(folder.glob("*.yaml")) if count_raw(read(path)) <= MOST]
     found = {}
     for made in map(bench, small):
         if (other := found.setdefault(made.__name__, made)) is not made:

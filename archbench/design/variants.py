@@ -12,8 +12,8 @@ from typing import Any
 
 from archbench import units
 from archbench.design.expressions.parse import Expression
-from archbench.design.spec.axes import UNSET, Axis, AxisValue, Product, order_axes
-from archbench.design.spec.config import Config, base_config, merge_sections, read_factory, split_path
+from archbench.design.spec.axes import UNSET, Axis, AxisValue, Product, order_axes, split_path
+from archbench.design.spec.config import Config, base_config, merge_sections, read_factory
 from archbench.design.spec.schema import (
     WORKLOAD_IN_INPUT,
     WORKLOAD_IN_MEASURE,
@@ -57,7 +57,7 @@ def count_raw(spec: Spec) -> int:
     Where an axis has a `when`, an upper bound: points at which it does not apply are counted once for each of its values.
     """
     drawn = spec.sample.n if spec.sample and spec.sample.method != "grid" else None
-    return (drawn or math.prod(axis.size for axis in walked_axes(spec))) + len(spec.include)
+    return (drawn or math.prod(len(axis.values) for axis in walked_axes(spec))) + len(spec.include)
 
 
 def walked_axes(spec: Spec) -> tuple[Axis, ...]:
@@ -119,7 +119,7 @@ def _walk_points(spec: Spec, draw: Sampler | None) -> tuple[int, list[Assignment
         drawn = zip(*draw(axes, spec.sample), strict=True)
         rows = [apply_conditions(axes, order, row) for row in drawn] or [()]
     else:
-        grid = itertools.product(*(range(axis.size) for axis in axes))
+        grid = itertools.product(*(range(len(axis.values)) for axis in axes))
         pairs = ((row, apply_conditions(axes, order, row)) for row in grid)
         rows = [at for row, at in pairs if not any(row[i] for i, place in enumerate(at) if place == UNSET)]
     distinct = dict.fromkeys(rows)

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archbench.errors import SpecError
-from archbench.text import suggest_nearest
-
 Parts = Mapping[str, Mapping[str, Any]]
 
 FROZEN_NOTE = "frozen norm as one F.batch_norm on four buffers, within 1e-6 of the mul-and-add form"
@@ -76,13 +73,3 @@ def _torchvision_presets() -> dict[str, Preset]:
 
 
 PRESETS: dict[str, Preset] = _maskrcnn_benchmark_presets() | _torchvision_presets()
-
-
-def find_preset(name: str) -> Preset:
-    """The preset of that name; SpecError with the nearest name otherwise."""
-    if name not in PRESETS:
-        known = list(PRESETS)
-        raise SpecError(
-            f"there is no preset {name!r}; `archbench list presets` names them." + suggest_nearest(name, known)
-        )
-    return PRESETS[name]

@@ -123,7 +123,7 @@ class Variant:
     @cached_property
     def id(self) -> str:
         """A hash of architecture and workload, resolved, default values left out: two spellings of one network agree."""
-        content = {"architecture": self.architecture.resolve_parts(), "workload": self.workload.resolve_fields()}
+        content = {"workload": self.workload.resolve_fields(), "architecture": self.architecture.resolve_parts()}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:ID_DIGITS]
 

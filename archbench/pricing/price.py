@@ -76,6 +76,7 @@ def _too_large_error(metric: str, count: int, variant: Variant) -> SpecError:
 
 def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
     """The whole graph's cost for a batch of images, features at `feature_bytes` an element."""
+    kernels = _sum_times((node.times, int(node.op.writes != "view")) for node in graph.nodes)
     costs = [(node.times, cost) for node, cost in zip(graph.nodes, graph.costs, strict=True)]
     total = OpCost(*(_sum_times((times, cost[place]) for times, cost in costs) for place in range(len(OpCost._fields))))
     weights, macs = total.params * FLOAT_BYTES + total.buffer_bytes, batch * total.macs
@@ -86,7 +87,7 @@ def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
         flops=2 * macs,
         fvcore_flops=batch * total.fvcore,
         acts=batch * total.acts,
-        kernels=count_kernels(graph),
+        kernels=kernels,
         peak_bytes=weights + peak_feature_bytes(graph, batch=batch, feature_bytes=feature_bytes),
     )
 
@@ -102,11 +103,6 @@ def list_layers(variant: Variant) -> tuple[Layer, ...]:
     batch = variant.workload.batch
     graph = variant.graph
     return tuple(_make_layer(node, cost, batch) for node, cost in zip(graph.nodes, graph.costs, strict=True))
-
-
-def count_kernels(graph: Graph) -> int:
-    """Nodes that write a tensor."""
-    return _sum_times((node.times, int(node.op.writes != "view")) for node in graph.nodes)
 
 
 def _make_layer(node: Node, cost: OpCost, batch: int) -> Layer:

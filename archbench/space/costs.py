@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from archbench.design.spec.config import split_path
+from archbench.design.spec.axes import split_path
 from archbench.design.spec.schema import NOT_ACCEPTED, part_model, section_model, validate_values
 from archbench.errors import SpecError
 from archbench.metrics import EXACT

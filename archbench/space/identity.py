@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from archbench.design.spec.config import SECTIONS, Config, split_path
+from archbench.design.spec.axes import SECTIONS, split_path
+from archbench.design.spec.config import Config
 from archbench.design.spec.schema import (
     NOT_ACCEPTED,
     WORKLOAD_IN_INPUT,

@@ -17,17 +17,19 @@ from fractions import Fraction
 from typing import Any
 
 from archbench.design.expressions.parse import Expression, compile_expression
-from archbench.design.spec.config import check_varies
 from archbench.design.spec.document import Document
-from archbench.design.spec.schema import knob_paths
+from archbench.design.spec.schema import OF_THE_RUN, WORKLOAD_IN_MEASURE, knob_paths
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, SCALED
+from archbench.models.variant import FAMILIES
 from archbench.text import quote_key, quote_value, suggest_nearest
 
 MAX_VALUES = 100_000  # of one list, range or zip
 MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at most; it may have more, and be sampled
 MAX_PRODUCT = 2**62  # so that a position fits an int64
 
+SECTIONS = (*FAMILIES, "input", "measure")
+WHOLE = ("base", "module")  # paths without a key
 UNSET = -1  # the position of an axis that does not apply: its paths are as the base has them
 AxisValue = tuple[Any, ...]  # what an axis sets at one position, a value a path
 
@@ -122,6 +124,30 @@ def _parse_axis(key: str, form: Any, document: Document) -> Axis:
         levels = FORMS[kind](where, form[kind])
         return Axis(key, (key,), levels, when=_parse_when(where, key, form, document))
     return Axis(key, (key,), _parse_list(where, form))
+
+
+def check_varies(path: str) -> None:
+    """SpecError unless a dotted path names what can differ between variants."""
+    section, key = split_path(path)
+    if section == "measure" and key in OF_THE_RUN:
+        raise SpecError(
+            f"{path}: of the whole run, the same for every variant; write it under measure:, or `--set {path}=VALUE`. "
+            f"Of measure {', '.join(WORKLOAD_IN_MEASURE)} can vary"
+        )
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """A dotted path as section and key; SpecError unless it names one that can vary."""
+    section, _, key = path.partition(".")
+    if path in WHOLE:
+        return path, ""
+    if section not in SECTIONS or not key or "." in key:
+        example = "neck.channels" if section not in SECTIONS else f"{section}.KEY"
+        raise SpecError(
+            f"{quote_key(path)}: not a path of a spec; write it like {example}."
+            + suggest_nearest(section, list(SECTIONS))
+        )
+    return section, key
 
 
 def _find_form(where: str, form: Mapping[str, Any], *, beside: tuple[str, ...] = ("when",)) -> str:

@@ -7,17 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from archbench.design.spec.schema import MODULE_PATTERN, OF_THE_RUN, SPEC_VERSION, WORKLOAD_IN_MEASURE
+from archbench.design.spec.axes import SECTIONS, WHOLE, split_path
+from archbench.design.spec.schema import MODULE_PATTERN, SPEC_VERSION
 from archbench.design.spec.yaml_file import parse_document, read_document
 from archbench.errors import SpecError
-from archbench.models.presets import PRESETS, find_preset
-from archbench.models.variant import FAMILIES
+from archbench.models.presets import PRESETS, Preset
 from archbench.text import quote_key, quote_value, suggest_nearest
 
 Config = dict[str, Any]  # parts, input and measure as mappings, the form every override is applied to
 
-SECTIONS = (*FAMILIES, "input", "measure")
-WHOLE = ("base", "module")  # paths without a key
 SETTINGS = ("sample", "select")  # of a sweep, not of a network: a base's are not taken over
 KEYS = (
     *("archbench", "name", *WHOLE, *SECTIONS, "axes", "exclude", "include", "constraints", "reference", "scores"),
@@ -71,9 +69,14 @@ def base_config(base: Any, folder: Path, depth: int = 0) -> Config:
     return merge_sections(base_config(data.get("base"), path.parent, depth + 1), own_sections(data))
 
 
-def is_preset(base: Any) -> bool:
-    """Whether a base is a preset's name."""
-    return isinstance(base, str) and base in PRESETS
+def find_preset(name: str) -> Preset:
+    """The preset of that name; SpecError with the nearest name otherwise."""
+    if name not in PRESETS:
+        known = list(PRESETS)
+        raise SpecError(
+            f"there is no preset {name!r}; `archbench list presets` names them." + suggest_nearest(name, known)
+        )
+    return PRESETS[name]
 
 
 def resolve_inside(folder: Path, name: str, key: str) -> Path:
@@ -134,27 +137,3 @@ def parse_set(text: str) -> tuple[str, Any]:
         return path, parse_document(f"value: {value}", "").data["value"]
     except SpecError as error:
         raise SpecError(f"--set {quote_value(text)}: {error.message}") from None
-
-
-def split_path(path: str) -> tuple[str, str]:
-    """A dotted path as section and key; SpecError unless it names one that can vary."""
-    section, _, key = path.partition(".")
-    if path in WHOLE:
-        return path, ""
-    if section not in SECTIONS or not key or "." in key:
-        example = "neck.channels" if section not in SECTIONS else f"{section}.KEY"
-        raise SpecError(
-            f"{quote_key(path)}: not a path of a spec; write it like {example}."
-            + suggest_nearest(section, list(SECTIONS))
-        )
-    return section, key
-
-
-def check_varies(path: str) -> None:
-    """SpecError unless a dotted path names what can differ between variants."""
-    section, key = split_path(path)
-    if section == "measure" and key in OF_THE_RUN:
-        raise SpecError(
-            f"{path}: of the whole run, the same for every variant; write it under measure:, or `--set {path}=VALUE`. "
-            f"Of measure {', '.join(WORKLOAD_IN_MEASURE)} can vary"
-        )

@@ -12,14 +12,13 @@ from typing import Any
 
 from archbench import units
 from archbench.design.expressions.parse import Expression, compile_expression
-from archbench.design.spec.axes import Axis, list_nameable, parse_axes
+from archbench.design.spec.axes import Axis, check_varies, list_nameable, parse_axes
 from archbench.design.spec.config import (
     Config,
     apply_sets,
     base_config,
     check_keys,
-    check_varies,
-    is_preset,
+    find_preset,
     merge_sections,
     own_sections,
     resolve_inside,
@@ -39,7 +38,7 @@ from archbench.design.spec.schema import (
 from archbench.design.spec.yaml_file import parse_document, read_document
 from archbench.errors import SpecError
 from archbench.metrics import METRICS, SCALED, resolve_limit_metric
-from archbench.models.presets import find_preset
+from archbench.models.presets import PRESETS
 from archbench.text import quote_value, suggest_nearest
 
 MAX_CONSTRAINTS = 1_000  # of one spec; which of them refused a row is 16 bits of it
@@ -133,25 +132,26 @@ def preset_spec(name: str, sets: Iterable[str] = ()) -> Spec:
 def _parse_spec(document: Document, folder: Path, sets: Sequence[str]) -> Spec:
     check_keys(document.data)
     data = apply_sets(document.data, sets)
-    axes = parse_axes(data.get("axes", {}), document)
     base, overrides = data.get("base"), own_sections(data)
     config = merge_sections(base_config(base, folder), overrides)
+    axes = parse_axes(data.get("axes", {}), document)
+    of_preset = base in PRESETS
     return Spec(
         name=_parse_name(data.get("name"), document),
-        base=base if is_preset(base) else None,
-        overrides=overrides if is_preset(base) else config,  # a base file is folded in
+        base=base if of_preset else None,
+        overrides=overrides if of_preset else config,  # a base file is folded in
         axes=axes,
         exclude=_parse_exclusions(data.get("exclude", []), axes, document),
         include=_check_assignments("include", data.get("include", [])),
         constraints=_parse_constraints(data.get("constraints", []), axes, document),
         reference=_check_assignment("reference", data["reference"]) if data.get("reference") is not None else {},
         scores=_find_scores(data.get("scores"), folder),
-        measure=parse_measure_plan(config.get("measure", {})),
         budgets=parse_budgets(data.get("budgets")),
-        document=document,
-        sets=frozenset(text.partition("=")[0] for text in sets),
         sample=_parse_sample(data.get("sample")),
         select=_parse_select(data.get("select")),
+        measure=parse_measure_plan(config.get("measure", {})),
+        document=document,
+        sets=frozenset(text.partition("=")[0] for text in sets),
     )
 
 
@@ -306,7 +306,7 @@ def _parse_constraints(given: Any, axes: Sequence[Axis], document: Document) -> 
         )
     places = (document.place(("constraints", index)) for index in range(len(given)))
     found = tuple(compile_expression(text, place) for text, place in zip(given, places, strict=True))
-    known = list_nameable(axes)
+    known = list_nameable(axes) if found else ()
     for expression in found:
         expression.check_names(known)
     return found
