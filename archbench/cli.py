@@ -442,8 +442,8 @@ def export_pytest_benchmark_command(run: str, results: str, output: str) -> None
 def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None:
     """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
     from archbench.doctor import diagnosis
+    from archbench.doctor.diagnosis import print_diagnosis as show_diagnosis
     from archbench.doctor.examine import examine, plan_diagnosis
-    from archbench.doctor.show import print_diagnosis as show_diagnosis
     from archbench.reporting.formats.terminal import open_console
     from archbench.reporting.terminal.progress import ProgressPrinter
     from archbench.runs.writable import check_writable

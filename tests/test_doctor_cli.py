@@ -10,8 +10,9 @@ from rich.console import Console
 
 from archbench.cli import exit_code_of
 from archbench.doctor import diagnosis, examine
-from archbench.doctor.diagnosis import Advice, BusyProcesses, Check, Diagnosis, Gpu, Host, NullTest
-from archbench.doctor.show import print_diagnosis
+from archbench.doctor.checks import Check, NullTest
+from archbench.doctor.diagnosis import Advice, Diagnosis, print_diagnosis
+from archbench.doctor.host import BusyProcesses, Gpu, Host
 from archbench.errors import CannotMeasure
 from archbench.measure.experiment import generation
 

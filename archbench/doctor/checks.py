@@ -1,16 +1,19 @@
-"""From a worker's readings and an experiment's blocks to self-checks that passed or failed. Imports no torch."""
+"""Self-checks, from a worker's readings, and the A/A null, from an experiment's blocks. Imports no torch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median, stdev
-from typing import Any
+from statistics import fmean, median, stdev
+from typing import Any, Literal
 
 from archbench import units
-from archbench.doctor.diagnosis import Check, NullTest
-from archbench.runs.records import Block
+from archbench.runs.records import Block, Key
+from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.summary import summarise_blocks
 
 CLOCK_STEP_NS = 1000  # a thousandth of a millisecond, the shortest call anybody compares
 OFF_LINE = 0.10  # a call that isn't waited for, or is answered from a cache, is off by far more
@@ -21,6 +24,48 @@ SECOND_CALL = 0.05
 ROUNDING_BYTES = 2 << 20  # an allocator's page
 
 Readings = Mapping[str, Any]
+Unit = Literal["ns", "share", "ratio", "cores", "bytes"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One self-check: its figure, what that means, what to do if it failed. `passed` null: does not apply, or unknown."""
+
+    name: str
+    passed: bool | None
+    figure: float | None
+    unit: Unit
+    meaning: str
+    remedy: str = ""
+    gate: bool = True  # where it fails nothing can be measured; the others say how well
+
+
+@dataclass(frozen=True)
+class NullTest:
+    """One network measured as if it were two. Any ratio but 1 is noise. Shares; null: not known."""
+
+    network: str
+    generations: int
+    blocks: int  # counted, of both replicas
+    disturbed: int
+    seconds: float  # it took, starts of processes included
+    ratio: float
+    half_width: float | None
+    between_processes: float | None  # standard deviation of a process's time, what both replicas share left out
+    between_rounds: float | None  # standard deviation of a block's time within its process
+    lost: float | None = None  # of the time its threads could have run, what others had of the CPU; the median block's
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % of the ratio: as far below as above on the scale of logarithms."""
+        if self.half_width is None:
+            return None
+        return self.ratio / (1 + self.half_width), self.ratio * (1 + self.half_width)
+
+    @property
+    def covers(self) -> bool | None:
+        """Whether the interval holds 1, as it does in 19 of 20 sound measurements."""
+        return None if self.interval is None else self.interval[0] <= 1 <= self.interval[1]
 
 
 def judge_self_checks(readings: Readings, threads: int | None, *, cpu: bool) -> tuple[Check, ...]:
@@ -137,6 +182,54 @@ def _find_hand_overs(blocks: Sequence[Block]) -> Iterator[Block]:
     for before, block in pairwise(blocks):
         if block.phase == "steady" and block.quantity == "request" and block.dropped and before.key != block.key:
             yield block
+
+
+def summarise_null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest | None:
+    """The A/A null from the blocks of one variant's replicas 0 and 1; null where either has no whole round."""
+    keys = sorted({block.key for block in blocks})
+    summaries = summarise_blocks(blocks, keys[0], looked=True) if len(keys) == 2 else {}
+    if len(summaries) != 2 or (ratio := summaries[keys[1]].ratio) is None:
+        return None
+    found = list(summaries.values())
+    counted = [block for block in whole_rounds(blocks) if block.quantity == "request"]
+    logs, lost = _log_times(counted), [share for each in counted if (share := each.telemetry.get("lost")) is not None]
+    return NullTest(
+        network=network,
+        generations=min(each.generations for each in found),
+        blocks=sum(each.blocks for each in found),
+        disturbed=sum(each.disturbed for each in found),
+        seconds=seconds,
+        ratio=ratio,
+        half_width=summaries[keys[1]].ratio_half_width,
+        between_processes=between_processes(logs),
+        between_rounds=between_rounds(logs),
+        lost=median(lost) if lost else None,
+    )
+
+
+Logs = Mapping[int, Mapping[Key, Sequence[float]]]  # generation -> replica -> log of each block's median
+
+
+def _log_times(blocks: Iterable[Block]) -> Logs:
+    logs: dict[int, dict[Key, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for block in blocks:
+        logs[block.generation][block.key].append(math.log(median(block.counted_ns)))
+    return logs
+
+
+def between_processes(logs: Logs) -> float | None:
+    """How far a fresh process lies from its twin of the same generation: their differences' deviation over root 2."""
+    twins = [tuple(fmean(values) for values in cells.values()) for cells in logs.values() if len(cells) == 2]
+    differences = [first - second for first, second in twins]
+    return stdev(differences) / math.sqrt(2) if len(differences) > 1 else None
+
+
+def between_rounds(logs: Logs) -> float | None:
+    """How far a block lies from the mean of its own process, pooled over processes."""
+    cells = [values for cell in logs.values() for values in cell.values()]
+    freedom = sum(len(values) - 1 for values in cells)
+    squares = sum((value - fmean(values)) ** 2 for values in cells for value in values)
+    return math.sqrt(squares / freedom) if freedom else None
 
 
 def check_null_test(null: NullTest | None) -> Check:

@@ -1,4 +1,4 @@
-"""What `archbench doctor` found: self-checks, an A/A null, the machine, what would make it better.
+"""The diagnosis of `archbench doctor`: self-checks, an A/A null, the machine, what would make it better; as page and as file.
 
 Schema 1. The file is for showing to others: no host name, no user name, no home folder, no command lines.
 """
@@ -6,119 +6,42 @@ Schema 1. The file is for showing to others: no host name, no user name, no home
 from __future__ import annotations
 
 import json
-import math
 import os
 import pwd
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import fmean, median, stdev
-from typing import Any, Literal
+from typing import Any
 
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from archbench import units
+from archbench.doctor.checks import Check, NullTest, Unit
+from archbench.doctor.host import Gpu, Host
 from archbench.errors import CannotMeasure
-from archbench.runs.records import Block, Key
-from archbench.statistics.rounds import whole_rounds
-from archbench.statistics.summary import summarise_blocks
 from archbench.text import visible
 
 SCHEMA = 1
+WIDEST = 110  # a longer line is harder to read than a second one
+INDENT = 2
+LONGEST = 500
 
-Unit = Literal["ns", "share", "ratio", "cores", "bytes"]
+Rows = Iterator[tuple[str, str]]
 
+MARKS = {True: ("ok", "green"), False: ("FAIL", "bold red"), None: (units.MISSING, "dim")}
 
-@dataclass(frozen=True)
-class Check:
-    """One self-check: its figure, what that means, what to do if it failed. `passed` null: does not apply, or unknown."""
-
-    name: str
-    passed: bool | None
-    figure: float | None
-    unit: Unit
-    meaning: str
-    remedy: str = ""
-    gate: bool = True  # where it fails nothing can be measured; the others say how well
-
-
-@dataclass(frozen=True)
-class NullTest:
-    """One network measured as if it were two. Any ratio but 1 is noise. Shares; null: not known."""
-
-    network: str
-    generations: int
-    blocks: int  # counted, of both replicas
-    disturbed: int
-    seconds: float  # it took, starts of processes included
-    ratio: float
-    half_width: float | None
-    between_processes: float | None  # standard deviation of a process's time, what both replicas share left out
-    between_rounds: float | None  # standard deviation of a block's time within its process
-    lost: float | None = None  # of the time its threads could have run, what others had of the CPU; the median block's
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % of the ratio: as far below as above on the scale of logarithms."""
-        if self.half_width is None:
-            return None
-        return self.ratio / (1 + self.half_width), self.ratio * (1 + self.half_width)
-
-    @property
-    def covers(self) -> bool | None:
-        """Whether the interval holds 1, as it does in 19 of 20 sound measurements."""
-        return None if self.interval is None else self.interval[0] <= 1 <= self.interval[1]
-
-
-@dataclass(frozen=True)
-class BusyProcesses:
-    """Other processes of one name, and the cores they kept busy while nothing of ours ran."""
-
-    name: str
-    processes: int
-    cores: float
-
-
-@dataclass(frozen=True)
-class Host:
-    """The machine's state. Null where it is unknown: containers and virtual machines hide much."""
-
-    cpu: str | None = None
-    physical_cores: int | None = None
-    logical_cores: int | None = None
-    allowed_cores: int | None = None  # by this process's affinity
-    quota_cores: float | None = None  # by its cgroup; null: no limit, or hidden
-    smt: bool | None = None  # two hardware threads share a core
-    governor: str | None = None
-    mhz: float | None = None
-    max_mhz: float | None = None
-    turbo: bool | None = None
-    throttles: int | None = None  # thermal throttle events during the examination
-    load: float | None = None  # runnable processes, mean over the minute before
-    steal: float | None = None  # share of CPU time the hypervisor gave to others during the examination
-    memory_bytes: int | None = None
-    available_bytes: int | None = None
-    swap_bytes: int | None = None
-    swap_used_bytes: int | None = None
-    virtual: bool | None = None
-    container: bool | None = None
-    busy: tuple[BusyProcesses, ...] = ()  # what keeps most cores busy, most first
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU's state while it was measured. Null where its driver does not say."""
-
-    name: str | None = None
-    slowest_mhz: float | None = None  # SM clock over the blocks of the A/A null
-    fastest_mhz: float | None = None
-    max_mhz: float | None = None
-    celsius: float | None = None  # the most seen
-    watts: float | None = None
-    limit_watts: float | None = None
-    throttle: tuple[str, ...] = ()  # reasons that held the clock down
-    persistence: bool | None = None
-    others: int | None = None  # the most processes on it that were not ours
+FIGURES: Mapping[Unit, Callable[[float], str]] = {
+    "ns": lambda value: f"{units.format_count(round(value))} ns",
+    "share": units.format_percent,
+    "ratio": units.format_ratio,
+    "cores": lambda value: f"{units.format_decimal(value)} cores",
+    "bytes": lambda value: f"{units.format_mib(value)} MiB",
+}
 
 
 @dataclass(frozen=True)
@@ -149,52 +72,192 @@ class Diagnosis:
     schema: int = field(default=SCHEMA)
 
 
-def summarise_null_test(blocks: Sequence[Block], network: str, seconds: float) -> NullTest | None:
-    """The A/A null from the blocks of one variant's replicas 0 and 1; null where either has no whole round."""
-    keys = sorted({block.key for block in blocks})
-    summaries = summarise_blocks(blocks, keys[0], looked=True) if len(keys) == 2 else {}
-    if len(summaries) != 2 or (ratio := summaries[keys[1]].ratio) is None:
-        return None
-    found = list(summaries.values())
-    counted = [block for block in whole_rounds(blocks) if block.quantity == "request"]
-    logs, lost = _log_times(counted), [share for each in counted if (share := each.telemetry.get("lost")) is not None]
-    return NullTest(
-        network=network,
-        generations=min(each.generations for each in found),
-        blocks=sum(each.blocks for each in found),
-        disturbed=sum(each.disturbed for each in found),
-        seconds=seconds,
-        ratio=ratio,
-        half_width=summaries[keys[1]].ratio_half_width,
-        between_processes=between_processes(logs),
-        between_rounds=between_rounds(logs),
-        lost=median(lost) if lost else None,
+def print_diagnosis(found: Diagnosis, console: Console) -> None:
+    """Print the page. Names of processes and packages are escaped: none can format or steer the terminal."""
+    width = min(console.width, WIDEST)
+    console.print(Text(headline(found), style="bold"), width=width)
+    for line in describe_answer(found):
+        console.print(Text(line), width=width)
+    if found.checks:
+        _print_section("Self-checks", _grid_of_checks(found.checks), console, width)
+    for title, rows in list_sections(found):
+        _print_section(title, _grid_of_facts(rows), console, width)
+    _print_section("What would make it better", _grid_of_advice(found.advice), console, width)
+
+
+def headline(found: Diagnosis) -> str:
+    name = (found.gpu and found.gpu.name) or found.host.cpu or "unknown processor"
+    return f"archbench doctor: {found.device}, {visible(name)}"
+
+
+def describe_answer(found: Diagnosis) -> Iterator[str]:
+    """What can be told here, in a sentence."""
+    null = found.null_test
+    if found.reason or null is None:
+        yield f"Nothing can be measured: {visible(found.reason or '', LONGEST)}"
+    elif null.half_width is None:
+        yield f"One generation, in {units.format_duration(null.seconds)}, makes no interval: no difference can be told."
+    elif null.half_width >= 1:
+        yield f"No difference can be told here in {units.format_duration(null.seconds)}: a network may be twice itself."
+    else:
+        told = f"Differences under {units.format_percent(null.half_width)}"
+        yield f"{told} cannot be told here in {units.format_duration(null.seconds)}."
+
+
+def list_sections(found: Diagnosis) -> Iterator[tuple[str, Rows]]:
+    """Titles with their rows, those without any left out."""
+    if found.null_test:
+        yield "A/A null", null_rows(found.null_test)
+    if found.gpu:
+        yield "GPU", gpu_rows(found.gpu)
+    yield "Machine", host_rows(found.host, found.threads)
+    yield "Versions", version_rows(found)
+
+
+def null_rows(null: NullTest) -> Rows:
+    low_to_high = "no interval"
+    if interval := null.interval:
+        covers = "covers 1, as it should" if null.covers else "misses 1: something differed that should not"
+        low_to_high = f"{units.format_ratio(interval[0])} to {units.format_ratio(interval[1])}, {covers}"
+    yield (
+        "measured",
+        f"{null.network}, twice over; generations: {null.generations}, in {units.format_duration(null.seconds)}",
+    )
+    yield "ratio", f"{units.format_ratio(null.ratio)}, 95 %: {low_to_high}"
+    yield (
+        "spread",
+        f"between processes {_percent_text(null.between_processes)}, between rounds {_percent_text(null.between_rounds)}",
+    )
+    disturbed = (
+        f"{units.format_count(null.disturbed)} of them disturbed, {_percent_text(null.lost)} of the time lost to others"
+    )
+    yield "blocks", f"{units.format_count(null.blocks)} counted, {disturbed}"
+
+
+def gpu_rows(gpu: Gpu) -> Rows:
+    span = " to ".join(dict.fromkeys(_rounded_text(mhz) for mhz in (gpu.slowest_mhz, gpu.fastest_mhz)))
+    yield "clock", f"{span} MHz while measured, at most {_rounded_text(gpu.max_mhz)}"
+    yield "held down", ", ".join(gpu.throttle) or "no reason seen"
+    yield (
+        "power",
+        f"{_rounded_text(gpu.watts)} W of {_rounded_text(gpu.limit_watts)}, {_rounded_text(gpu.celsius)} degrees Celsius",
+    )
+    yield "others", f"{_rounded_text(gpu.others)} processes; persistence {_switch_text(gpu.persistence)}"
+
+
+def host_rows(host: Host, threads: int | None) -> Rows:
+    yield "processor", host.cpu or "unknown"
+    limits = "" if host.quota_cores is None else f", {units.format_decimal(host.quota_cores)} by quota"
+    cores = f"{_rounded_text(host.physical_cores)} physical, {_rounded_text(host.logical_cores)} logical"
+    yield (
+        "cores",
+        f"{cores}, {_rounded_text(host.allowed_cores)} allowed{limits}; torch takes {_rounded_text(threads)} threads",
+    )
+    yield (
+        "clock",
+        f"{_clock_text(host.mhz)} GHz, at most {_clock_text(host.max_mhz)}; governor {host.governor or 'unknown'}",
+    )
+    yield (
+        "switches",
+        f"turbo {_switch_text(host.turbo)}, SMT {_switch_text(host.smt)}, heat throttling {_times_text(host.throttles)}",
+    )
+    yield "load", f"{_decimal_text(host.load)}; {', '.join(_describe_busy(host)) or 'nothing else seen to run'}"
+    if host.memory_bytes is not None and host.available_bytes is not None:
+        free = f"{units.format_gib(host.available_bytes)} of {units.format_gib(host.memory_bytes)} GiB to be had"
+        yield (
+            "memory",
+            f"{free}, {units.format_gib(host.swap_used_bytes or 0)} of {units.format_gib(host.swap_bytes or 0)} GiB swap used",
+        )
+    yield (
+        "inside",
+        f"{_wall_text(host.virtual, 'virtual machine')}, {_wall_text(host.container, 'container')}, "
+        f"stolen {_percent_text(host.steal)}",
     )
 
 
-Logs = Mapping[int, Mapping[Key, Sequence[float]]]  # generation -> replica -> log of each block's median
+def version_rows(found: Diagnosis) -> Rows:
+    known = {name: value for name, value in found.versions.items() if value}
+    yield "system", visible(known.pop("os", "unknown"), LONGEST)
+    yield "packages", ", ".join(f"{name} {visible(value)}" for name, value in known.items())
+    yield "extras", ", ".join(f"{name} {visible(value or 'missing')}" for name, value in found.extras.items())
+    if found.flags:
+        yield "flags", ", ".join(f"{name}={visible(value)}" for name, value in found.flags.items())
 
 
-def _log_times(blocks: Iterable[Block]) -> Logs:
-    logs: dict[int, dict[Key, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for block in blocks:
-        logs[block.generation][block.key].append(math.log(median(block.counted_ns)))
-    return logs
+def _describe_busy(host: Host) -> Iterator[str]:
+    for each in host.busy:
+        several = f" x{each.processes}" if each.processes > 1 else ""
+        yield f"{visible(each.name)}{several} {units.format_decimal(each.cores)} cores"
 
 
-def between_processes(logs: Logs) -> float | None:
-    """How far a fresh process lies from its twin of the same generation: their differences' deviation over root 2."""
-    twins = [tuple(fmean(values) for values in cells.values()) for cells in logs.values() if len(cells) == 2]
-    differences = [first - second for first, second in twins]
-    return stdev(differences) / math.sqrt(2) if len(differences) > 1 else None
+def _grid_of_checks(checks: tuple[Check, ...]) -> Grid:
+    grid = _make_grid(4)
+    for check in checks:
+        word, style = MARKS[check.passed]
+        figure = units.MISSING if check.figure is None else FIGURES[check.unit](check.figure)
+        grid.add_row(
+            Text(word, style=style), check.name, Text(figure, justify="right"), Text(visible(check.meaning, LONGEST))
+        )
+    return grid
 
 
-def between_rounds(logs: Logs) -> float | None:
-    """How far a block lies from the mean of its own process, pooled over processes."""
-    cells = [values for cell in logs.values() for values in cell.values()]
-    freedom = sum(len(values) - 1 for values in cells)
-    squares = sum((value - fmean(values)) ** 2 for values in cells for value in values)
-    return math.sqrt(squares / freedom) if freedom else None
+def _grid_of_facts(rows: Rows) -> Grid:
+    grid = _make_grid(2)
+    for name, text in rows:
+        grid.add_row(name, Text(text))
+    return grid
+
+
+def _grid_of_advice(advice: tuple[Advice, ...]) -> Grid:
+    grid = _make_grid(2)
+    for number, each in enumerate(advice, 1):
+        grid.add_row(f"{number}.", Text(visible(each.text, LONGEST)))
+        if each.command:
+            grid.add_row("", Text(visible(each.command, LONGEST), style="bold"))
+    if not advice:
+        grid.add_row("", Text("nothing that could be seen from here"))
+    return grid
+
+
+def _make_grid(columns: int) -> Grid:
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    for column in range(columns):
+        grid.add_column(no_wrap=column < columns - 1, overflow="fold")
+    return grid
+
+
+def _print_section(title: str, grid: Grid, console: Console, width: int) -> None:
+    console.print()
+    console.print(Text(title, style="bold"))
+    console.print(Padding(grid, (0, 0, 0, INDENT), expand=False), width=width)
+
+
+def _percent_text(value: float | None) -> str:
+    return "unknown" if value is None else units.format_percent(value)
+
+
+def _rounded_text(value: float | None) -> str:
+    return "unknown" if value is None else units.format_count(round(value))
+
+
+def _decimal_text(value: float | None) -> str:
+    return "unknown" if value is None else units.format_decimal(value)
+
+
+def _clock_text(value: float | None) -> str:
+    return "unknown" if value is None else units.format_gigahertz(value)
+
+
+def _switch_text(value: bool | None) -> str:
+    return "unknown" if value is None else "on" if value else "off"
+
+
+def _times_text(value: int | None) -> str:
+    return "unknown" if value is None else f"seen {units.format_count(value)} times"
+
+
+def _wall_text(value: bool | None, name: str) -> str:
+    return f"{name} unknown" if value is None else name if value else f"no {name}"
 
 
 def diagnosis_as_json(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -14,21 +14,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from archbench.design.spec.schema import MeasurePlan, budget_seconds
 from archbench.design.spec.spec import parse_measure_plan
 from archbench.design.variants import preset
-from archbench.doctor import checks as machine_checks
-from archbench.doctor import gpus, host
 from archbench.doctor.advice import advise
-from archbench.doctor.diagnosis import Check, Diagnosis, Host, NullTest, summarise_null_test
+from archbench.doctor.checks import (
+    Check,
+    NullTest,
+    check_hand_over,
+    check_null_test,
+    judge_self_checks,
+    summarise_null_test,
+)
+from archbench.doctor.diagnosis import Diagnosis
+from archbench.doctor.host import ROOT, Host, count_throttles, describe_gpu, describe_host
 from archbench.errors import CannotMeasure, SpecError
 from archbench.measure.experiment.experiment import measure
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
 from archbench.measure.machine import environment
+from archbench.measure.machine.linux import LostTime
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed, WorkerSetup
 from archbench.models.variant import Variant
 from archbench.runs.progress import RunProgress
@@ -52,7 +59,7 @@ Say = Callable[[str, float | None], None]
 class Surroundings:
     """What a diagnosis is made with: where the machine's files are, how time passes, what a worker is."""
 
-    root: Path = host.ROOT
+    root: Path = ROOT
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     worker: Callable[..., Worker] = Worker
@@ -108,8 +115,8 @@ def examine(plan: MeasurePlan, say: Say, around: Surroundings | None = None) -> 
     around = around or Surroundings()
     began = around.clock()
     say("watching what else runs", None)
-    seen = host.describe_host(around.root, around.pause)
-    before = host.read_counters(around.root)
+    seen = describe_host(around.root, around.pause)
+    lost, throttles = LostTime(around.root / "proc"), count_throttles(around.root)
     found = _Findings(plan.device)
     try:
         found.device = environment.resolve_device(plan.device)
@@ -118,8 +125,9 @@ def examine(plan: MeasurePlan, say: Say, around: Surroundings | None = None) -> 
         found.blocks, found.null_test = run_null_test(found.device, plan, say, around)
     except (CannotMeasure, WorkerFailed) as failure:
         found.reason = str(failure)
-    after = host.read_counters(around.root)
-    seen = replace(seen, steal=host.stolen_share(before, after), throttles=host.count_throttles(before, after))
+    after = count_throttles(around.root)
+    throttles = None if throttles is None or after is None else after - throttles
+    seen = replace(seen, steal=lost.since_last()["steal"], throttles=throttles)
     return make_diagnosis(found, seen, around.clock() - began)
 
 
@@ -141,7 +149,7 @@ def run_self_checks(
         facts = worker.start()
         worker.ask({"do": "warm"})
         readings = worker.ask({"do": "self-check"})
-    return facts, machine_checks.judge_self_checks(readings, facts["device"].get("threads"), cpu=device == "cpu")
+    return facts, judge_self_checks(readings, facts["device"].get("threads"), cpu=device == "cpu")
 
 
 def run_null_test(device: str, plan: MeasurePlan, say: Say, around: Surroundings) -> tuple[Sequence[Block], NullTest]:
@@ -174,8 +182,8 @@ def make_diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
     identity = found.facts.get("device", {})
     checks = (
         *found.checks,
-        machine_checks.check_hand_over(found.blocks),
-        machine_checks.check_null_test(found.null_test),
+        check_hand_over(found.blocks),
+        check_null_test(found.null_test),
     )
     captured = environment.capture_environment(found.device)
     made = Diagnosis(
@@ -185,7 +193,7 @@ def make_diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
         checks=checks if found.facts else (),
         null_test=found.null_test,
         host=seen,
-        gpu=gpus.describe_gpu(identity, found.blocks) if identity and found.device != "cpu" else None,
+        gpu=describe_gpu(identity, found.blocks) if identity and found.device != "cpu" else None,
         threads=identity.get("threads"),
         versions=find_versions(captured, identity),
         extras=find_extras(found.device),
@@ -218,12 +226,8 @@ def find_versions(captured: Mapping[str, Any], identity: Mapping[str, Any]) -> d
 def find_extras(device: str) -> dict[str, str | None]:
     """What is optional and here: packages by version, the compiler that torch.compile calls on the CPU by name."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
-    found = {"onnxruntime": _version("onnxruntime"), "compiler": Path(compiler).name if compiler else None}
-    return found if device == "cpu" else found | {"triton": _version("triton")}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    found = {
+        "onnxruntime": environment.package_version("onnxruntime"),
+        "compiler": Path(compiler).name if compiler else None,
+    }
+    return found if device == "cpu" else found | {"triton": environment.package_version("triton")}

@@ -1,4 +1,7 @@
-"""The state of a Linux machine, read from /proc and /sys below a root. What is not there is null. Imports no torch."""
+"""The state of a Linux machine, from /proc and /sys below a root, and of a GPU, from the blocks measured on it and NVML.
+
+What is not there, or is hidden, is null. Imports no torch.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from archbench.doctor.diagnosis import BusyProcesses, Host
+from archbench.measure.machine.linux import read_cpu_quota, read_text
+from archbench.measure.machine.nvml import SLOWING, read_card
+from archbench.runs.records import Block
 from archbench.text import visible
 
 ROOT = Path("/")
@@ -26,12 +31,54 @@ CPU = "sys/devices/system/cpu"
 
 
 @dataclass(frozen=True)
-class Counters:
-    """What the kernel counts up while the machine runs: ticks of all CPUs, those stolen, thermal throttle events."""
+class BusyProcesses:
+    """Other processes of one name, and the cores they kept busy while nothing of ours ran."""
 
-    ticks: int | None
-    stolen: int | None
-    throttles: int | None
+    name: str
+    processes: int
+    cores: float
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine's state. Null where it is unknown: containers and virtual machines hide much."""
+
+    cpu: str | None = None
+    physical_cores: int | None = None
+    logical_cores: int | None = None
+    allowed_cores: int | None = None  # by this process's affinity
+    quota_cores: float | None = None  # by its cgroup; null: no limit, or hidden
+    smt: bool | None = None  # two hardware threads share a core
+    governor: str | None = None
+    mhz: float | None = None
+    max_mhz: float | None = None
+    turbo: bool | None = None
+    throttles: int | None = None  # thermal throttle events during the examination
+    load: float | None = None  # runnable processes, mean over the minute before
+    steal: float | None = None  # share of CPU time the hypervisor gave to others during the examination
+    memory_bytes: int | None = None
+    available_bytes: int | None = None
+    swap_bytes: int | None = None
+    swap_used_bytes: int | None = None
+    virtual: bool | None = None
+    container: bool | None = None
+    busy: tuple[BusyProcesses, ...] = ()  # what keeps most cores busy, most first
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU's state while it was measured. Null where its driver does not say."""
+
+    name: str | None = None
+    slowest_mhz: float | None = None  # SM clock over the blocks of the A/A null
+    fastest_mhz: float | None = None
+    max_mhz: float | None = None
+    celsius: float | None = None  # the most seen
+    watts: float | None = None
+    limit_watts: float | None = None
+    throttle: tuple[str, ...] = ()  # reasons that held the clock down
+    persistence: bool | None = None
+    others: int | None = None  # the most processes on it that were not ours
 
 
 def describe_host(root: Path = ROOT, pause: Callable[[float], None] = time.sleep) -> Host:
@@ -45,29 +92,10 @@ def describe_host(root: Path = ROOT, pause: Callable[[float], None] = time.sleep
     )
 
 
-def read_counters(root: Path = ROOT) -> Counters:
-    """The counters now; their difference is what happened between."""
-    fields = [
-        int(tick) for tick in _read_first_line(root, "proc/stat").split()[1:9]
-    ]  # user nice system idle iowait irq soft steal
-    throttles = [int(text) for text in _read_each(root, f"{CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count")]
-    return Counters(
-        ticks=sum(fields) if len(fields) == 8 else None,
-        stolen=fields[7] if len(fields) == 8 else None,
-        throttles=sum(throttles) if throttles else None,
-    )
-
-
-def stolen_share(before: Counters, after: Counters) -> float | None:
-    """The share of CPU time between the two that the hypervisor gave to others."""
-    if None in (before.ticks, after.ticks, before.stolen, after.stolen) or after.ticks == before.ticks:
-        return None
-    return (after.stolen - before.stolen) / (after.ticks - before.ticks)  # type: ignore[operator]
-
-
-def count_throttles(before: Counters, after: Counters) -> int | None:
-    """Thermal throttle events between the two."""
-    return None if before.throttles is None or after.throttles is None else after.throttles - before.throttles
+def count_throttles(root: Path = ROOT) -> int | None:
+    """Thermal throttle events since the machine was started."""
+    counts = [int(text) for text in _read_each(root, f"{CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count")]
+    return sum(counts) if counts else None
 
 
 def watch_processes(root: Path, pause: Callable[[float], None]) -> tuple[BusyProcesses, ...]:
@@ -93,7 +121,7 @@ def _process_ticks(root: Path) -> Mapping[tuple[str, str], tuple[str, int]]:
     """(pid, when it started) -> (name, ticks of CPU), of every process but this one. Names are made safe to print."""
     found = {}
     for path in (root / "proc").glob("[0-9]*/stat"):
-        head, _, tail = _read_text(path).rpartition(")")  # a name may hold spaces and parentheses
+        head, _, tail = read_text(path).rpartition(")")  # a name may hold spaces and parentheses
         fields = tail.split()
         pid, _, name = head.partition(" (")
         if len(fields) > 19 and pid != str(os.getpid()):
@@ -127,37 +155,10 @@ def _count_listed(text: str | None) -> int | None:
     return sum(int(each[-1]) - int(each[0]) + 1 for each in ends)
 
 
-def read_cpu_quota(root: Path) -> float | None:
-    """The cores this process's cgroup may use, the tightest of it and those above; null: no limit, or hidden."""
-    limits = [limit for folder in _cgroups(root) if (limit := _limit(folder)) is not None]
-    return min(limits, default=None)
-
-
-def _cgroups(root: Path) -> Iterator[Path]:
-    """The folders of this process's CPU cgroup and of all above it; in a container the innermost may not be seen."""
-    for line in _read_text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mounts = [controllers, "cpu"] if controllers else ["", "unified"]
-        parts = [part for part in path.split("/") if part not in ("", "..")]
-        for mount in mounts:
-            for depth in range(len(parts) + 1):
-                yield root.joinpath("sys/fs/cgroup", mount, *parts[:depth])
-
-
-def _limit(folder: Path) -> float | None:
-    """A cgroup's quota over its period: one file in version 2, two in version 1."""
-    if texts := _read_text(folder / "cpu.max").split():
-        return None if texts[0] == "max" else int(texts[0]) / int(texts[1])
-    allowed, period = _read_text(folder / "cpu.cfs_quota_us"), _read_text(folder / "cpu.cfs_period_us")
-    return int(allowed) / int(period) if allowed and period and int(allowed) > 0 else None
-
-
 def _describe_clocks(root: Path) -> dict[str, Any]:
     governors = sorted(set(_read_each(root, f"{CPU}/cpu[0-9]*/cpufreq/scaling_governor")))
     now = [int(khz) / 1e3 for khz in _read_each(root, f"{CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq")]
-    now = now or [float(mhz) for mhz in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", _read_text(root / "proc/cpuinfo"), re.M)]
+    now = now or [float(mhz) for mhz in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", read_text(root / "proc/cpuinfo"), re.M)]
     most = [int(khz) / 1e3 for khz in _read_each(root, f"{CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq")]
     return {
         "governor": ", ".join(governors) or None,
@@ -204,7 +205,7 @@ def _describe_walls(root: Path) -> dict[str, Any]:
 
 def _read_field(root: Path, path: str, name: str) -> str | None:
     """The first value of `name: value` lines."""
-    for line in _read_text(root / path).splitlines():
+    for line in read_text(root / path).splitlines():
         key, colon, value = line.partition(":")
         if colon and key.strip() == name:
             return value.strip() or None
@@ -212,16 +213,33 @@ def _read_field(root: Path, path: str, name: str) -> str | None:
 
 
 def _read_each(root: Path, pattern: str) -> Iterator[str]:
-    return (text for path in sorted(root.glob(pattern)) if (text := _read_text(path).strip()))
+    return (text for path in sorted(root.glob(pattern)) if (text := read_text(path).strip()))
 
 
 def _read_first_line(root: Path, path: str) -> str:
-    return _read_text(root / path).partition("\n")[0].strip()
+    return read_text(root / path).partition("\n")[0].strip()
 
 
-def _read_text(path: Path) -> str:
-    """A file of the kernel's; empty where it is not, is hidden, or its process just ended."""
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+def describe_gpu(identity: Mapping[str, Any], blocks: Sequence[Block]) -> Gpu:
+    """The GPU a worker named in `identity`, over the blocks measured on it."""
+    seen = [block.telemetry for block in blocks if block.phase == "steady"]
+    clocks = _known_values(seen, "sm_mhz")
+    reasons = [int(mask) for mask in _known_values(seen, "throttle")]
+    others = _known_values(seen, "foreign")
+    uuid = identity.get("uuid")
+    return Gpu(
+        name=identity.get("device"),
+        slowest_mhz=min(clocks, default=None),
+        fastest_mhz=max(clocks, default=None),
+        max_mhz=max(_known_values(seen, "max_sm_mhz"), default=None),
+        celsius=max(_known_values(seen, "celsius"), default=None),
+        watts=max(_known_values(seen, "watts"), default=None),
+        limit_watts=identity.get("power_limit_watts"),
+        throttle=tuple(name for bit, name in SLOWING.items() if any(mask & bit for mask in reasons)),
+        persistence=read_card(uuid).persistence if uuid else None,
+        others=int(max(others)) if others else None,
+    )
+
+
+def _known_values(seen: Sequence[Mapping[str, float | None]], name: str) -> list[float]:
+    return [value for telemetry in seen if (value := telemetry.get(name)) is not None]

@@ -19,7 +19,7 @@ import test_timing as timing
 
 WORKERS, EXPERIMENTS = "archbench.measure.worker", "archbench.measure.experiment"
 TIMING, DEVICES, NETWORK, WORKER = (f"{WORKERS}.{name}" for name in ("timing", "devices", "timed_network", "worker"))
-LOST = "archbench.measure.machine.scheduling"
+LOST = "archbench.measure.machine.linux"
 EXPERIMENT, GENERATION, STATE = (f"{EXPERIMENTS}.{name}" for name in ("experiment", "generation", "state"))
 TURNS = f"{EXPERIMENTS}.turns"
 ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another

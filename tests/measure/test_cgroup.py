@@ -4,7 +4,7 @@ import psutil
 import pytest
 
 from archbench.measure.machine import environment
-from archbench.measure.machine.cgroup import memory_left
+from archbench.measure.machine.linux import read_memory_left
 
 GIB = 1 << 30
 UNLIMITED = 0x7FFFFFFFFFFFF000  # what version 1 says where nobody set a limit
@@ -33,7 +33,7 @@ def first(limit, usage, inactive=0):
 
 def test_what_is_left_is_the_limit_less_what_is_used_and_not_given_back(tmp_path):
     lay(tmp_path, "0::/app\n", app=second(4 * GIB, 3 * GIB, inactive=2 * GIB))
-    assert memory_left(tmp_path) == 3 * GIB
+    assert read_memory_left(tmp_path) == 3 * GIB
 
 
 def test_the_nearest_limit_counts_however_far_up_it_is_set(tmp_path):
@@ -45,14 +45,14 @@ def test_the_nearest_limit_counts_however_far_up_it_is_set(tmp_path):
         slice__app__job=second(6 * GIB, 1 * GIB),
         other=second(1, 0),
     )
-    assert memory_left(tmp_path) == 1 * GIB
+    assert read_memory_left(tmp_path) == 1 * GIB
 
 
 @pytest.mark.parametrize("own", ["0::/\n", "0::/docker/4f1c\n", "0::/../../job\n"])
 def test_a_container_sees_its_own_group_as_the_root(tmp_path, own):
     """In a namespace of its own the path is /; without one it is the host's, which is not there to be seen."""
     lay(tmp_path, own, top=second(4 * GIB, GIB))
-    assert memory_left(tmp_path) == 3 * GIB
+    assert read_memory_left(tmp_path) == 3 * GIB
 
 
 def test_version_1_has_a_tree_for_memory_and_names_of_its_own(tmp_path):
@@ -64,18 +64,18 @@ def test_version_1_has_a_tree_for_memory_and_names_of_its_own(tmp_path):
         memory__docker__4f1c=first(4 * GIB, 2 * GIB, inactive=GIB),
         memory__elsewhere=first(1, 0),
     )
-    assert memory_left(tmp_path) == 3 * GIB
+    assert read_memory_left(tmp_path) == 3 * GIB
 
 
 def test_a_group_over_its_limit_has_nothing_left(tmp_path):
     lay(tmp_path, "0::/app\n", app=second(GIB, 2 * GIB))
-    assert memory_left(tmp_path) == 0
+    assert read_memory_left(tmp_path) == 0
 
 
 def test_without_limits_or_without_control_groups_nothing_is_said(tmp_path):
-    assert memory_left(tmp_path) is None
+    assert read_memory_left(tmp_path) is None
     lay(tmp_path, "0::/app\n", app=second("max", GIB), top={})
-    assert memory_left(tmp_path) is None
+    assert read_memory_left(tmp_path) is None
 
 
 def test_workers_on_the_host_may_take_what_the_least_of_machine_and_container_leaves(tmp_path, monkeypatch):

@@ -10,21 +10,12 @@ import pytest
 from fakes import FakeDevice, FakeNvml, FakeWorker, Lab
 from runs_on_disk import block, warm_up
 
-from archbench.doctor import checks, gpus
+from archbench.doctor import checks
 from archbench.doctor.advice import advise
-from archbench.doctor.diagnosis import (
-    Advice,
-    BusyProcesses,
-    Check,
-    Diagnosis,
-    Gpu,
-    Host,
-    NullTest,
-    anonymise,
-    diagnosis_as_json,
-    summarise_null_test,
-)
+from archbench.doctor.checks import Check, NullTest, summarise_null_test
+from archbench.doctor.diagnosis import Advice, Diagnosis, anonymise, diagnosis_as_json
 from archbench.doctor.examine import Surroundings, examine, plan_diagnosis, probe_variant
+from archbench.doctor.host import BusyProcesses, Gpu, Host, describe_gpu
 from archbench.errors import SpecError
 from archbench.measure.worker.self_checks import CALLS, KNOWN_BYTES, REPEATS, read_allocator, read_clock, time_stretches
 
@@ -269,7 +260,7 @@ def test_a_gpu_is_what_its_blocks_saw_at_the_worst(monkeypatch):
     ]
     library = FakeNvml(("GPU-77",))
     library.stand_in(monkeypatch)
-    found = gpus.describe_gpu({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks)
+    found = describe_gpu({"device": "H100", "uuid": "77", "power_limit_watts": 700.0}, blocks)
     assert found == Gpu(
         "H100", 1410.0, 1980.0, 1980.0, 71.0, 600.0, 700.0, ("power cap", "hardware thermal slowdown"), False, 2
     )
@@ -283,7 +274,7 @@ def test_a_gpu_is_what_its_blocks_saw_at_the_worst(monkeypatch):
 )
 def test_a_gpu_nobody_knows_is_null(monkeypatch, library):
     library.stand_in(monkeypatch)
-    assert gpus.describe_gpu({"device": "H100", "uuid": "78"}, []) == Gpu("H100")
+    assert describe_gpu({"device": "H100", "uuid": "78"}, []) == Gpu("H100")
     assert library.sessions == 0
 
 
@@ -474,7 +465,7 @@ def test_none_is_no_device_to_examine():
 
 
 def test_the_doctor_imports_no_torch():
-    code = "import sys, archbench.doctor.examine, archbench.doctor.show; sys.exit('torch' in sys.modules)"
+    code = "import sys, archbench.doctor.examine, archbench.doctor.diagnosis; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from archbench.doctor import host
-from archbench.doctor.diagnosis import BusyProcesses, Host
+from archbench.doctor.host import BusyProcesses, Host
+from archbench.measure.machine.linux import LostTime
 
 CPU = "sys/devices/system/cpu"
 
@@ -30,7 +31,8 @@ def seen(root):
 
 def test_a_machine_that_hides_everything_is_all_null(machine):
     assert seen(machine({})) == Host()
-    assert host.read_counters(machine({})) == host.Counters(None, None, None)
+    assert host.count_throttles(machine({})) is None
+    assert LostTime(machine({}) / "proc").since_last() == {"lost": None, "steal": None}
 
 
 def test_cores_are_counted_by_their_siblings_and_the_affinity(machine):
@@ -141,10 +143,12 @@ def test_names_of_processes_cannot_steer_a_terminal(machine):
     assert found.name == "\\u001b[2Jx"
 
 
-def test_stolen_time_and_throttling_are_what_was_counted_between(machine):
+def test_stolen_time_is_what_was_counted_between_and_throttling_is_counted(machine):
     count = f"{CPU}/cpu0/thermal_throttle/core_throttle_count"
-    before = host.read_counters(machine({"proc/stat": "cpu  100 0 50 800 0 0 0 50 0 0\ncpu0 1\n", count: "7\n"}))
-    after = host.read_counters(machine({"proc/stat": "cpu  140 0 60 840 0 0 0 60 0 0\n", count: "9\n"}))
-    assert host.stolen_share(before, after) == 10 / 100
-    assert host.count_throttles(before, after) == 2
-    assert host.stolen_share(before, before) is None
+    root = machine({"proc/stat": "cpu  100 0 50 800 0 0 0 50 0 0\ncpu0 1\n", count: "7\n"})
+    lost = LostTime(root / "proc")
+    assert host.count_throttles(root) == 7
+    machine({"proc/stat": "cpu  140 0 60 840 0 0 0 60 0 0\n", count: "9\n"})
+    assert lost.since_last()["steal"] == 10 / 100
+    assert host.count_throttles(root) == 9
+    assert lost.since_last()["steal"] is None

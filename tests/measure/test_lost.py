@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import archbench.measure.machine.scheduling
+import archbench.measure.machine.linux
 
 
 @pytest.fixture
 def lost():
-    return archbench.measure.machine.scheduling
+    return archbench.measure.machine.linux
 
 
 class Proc:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 
 import psutil
 
-from archbench.errors import CannotMeasure
-from archbench.measure.machine.cgroup import memory_left
+from archbench.errors import CannotMeasure, ResultsError
+from archbench.measure.machine.linux import read_memory_left
 from archbench.measure.machine.nvml import Card, DriverReport, read_card, read_driver
+from archbench.runs.revisions import ask_git
 from archbench.text import visible
 
 PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy", "onnxruntime")
@@ -82,7 +82,7 @@ def available_bytes(device: str, root: Path = Path("/")) -> int:
     card = _pick_card(device, read_driver())
     if card is not None and card.free_bytes is not None:
         return int(0.8 * card.free_bytes)
-    free, left = psutil.virtual_memory().available, memory_left(root)
+    free, left = psutil.virtual_memory().available, read_memory_left(root)
     return int(0.8 * (free if left is None else min(free, left)))
 
 
@@ -170,16 +170,11 @@ def package_version(package: str) -> str | None:
 
 def _find_commit() -> str | None:
     """The commit of the folder the command runs in, `+` where files differ from it; null outside a repository."""
-    head = _ask_git("rev-parse", "HEAD")
-    return None if head is None else head + ("+" if _ask_git("status", "--porcelain", "--untracked-files=no") else "")
-
-
-def _ask_git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
+        head = ask_git("commit", "rev-parse", "HEAD").decode().strip()
+        return head + ("+" if ask_git("commit", "status", "--porcelain", "--untracked-files=no") else "")
+    except ResultsError:
         return None
-    return done.stdout.strip()
 
 
 def list_devices() -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import torch
 
 from archbench.errors import CannotMeasure
+from archbench.measure.machine.linux import LostTime
 from archbench.measure.machine.nvml import Nvml
-from archbench.measure.machine.scheduling import LostTime
 from archbench.models.variant import Workload
 
 Forward = Callable[[], object]
