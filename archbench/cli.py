@@ -369,16 +369,13 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
     """
     from archbench.comparison.of_run import judge_run, worst_outcome
     from archbench.reporting.page.html import render_html
-    from archbench.reporting.page.review import build_review
     from archbench.reporting.page.several_runs import review_together
     from archbench.reporting.print import print_runs, table_of
     from archbench.reporting.report import write_report
     from archbench.runs.run import read_stored_runs
 
     judged = [judge_run(stored) for stored in read_stored_runs(runs, results)]
-    reviews = [build_review(run) for run in judged]
-    for run, review in zip(judged, reviews, strict=True):
-        write_report(run, review)
+    reviews = [write_report(run) for run in judged]
     page = reviews[0] if len(reviews) == 1 else review_together(judged)
     if figures is not None:
         from archbench.reporting.page.drawing import write_figures

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archbench.comparison.cases import ENDS, make_suites
 from archbench.comparison.of_run import JudgedRun, mark_run
-from archbench.comparison.stored import Comparison
 from archbench.reporting.ci import report_to_ci
 from archbench.reporting.formats.markdown import COMMENT, render_markdown, render_markdown_tables
 from archbench.reporting.formats.terminal import MOST_ROWS
@@ -18,6 +17,9 @@ from archbench.reporting.formats.text_formats import print_in_format
 from archbench.reporting.side_by_side import tabulate_runs
 from archbench.tables.table import Table
 from archbench.text import visible
+
+if TYPE_CHECKING:
+    from archbench.comparison.stored import Comparison  # compares runs, which the printing of one needs not
 
 EVERYTHING = sys.maxsize  # of a log nothing need be left out
 

@@ -15,19 +15,20 @@ from archbench.runs.run import read_folder
 from archbench.runs.store import PAGE, TABLE, TEXT, RunFolder
 
 
-def write_report(run: JudgedRun, review: Review) -> None:
-    """Write the derived files into the run's folder."""
+def write_report(run: JudgedRun) -> Review:
+    """Write the derived files into the run's folder; the review that its page shows."""
     folder = run.stored.folder
     folder.write_file(TABLE, render_csv(run.table))
     beside = [table for table in (run.verdict_table, run.budget_table) if table]
     folder.write_file(TEXT, render_markdown_tables(run.table, beside))
+    review = build_review(run)
     folder.write_file(PAGE, render_html(review))
+    return review
 
 
 def rewrite_report(folder: RunFolder) -> None:
     """Derive a run's files again from what is stored in its folder."""
-    run = judge_run(read_folder(folder))
-    write_report(run, build_review(run))
+    write_report(judge_run(read_folder(folder)))
 
 
 def main() -> None:

@@ -10,14 +10,20 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import le
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, METRICS, SCALED, Direction
-from archbench.space.points import Array, Mask, Rows
+
+if TYPE_CHECKING:
+    from archbench.space.points import (  # and with it what reads specs, which a table's front needs not
+        Array,
+        Mask,
+        Rows,
+    )
 
 LIMIT = 12  # a table that is read at a glance, and a sweep that is measured in minutes
 # What is not known before anything is measured, and the exact metric that rises with it.

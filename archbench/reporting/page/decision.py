@@ -38,10 +38,6 @@ class FrontStep:
     factor: float | None = None
     sure: bool | None = None  # whether the costs of the two are told apart; null: not known
 
-    @property
-    def key(self) -> Key:
-        return row_key(self.row)
-
 
 @dataclass(frozen=True)
 class Peers:

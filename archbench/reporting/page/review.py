@@ -68,11 +68,11 @@ def build_review(run: JudgedRun) -> Review:
     rows = deciding_rows(table.rows)
     by = choose_terms(rows)
     best = find_line(rows, by.cost, by.gain)
-    steps = find_front_steps(thin_line(best), by, ties)
+    steps, rungs = find_front_steps(thin_line(best), by, ties), find_rungs(rows, ties)
     word_tables = (
         build_verdict_table(run.verdict_table),
         build_standing_table(rows),
-        build_ladder_table(find_rungs(rows, ties)),
+        build_ladder_table(rungs),
         build_step_table(steps, len(best), by),
         build_excess_table(run.excesses),
     )
@@ -165,7 +165,7 @@ def _break_down_costs(
 ) -> list[CostBreakdown]:
     """The networks of the steps, and the reference first where it is none of them."""
     known = {record.key: record for record in records}
-    keys = [step.key for step in steps]
+    keys = [row_key(step.row) for step in steps]
     keys = [key for row in rows if row["reference"] and (key := row_key(row)) not in keys] + keys
     return [each for key in keys if key in known and (each := break_down_cost(known[key])) is not None]
 
