@@ -151,7 +151,7 @@ def _parse_gate_limits(
     Raises SpecError where a run is held to nothing one could tell, CannotMeasure where what is told could not be put.
     """
     from archbench.comparison.gate import parse_limits
-    from archbench.runs.writable import check_writable
+    from archbench.runs.store import check_writable
 
     told = {"--fail-on": fail_on is not None, "--junit": junit is not None, "--github": github}
     asked = [name for name, given in told.items() if given and not (spec.budgets and name != "--fail-on")]
@@ -443,7 +443,7 @@ def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None
     from archbench.doctor.examine import examine, plan_diagnosis
     from archbench.reporting.formats.terminal import open_console
     from archbench.reporting.terminal.progress import ProgressPrinter
-    from archbench.runs.writable import check_writable
+    from archbench.runs.store import check_writable
 
     check_writable("--output", Path(output))
     with ProgressPrinter(quiet=False, announce_on=sys.stderr) as progress:

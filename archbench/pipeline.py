@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from archbench.comparison.gate import Limit
-from archbench.comparison.paired import join_limits
+from archbench.comparison.gate import Limit, join_limits
 from archbench.design.spec.schema import budget_seconds
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import Expansion, expand

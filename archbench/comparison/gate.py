@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archbench import units
-from archbench.errors import SpecError
+from archbench.errors import ResultsError, SpecError
 from archbench.metrics import EXACT, METRICS, TIMED, resolve_limit_metric
 from archbench.statistics.verdicts import MARGIN, Verdict, Word
 from archbench.text import visible
@@ -168,6 +169,22 @@ def _unit_scale(name: str, metric: str, unit: str | None, scale: float, at: int)
 
 def _stumble(at: int, message: str) -> SpecError:
     return SpecError(message, f"--fail-on:{at + 1}")
+
+
+def read_limits(header: Mapping[str, Any]) -> tuple[Limit, ...]:
+    """The limits a run is judged by, none where it was told none. Raises ResultsError where what is stored is no limit."""
+    text = header.get("fail_on")
+    if text is None:
+        return ()
+    try:
+        return parse_limits(str(text))
+    except SpecError as error:
+        raise ResultsError(f"run.json is damaged: its fail_on is no limit ({error.message})") from error
+
+
+def join_limits(limits: Iterable[Limit]) -> str | None:
+    """As `read_limits` reads them back; null of none."""
+    return ", ".join(limit.text for limit in limits) or None
 
 
 def withhold(finding: Finding, why: str) -> Finding:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archbench.comparison.budgets import Excess, budget_table, find_excesses, mark_table, stored_budgets
-from archbench.comparison.gate import NetworkJudgement
-from archbench.comparison.paired import judge_pairs, read_limits
+from archbench.comparison.gate import LATENCY, Limit, NetworkJudgement, read_limits
+from archbench.comparison.pairs import Pair, Timing, judge_all, judge_timed
 from archbench.comparison.verdict_table import Judgement
+from archbench.runs.records import Key, Record
 from archbench.runs.run import StoredRun
+from archbench.statistics.verdicts import choose_blocks, contrast_pair
 from archbench.tables.run_table import RunTable, tabulate
 from archbench.tables.table import Row, Table
 
@@ -69,6 +71,54 @@ def judge_run(stored: StoredRun) -> JudgedRun:
     held = tuple((row, own) for row, own in zip(run.table.rows, found, strict=True) if own is not None)
     over = budget_table([excess for _, own in held for excess in own], budgets)
     return JudgedRun(run, mark_table(run.table, found), held, over, judgement, verdicts)
+
+
+def judge_pairs(run: RunTable, limits: Sequence[Limit] = ()) -> Judgement:
+    """Each pair under each limit; without any, latency may rise by the margin of `verdicts.py` and counts are no matter.
+
+    What has no partner was measured alone: new ones are named, and what only the base has cannot be told, as in two stored
+    runs. The latency of a pair is told where no limit names it too.
+    """
+    asked = tuple(limits) or (LATENCY,)
+    records = run.stored.records
+    pairs = pair_records(records)
+
+    def timings(metric: str, pairs: Sequence[Pair]) -> list[Timing]:
+        return _time_pairs(run, metric, pairs)
+
+    judged = judge_all(pairs, asked, timings, every=False)
+    measured = any(record.status == "measured" for record in records)
+    if measured and all(limit.metric != "latency_ms" for limit in asked):
+        told = judge_timed(LATENCY, pairs, timings("latency_ms", pairs))
+        judged = tuple(replace(each, beside=own.verdict) for each, own in zip(judged, told, strict=True))
+    added, removed = (_find_alone(records, side) for side in ("new", "base"))
+    return Judgement(run.stored.name, asked, judged, added, removed, paired=True)
+
+
+def pair_records(records: Iterable[Record]) -> tuple[Pair, ...]:
+    """Those that have both sides, in the order of the new ones."""
+    sides: dict[str, dict[str, Record]] = {}
+    for record in records:
+        if record.pair:
+            sides.setdefault(record.pair, {})[record.side] = record
+    both = [(name, own["base"], own["new"]) for name, own in sides.items() if own.keys() == {"base", "new"}]
+    return tuple(Pair(new.id, name, (base,), (new,)) for name, base, new in both)
+
+
+def _time_pairs(run: RunTable, metric: str, pairs: Sequence[Pair]) -> list[Timing]:
+    stored = run.stored
+    blocks = choose_blocks(
+        metric, stored.blocks, failed=stored.failed_keys, latency=stored.quantity, synchronous=stored.synchronous
+    )
+    times: dict[Key, float | None] = {(row["id"], row["replica"]): row.get(metric) for row in run.table.rows}
+    keys = [(pair.base[0].key, pair.new[0].key) for pair in pairs]
+    return [Timing(contrast_pair(blocks, base, new), times.get(base), times.get(new)) for base, new in keys]
+
+
+def _find_alone(records: Iterable[Record], side: str) -> tuple[Record, ...]:
+    """What has no partner, one of its replicas."""
+    found = {record.id: record for record in records if record.side == side and not record.pair}
+    return tuple(found.values())
 
 
 def mark_run(run: RunTable) -> Table:

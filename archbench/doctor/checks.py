@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from archbench import units
 from archbench.runs.records import Block, Key
-from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.readings import whole_rounds
 from archbench.statistics.summary import summarise_blocks
 
 CLOCK_STEP_NS = 1000  # a thousandth of a millisecond, the shortest call anybody compares

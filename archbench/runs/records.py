@@ -1,6 +1,6 @@
 """What one variant came to (`Record`) and what one turn at the device gave (`Block`): the two lines a run is made of.
 
-Schema 1. Statistics are never stored: they are derived from blocks (`stats.py`), so they can always be rebuilt.
+Schema 1. Statistics are never stored: they are derived from blocks (`statistics/`), so they can always be rebuilt.
 """
 
 from __future__ import annotations

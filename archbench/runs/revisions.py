@@ -1,6 +1,6 @@
 """The run a person means in a comparison: on disk, or as it was committed at a git revision.
 
-  FOLDER, FILE, ID, SPEC/@latest, @latest    see `finding.py`; a file of a run's folder stands for its folder
+  FOLDER, FILE, ID, SPEC/@latest, @latest    see `run.py`; a file of a run's folder stands for its folder
   git:REV                                    the newest run in the results folder as it was at REV
   git:REV:RUN                                that run there: `git:main:baseline/fpn_sweep/@latest`, `git:v1:ID`
 A revision is read into a temporary folder; nothing is checked out, and nothing in it runs.
@@ -17,8 +17,7 @@ import tempfile
 from pathlib import Path
 
 from archbench.errors import ResultsError
-from archbench.runs.find import LATEST, find_run
-from archbench.runs.run import StoredRun, read_folder
+from archbench.runs.run import LATEST, StoredRun, find_run, read_folder
 from archbench.runs.store import FILES, slug
 from archbench.text import visible
 

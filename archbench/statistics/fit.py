@@ -1,151 +1,24 @@
-"""Two-way fits of log times: rounds taken out within a session, sessions taken out between them.
+"""The two-way fit of cells on variant and session, and how sure its effects are by Student's t.
 
-session  one set of fresh processes: a generation, or one group of it where not all variants fit in memory
-cell     one variant in one session: its log block medians, each less its round's effect, their trimmed mean. The
-         round's effect is what all blocks of the round share, by least squares on variant and round
 fit      cell = variant + session + residual, least squares; the residual's variance is pooled over all variants with
          df = cells - rank (cells - variants - sessions + 1 where the sessions share a variant)
+t        for whole degrees of freedom: Abramowitz and Stegun 26.7.3 and 26.7.4 give P(|T| <= t) as a finite sum in the
+         angle atan(t / sqrt(df))
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeVar
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archbench.runs.records import Block, Key
-from archbench.statistics.rounds import Session
-from archbench.statistics.student import student_t
-from archbench.units import NS_PER_MS
-
-TRIMMED = 0.2  # of a cell's blocks, at either end, where there are five or more
-
-Array = NDArray[np.float64]
-Item = TypeVar("Item", bound=Hashable)
-Cells = dict[tuple[Key, Session], float]
-
-
-@dataclass(frozen=True)
-class BlockReading:
-    """One counted block as a fit sees it: whose, in which session and round, its times, the log of their median in ms."""
-
-    key: Key
-    session: Session
-    round: int
-    times_ns: Sequence[int]
-    disturbed: bool
-
-    @cached_property
-    def log_ms(self) -> float:
-        return math.log(_find_median(self.times_ns) / NS_PER_MS)
-
-
-def make_reading(block: Block, times_ns: Sequence[int]) -> BlockReading:
-    """The reading of a block's counted times."""
-    return BlockReading(
-        block.key,
-        (block.generation, block.group),
-        block.round,
-        times_ns,
-        bool(block.disturbed),
-    )
-
-
-def _find_median(times: Sequence[int]) -> float:
-    """The middle of a handful: several times sooner than numpy's."""
-    ordered, middle = sorted(times), len(times) // 2
-    return float(ordered[middle]) if len(times) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def make_cells(readings: Iterable[BlockReading]) -> Cells:
-    """Every variant in every session, in log milliseconds."""
-    return {(key, session): value for session, own in _by_session(readings) for key, value in _fit_session(own).items()}
-
-
-def choose_counted(readings: Iterable[BlockReading]) -> list[BlockReading]:
-    """The readings that cells are made of, session by session.
-
-    Disturbed blocks count only in a session where without them a variant could not be told from the others.
-    """
-    return [each for _, own in _by_session(readings) for each in _choose_calm(own)]
-
-
-def _by_session(readings: Iterable[BlockReading]) -> Iterable[tuple[Session, list[BlockReading]]]:
-    sessions: dict[Session, list[BlockReading]] = defaultdict(list)
-    for each in readings:
-        sessions[each.session].append(each)
-    return sessions.items()
-
-
-def _choose_calm(readings: list[BlockReading]) -> list[BlockReading]:
-    calm = [each for each in readings if not each.disturbed]
-    return calm if _are_linked(calm, {each.key for each in readings}) else readings
-
-
-def _fit_session(readings: list[BlockReading]) -> dict[Key, float]:
-    """One session's cells."""
-    taken = _choose_calm(readings)
-    effects = _fit_rounds(taken)
-    values: dict[Key, list[float]] = defaultdict(list)
-    for each in taken:
-        values[each.key].append(each.log_ms - effects[each.round])
-    return {key: trimmed_mean(own) for key, own in values.items()}
-
-
-def _are_linked(readings: Sequence[BlockReading], keys: set[Key]) -> bool:
-    """Whether rounds in common, or a chain of them, link all of `keys`."""
-    return _link((each.key, each.round) for each in readings) == [keys]
-
-
-def _link(met: Iterable[tuple[Key, Hashable]]) -> list[set[Key]]:
-    """Variants by what links them: those that met somewhere, or met one that did, and so on, are in one set."""
-    places: dict[Hashable, set[Key]] = defaultdict(set)
-    for key, place in met:
-        places[place].add(key)
-    found: list[set[Key]] = []
-    for there in places.values():
-        apart = [known for known in found if not known & there]
-        found = [*apart, there.union(*(known for known in found if known & there))]
-    return found
-
-
-def _fit_rounds(readings: Sequence[BlockReading]) -> dict[int, float]:
-    """What each round adds to everybody's log time, zero on average over the rounds."""
-    rounds = _number_items(each.round for each in readings)
-    if len(rounds) == 1:
-        return dict.fromkeys(rounds, 0.0)
-    turns = Counter((each.key, each.round) for each in readings)
-    keys = _number_items(each.key for each in readings)
-    if len(turns) == len(keys) * len(rounds) and len(set(turns.values())) == 1:  # balanced: plain means will do
-        raw = [_mean_of([each.log_ms for each in readings if each.round == number]) for number in rounds]
-    else:
-        raw = list(_solve_least_squares(readings, keys, rounds)[len(keys) :])
-    middle = _mean_of(raw)
-    return {number: float(raw[place]) - middle for number, place in rounds.items()}
-
-
-def _solve_least_squares(readings: Sequence[BlockReading], keys: Mapping[Key, int], rounds: Mapping[int, int]) -> Array:
-    design = np.zeros((len(readings), len(keys) + len(rounds)))
-    for row, each in enumerate(readings):
-        design[row, keys[each.key]] = design[row, len(keys) + rounds[each.round]] = 1
-    solution = np.linalg.lstsq(design, np.array([each.log_ms for each in readings]), rcond=None)[0]
-    return np.asarray(solution, dtype=np.float64)
-
-
-def trimmed_mean(values: Sequence[float]) -> float:
-    """The mean without the lowest and the highest fifth."""
-    ordered, cut = sorted(values), int(TRIMMED * len(values))
-    return _mean_of(ordered[cut : len(ordered) - cut])
-
-
-def _mean_of(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+from archbench.runs.records import Key
+from archbench.statistics.readings import Array, Cells, link_variants, number_items
 
 
 @dataclass(frozen=True)
@@ -190,10 +63,10 @@ class Fit:
         return close
 
 
-def fit_cells(values: Mapping[tuple[Key, Session], float], confidence: float = 0.95) -> Fit:
+def fit_cells(values: Cells, confidence: float = 0.95) -> Fit:
     """Least squares of cells on variant and session; on one mean alone where there is one variant."""
-    keys = _number_items(key for key, _ in values)
-    sessions = _number_items(session for _, session in values) if len(keys) > 1 else {}
+    keys = number_items(key for key, _ in values)
+    sessions = number_items(session for _, session in values) if len(keys) > 1 else {}
     design = np.zeros((len(values), len(keys) + len(sessions)))
     for row, (key, session) in enumerate(values):
         design[row, keys[key]] = 1
@@ -207,9 +80,45 @@ def fit_cells(values: Mapping[tuple[Key, Session], float], confidence: float = 0
     squares = float(np.sum((observed - design @ effects) ** 2))
     residual = math.sqrt(squares / df) if df else 0.0
     counts = Counter(key for key, _ in values)
-    groups = {key: number for number, linked in enumerate(_link(values)) for key in linked}
+    groups = {key: number for number, linked in enumerate(link_variants(values)) for key in linked}
     return Fit(keys, counts, effects, inverse, groups, residual, df, confidence)
 
 
-def _number_items(items: Iterable[Item]) -> dict[Item, int]:
-    return {item: place for place, item in enumerate(dict.fromkeys(items))}
+def student_t(df: int, confidence: float = 0.95) -> float:
+    """The t that |T| stays under with probability `confidence`: 12.706 for df 1, 1.960 for many, at 0.95.
+
+    Raises ValueError under one degree of freedom, or for a confidence that is not between 0 and 1.
+    """
+    if df < 1:
+        raise ValueError(f"Student's t has no {df} degrees of freedom")
+    if not 0 < confidence < 1:
+        raise ValueError(f"{confidence} is no confidence")
+    return _find_quantile(df, confidence)
+
+
+def two_sided_p(t: float, df: int) -> float:
+    """P(|T| > |t|): the two-sided p-value of a t statistic. Raises ValueError under one degree of freedom."""
+    if df < 1:
+        raise ValueError(f"Student's t has no {df} degrees of freedom")
+    return max(0.0, 1.0 - _probability_within(math.atan(abs(t) / math.sqrt(df)), df))
+
+
+@lru_cache(maxsize=1024)
+def _find_quantile(df: int, confidence: float) -> float:
+    """Solved by halving: the probability only rises with the angle."""
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):  # to the last bit of a double
+        middle = (low + high) / 2
+        low, high = (middle, high) if _probability_within(middle, df) < confidence else (low, middle)
+    return math.sqrt(df) * math.tan(low)
+
+
+def _probability_within(angle: float, df: int) -> float:
+    """P(|T| <= sqrt(df) tan(angle))."""
+    odd = df % 2
+    term = total = 0.0 if df == 1 else math.cos(angle) if odd else 1.0
+    for power in range(2 + odd, df - 1, 2):
+        term *= (power - 1) / power * math.cos(angle) ** 2
+        total += term
+    share = math.sin(angle) * total
+    return 2 / math.pi * (angle + share) if odd else share

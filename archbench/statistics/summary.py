@@ -20,16 +20,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archbench.design.spec.schema import Quantity
 from archbench.runs.records import Block, Key
-from archbench.statistics.fit import BlockReading, Fit, choose_counted, fit_cells, make_cells, make_reading
-from archbench.statistics.rounds import whole_rounds
-from archbench.statistics.ties import Ties
+from archbench.statistics.fit import Fit, fit_cells
+from archbench.statistics.readings import BlockReading, choose_counted, make_cells, make_reading, whole_rounds
 from archbench.units import NS_PER_MS
 
 CONFIDENCE = 0.95
@@ -41,6 +41,35 @@ TWO_WAY = (
 )
 ONE_WAY = "mean of log block medians, 95 % by Student's t over generations"
 NO_INTERVAL = "median of the calls; no interval"
+NO_INTERVAL = "no interval"
+NO_SESSION = "no session in common"
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What the fit can say of two variants: nothing, that they are told apart, or that they could be equal.
+
+    `components`: of each variant that has an interval a number, the same for those that sessions in common, or a chain of
+    them, link. Only two of one number are compared.
+    `close`: whether the interval of the ratio of two holds 1, by their places in `components`; pair by pair, none corrected
+    for the others.
+    """
+
+    components: Mapping[Key, int] = field(default_factory=dict)
+    close: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
+
+    def ties_of(self, key: Key) -> frozenset[Key]:
+        """The others that a variant cannot be told from."""
+        if key not in self.components:
+            return frozenset()
+        row = self.close[list(self.components).index(key)]
+        return frozenset(other for other, near in zip(self.components, row, strict=True) if near and other != key)
+
+    def why_apart(self, one: Key, other: Key) -> str | None:
+        """Why two were not compared; null where they were."""
+        if one not in self.components or other not in self.components:
+            return NO_INTERVAL
+        return None if self.components[one] == self.components[other] else NO_SESSION
 
 
 @dataclass(frozen=True)

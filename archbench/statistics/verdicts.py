@@ -22,9 +22,8 @@ from typing import Literal
 
 from archbench.design.spec.schema import Quantity
 from archbench.runs.records import Block, Key
-from archbench.statistics.fit import Cells, make_cells, make_reading
-from archbench.statistics.rounds import Session, whole_rounds
-from archbench.statistics.student import student_t, two_sided_p
+from archbench.statistics.fit import student_t, two_sided_p
+from archbench.statistics.readings import Cells, Session, make_cells, make_reading, whole_rounds
 
 MARGIN = 0.03
 SIGNIFICANCE = 0.01

@@ -9,8 +9,7 @@ from typing import get_args
 from archbench.design.spec.schema import Quantity
 from archbench.runs.run import StoredRun
 from archbench.runs.scores import select_scores
-from archbench.statistics.summary import find_ties, summarise_blocks
-from archbench.statistics.ties import Ties
+from archbench.statistics.summary import Ties, find_ties, summarise_blocks
 from archbench.statistics.times import RunTimes
 from archbench.tables.captions import lost_line, run_lines
 from archbench.tables.table import Table, build_table

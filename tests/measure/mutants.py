@@ -23,7 +23,7 @@ LOST = "archbench.measure.machine.linux"
 EXPERIMENT, GENERATION, STATE = (f"{EXPERIMENTS}.{name}" for name in ("experiment", "generation", "state"))
 TURNS = f"{EXPERIMENTS}.turns"
 ALL_ABOVE = (TURNS, GENERATION, EXPERIMENT)  # in the order they stand upon one another
-ROUNDS, FIT, STATS, VERDICTS = (f"archbench.statistics.{name}" for name in ("rounds", "fit", "summary", "verdicts"))
+READINGS, FIT, STATS, VERDICTS = (f"archbench.statistics.{name}" for name in ("readings", "fit", "summary", "verdicts"))
 
 
 @dataclass(frozen=True)
@@ -670,63 +670,63 @@ MUTANTS = [
     ),
     Mutant(
         "a torn round counted",
-        ROUNDS,
+        READINGS,
         "        if _is_whole(turns, owing):\n            yield from",
         "        if turns:\n            yield from",
         method.test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed,
     ),
     Mutant(
         "the first attempt counted",
-        ROUNDS,
+        READINGS,
         ">= (not before.disturbed, before.attempt)",
         "< (not before.disturbed, before.attempt)",
         method.test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed,
     ),
     Mutant(
         "the last attempt counted though an earlier one was calm",
-        ROUNDS,
+        READINGS,
         "(not block.disturbed, block.attempt) >= (not before.disturbed, before.attempt)",
         "block.attempt >= before.attempt",
         method.test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed,
     ),
     Mutant(
         "disturbed samples discarded until none are left",
-        FIT,
+        READINGS,
         "return calm if _are_linked(calm, {each.key for each in readings}) else readings",
         "return calm",
         method.test_disturbed_samples_are_left_out_only_while_others_remain,
     ),
     Mutant(
         "disturbed samples counted with the calm",
-        FIT,
+        READINGS,
         "return calm if _are_linked(calm, {each.key for each in readings}) else readings",
         "return readings",
         method.test_disturbed_samples_are_left_out_only_while_others_remain,
     ),
     Mutant(
         "a mean of times instead of their logs",
-        FIT,
+        READINGS,
         "math.log(_find_median(self.times_ns) / NS_PER_MS)",
         "math.log(1 + _find_median(self.times_ns) / NS_PER_MS)",
         method.test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out,
     ),
     Mutant(
         "a slow round charged to those who were in it",
-        FIT,
+        READINGS,
         "values[each.key].append(each.log_ms - effects[each.round])",
         "values[each.key].append(each.log_ms)",
         method.test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out,
     ),
     Mutant(
         "the mean of a block's calls",
-        FIT,
+        READINGS,
         "math.log(_find_median(self.times_ns) / NS_PER_MS)",
         "math.log(_mean_of(self.times_ns) / NS_PER_MS)",
         method.test_a_block_is_its_median_and_an_odd_one_is_trimmed,
     ),
     Mutant(
         "outlying blocks counted in full",
-        FIT,
+        READINGS,
         "TRIMMED = 0.2 ",
         "TRIMMED = 0.0 ",
         method.test_a_block_is_its_median_and_an_odd_one_is_trimmed,

@@ -13,7 +13,7 @@ from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.groups import PROCESS_BYTES, add_company, make_groups
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
 from archbench.measure.experiment.state import DisturbanceJudge
-from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.readings import whole_rounds
 from archbench.statistics.summary import summarise_blocks
 
 GIB = 1 << 30

@@ -16,7 +16,7 @@ from archbench.measure.experiment import experiment as the_experiment
 from archbench.measure.experiment import state as the_state
 from archbench.measure.experiment.plan import ExperimentSetup
 from archbench.statistics import fit as the_fit
-from archbench.statistics import rounds as the_rounds
+from archbench.statistics import readings as the_readings
 from archbench.statistics import summary as the_stats
 from archbench.statistics import verdicts as the_verdicts
 from archbench.statistics.summary import summarise_blocks
@@ -41,8 +41,8 @@ def fit():
 
 
 @pytest.fixture
-def rounds():
-    return the_rounds
+def readings():
+    return the_readings
 
 
 @pytest.fixture
@@ -173,53 +173,53 @@ def test_a_clock_that_stays_slow_stays_disturbed(state):
     assert told == [False] * 20 + [True] * 15
 
 
-def test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed(rounds):
+def test_a_round_that_was_torn_does_not_count_and_a_repeat_replaces_what_was_disturbed(readings):
     whole, torn = whole_round("ABBA", {"A": 1, "B": 2}), whole_round("ABBA", {"A": 5, "B": 6}, round=2)[:3]
-    assert list(rounds.whole_rounds(whole + torn)) == whole
+    assert list(readings.whole_rounds(whole + torn)) == whole
     spoiled = [
         block("A", 9, size=2, disturbed=("x",)),
         block("A", 1, size=2, attempt=1),
         block("A", 1, order=1, size=2),
     ]
-    assert [b.wall_ns for b in rounds.whole_rounds(spoiled)] == [(1_000_000,), (1_000_000,)]
+    assert [b.wall_ns for b in readings.whole_rounds(spoiled)] == [(1_000_000,), (1_000_000,)]
     unlucky = [block("A", 1, size=1), block("A", 9, size=1, attempt=1, disturbed=("x",))]
-    assert [b.wall_ns for b in rounds.whole_rounds(unlucky)] == [(1_000_000,)]
+    assert [b.wall_ns for b in readings.whole_rounds(unlucky)] == [(1_000_000,)]
 
 
-def cell(fit, blocks):
+def cell(readings, blocks):
     return {
         key[0]: math.exp(value)
-        for (key, _), value in fit.make_cells(fit.make_reading(b, b.counted_ns) for b in blocks).items()
+        for (key, _), value in readings.make_cells(readings.make_reading(b, b.counted_ns) for b in blocks).items()
     }
 
 
-def test_disturbed_samples_are_left_out_only_while_others_remain(fit):
+def test_disturbed_samples_are_left_out_only_while_others_remain(readings):
     calm = whole_round("ABBA", {"A": 10, "B": 20}) + whole_round("BAAB", {"A": 10, "B": 20}, round=2)
     spoiled = [block("A", 99, size=4, disturbed=("x",)), *calm[1:]]
-    assert cell(fit, spoiled) == {"A": pytest.approx(10), "B": pytest.approx(20)}
+    assert cell(readings, spoiled) == {"A": pytest.approx(10), "B": pytest.approx(20)}
     all_of_a = [
         each if each.id == "B" else block("A", 30, round=each.round, order=each.order, disturbed=("x",))
         for each in calm
     ]
-    assert cell(fit, all_of_a) == {"A": pytest.approx(30), "B": pytest.approx(20)}
+    assert cell(readings, all_of_a) == {"A": pytest.approx(30), "B": pytest.approx(20)}
 
 
-def test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out(fit):
+def test_a_ratio_is_of_geometric_means_with_the_rounds_taken_out(readings):
     """Ratios 1/2 and 2 average to 1, not to 5/4; and a round that was slow for one that missed it is nobody's gain."""
     turns = [
         block("A", 10, order=0, size=2), block("B", 20, order=1, size=2),
         block("A", 20, round=2, order=0, size=2), block("B", 10, round=2, order=1, size=2),
     ]  # fmt: skip
-    both = cell(fit, turns)
+    both = cell(readings, turns)
     assert both["B"] / both["A"] == pytest.approx(1)
     missed = whole_round("ABBA", {"A": 10, "B": 20}) + whole_round("AA", {"A": 90}, round=2)
-    assert cell(fit, missed)["B"] / cell(fit, missed)["A"] == pytest.approx(2)
+    assert cell(readings, missed)["B"] / cell(readings, missed)["A"] == pytest.approx(2)
 
 
-def test_a_block_is_its_median_and_an_odd_one_is_trimmed(fit):
-    assert cell(fit, [block("A", [10, 10, 500])])["A"] == pytest.approx(10)
+def test_a_block_is_its_median_and_an_odd_one_is_trimmed(readings):
+    assert cell(readings, [block("A", [10, 10, 500])])["A"] == pytest.approx(10)
     five = [block("A", ms, order=place) for place, ms in enumerate((10, 10, 10, 10, 700))]
-    assert cell(fit, five)["A"] == pytest.approx(10)
+    assert cell(readings, five)["A"] == pytest.approx(10)
 
 
 def test_a_residual_is_pooled_over_its_degrees_of_freedom(fit):

@@ -21,8 +21,7 @@ from archbench.reporting.page.word_tables import build_step_table
 from archbench.runs.records import Block, Key
 from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES
-from archbench.statistics.summary import find_ties, summarise_blocks
-from archbench.statistics.ties import Ties
+from archbench.statistics.summary import Ties, find_ties, summarise_blocks
 from archbench.statistics.times import RunTimes
 from archbench.tables.run_table import tabulate
 from archbench.tables.table import Row, build_table

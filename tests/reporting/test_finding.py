@@ -8,7 +8,7 @@ import pytest
 from runs_on_disk import HEADER
 
 from archbench.errors import ResultsError
-from archbench.runs.find import find_newest, find_run, list_stored
+from archbench.runs.run import find_newest, find_run, list_stored
 from archbench.runs.store import RunFolder
 
 

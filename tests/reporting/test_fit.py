@@ -8,7 +8,7 @@ import pytest
 from runs_on_disk import block, whole_round
 
 from archbench.runs.records import Block
-from archbench.statistics.fit import make_cells, make_reading, trimmed_mean
+from archbench.statistics.readings import make_cells, make_reading, trimmed_mean
 from archbench.statistics.summary import summarise_blocks
 
 A, B, C = ("A", 0), ("B", 0), ("C", 0)

@@ -9,8 +9,8 @@ import pytest
 from runs_on_disk import block, warm_up, whole_round
 
 from archbench.runs.records import Block
-from archbench.statistics.rounds import whole_rounds
-from archbench.statistics.student import student_t
+from archbench.statistics.fit import student_t
+from archbench.statistics.readings import whole_rounds
 from archbench.statistics.summary import summarise_blocks
 
 A, B, C = ("A", 0), ("B", 0), ("C", 0)

@@ -12,7 +12,7 @@ import pytest
 from runs_on_disk import HEADER, block, record
 
 from archbench.errors import CannotMeasure, ResultsError
-from archbench.runs.find import find_newest, find_run
+from archbench.runs.run import find_newest, find_run
 from archbench.runs.store import RunFolder, RunInUse, slug
 
 

@@ -10,7 +10,7 @@ import pytest
 from runs_on_disk import block, warm_up, whole_round
 
 from archbench.runs.records import Block, Key
-from archbench.statistics.student import student_t, two_sided_p
+from archbench.statistics.fit import student_t, two_sided_p
 from archbench.statistics.verdicts import Contrast, choose_blocks, contrast_runs, judge_contrasts
 from archbench.statistics.verdicts import contrast_pair as contrast_of
 

@@ -18,10 +18,9 @@ from archbench.measure.experiment.plan import PlannedVariant
 from archbench.measure.machine.environment import capture_environment
 from archbench.measure.supervisor.plugins import code_digests
 from archbench.runs.environments import fingerprint
-from archbench.runs.find import find_newest
 from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key, Record, line_as_json
-from archbench.runs.run import failed_keys, planned_quantity
+from archbench.runs.run import failed_keys, find_newest, planned_quantity
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
 from archbench.statistics.summary import summarise_blocks

@@ -13,7 +13,7 @@ from archbench.measure.experiment.groups import add_company
 from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
 from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key
-from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.readings import whole_rounds
 from archbench.statistics.summary import summarise_blocks
 
 LEAST_DF = 4  # behind an interval that may end a run: with fewer it is too often narrow by luck

@@ -26,7 +26,7 @@ from archbench.runs.records import Key
 from archbench.runs.revisions import ask_git
 from archbench.runs.run import StoredRun
 from archbench.runs.store import slug
-from archbench.statistics.student import student_t
+from archbench.statistics.fit import student_t
 from archbench.statistics.summary import CONFIDENCE, LOOKING, Summary
 from archbench.statistics.verdicts import METRIC_QUANTITIES
 from archbench.tables.run_table import RunTable, tabulate

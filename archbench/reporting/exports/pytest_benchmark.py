@@ -15,8 +15,7 @@ from archbench import __version__, units
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun
-from archbench.statistics.fit import choose_counted, make_reading
-from archbench.statistics.rounds import whole_rounds
+from archbench.statistics.readings import choose_counted, make_reading, whole_rounds
 from archbench.text import visible
 
 FENCE = 1.5  # interquartile ranges, Tukey's

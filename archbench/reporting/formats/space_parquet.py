@@ -24,7 +24,7 @@ from archbench.design.variants import varied_paths
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.reporting.formats.parquet import quote_name, quote_text
-from archbench.runs.writable import check_writable
+from archbench.runs.store import check_writable
 from archbench.space.constraints import PricedChunk
 from archbench.space.points import ValueNumbering
 from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery, make_shown_variants, price_space

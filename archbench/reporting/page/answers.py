@@ -13,7 +13,7 @@ from archbench.comparison.verdict_table import ORDER
 from archbench.metrics import METRICS
 from archbench.reporting.page.decision import Peers, Terms, find_fastest, find_peers
 from archbench.reporting.page.word_tables import format_metric, format_row_half_width, full_name, name_some
-from archbench.statistics.ties import Ties
+from archbench.statistics.summary import Ties
 from archbench.tables.table import Row, Table
 from archbench.text import visible
 

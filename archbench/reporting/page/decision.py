@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from archbench.runs.records import Key
 from archbench.space.selection import find_front
-from archbench.statistics.ties import Ties
+from archbench.statistics.summary import Ties
 from archbench.tables.table import Row
 
 MOST_STEPS = 12  # what is taken in at one look

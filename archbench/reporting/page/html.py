@@ -28,7 +28,7 @@ from archbench.reporting.page.drawing import DARK, LIGHT, render_inline
 from archbench.reporting.page.review import Review
 from archbench.reporting.page.word_tables import full_name
 from archbench.runs.records import UNFINISHED
-from archbench.statistics.ties import NO_INTERVAL, NO_SESSION, Ties
+from archbench.statistics.summary import NO_INTERVAL, NO_SESSION, Ties
 from archbench.tables.table import MAIN, MARKS, Column, Row, choose_telling, deciding_rows, has_content
 from archbench.text import visible
 

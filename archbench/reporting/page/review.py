@@ -38,7 +38,7 @@ from archbench.reporting.page.word_tables import (
     full_name,
 )
 from archbench.runs.records import UNFINISHED, Record
-from archbench.statistics.ties import Ties
+from archbench.statistics.summary import Ties
 from archbench.tables.run_table import find_run_ties
 from archbench.tables.table import SIDE, Row, Table, deciding_rows
 from archbench.text import visible

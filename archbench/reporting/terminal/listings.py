@@ -17,8 +17,8 @@ from archbench.errors import ResultsError
 from archbench.models.presets import FROZEN_NOTE, PRESETS
 from archbench.models.variant import FAMILIES
 from archbench.pricing.price import price
-from archbench.runs.find import FoundRun, list_stored
 from archbench.runs.records import line_as_json
+from archbench.runs.run import FoundRun, list_stored
 from archbench.text import visible
 
 # The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
