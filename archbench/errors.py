@@ -1,4 +1,4 @@
-"""One family of errors: each is one line for a person and an exit code for a script."""
+"""The family of errors: each is one line for a person and an exit code for a script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SpecError(ArchbenchError):
         super().__init__(f"{place}: {message}" if place else message)
 
     def with_place(self, place: str) -> SpecError:
-        """The same error, told where it stands; a place already known is kept."""
+        """The same error with a place, unless it has one."""
         return self if self.place else type(self)(self.message, place)
 
 

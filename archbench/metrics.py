@@ -1,4 +1,4 @@
-"""Every metric once: its name, label, unit, better direction and how it is written. Formats and tables read this list."""
+"""The list of all metrics: name, label, unit, better direction, format. Tables and formats read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Direction = Literal["min", "max"]
 class Metric:
     """One quantity. `label` carries the unit of the written form; stored values are in base units (counts, bytes, ms).
 
-    `scale` is how many base units that unit has, for charts, whose axes have numbers of their own.
+    `scale` is the number of base units in that unit, for charts, whose axes have numbers of their own.
     """
 
     name: str

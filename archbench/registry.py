@@ -1,4 +1,4 @@
-"""A dict, a decorator and a good error. A part's signature is its schema: the knobs are its keyword-only parameters."""
+"""A registry is a dict, a decorator and a good error. A part's keyword-only parameters are its knobs, and its schema."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Resolvers = Mapping[
     str, Callable[..., Any]
 ]  # by knob, or by a new name: what it is once every shorthand is written out
 
-UNREAD = object()  # what a resolver gives where it makes no difference
-LAST_LEVEL = "last_level"  # what a resolver may read beside the knobs: the coarsest level that is built
+UNREAD = object()  # a resolver's value where its knob makes no difference
+LAST_LEVEL = "last_level"  # the coarsest level that is built, which a resolver may read beside the knobs
 
 
 class Part(Generic[Program]):
@@ -28,7 +28,7 @@ class Part(Generic[Program]):
 
     @cached_property
     def knobs(self) -> dict[str, inspect.Parameter]:
-        """Keyword-only parameters, annotations resolved, in the order of the signature."""
+        """The keyword-only parameters, annotations resolved, in the order of the signature."""
         hints = get_type_hints(self.program, include_extras=True)
         parameters = inspect.signature(self.program).parameters.values()
         return {p.name: p.replace(annotation=hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}
@@ -39,12 +39,12 @@ class Part(Generic[Program]):
 
     @cached_property
     def reads(self) -> dict[str, tuple[str, ...]]:
-        """What each outcome hangs on: a resolver's on its parameters, a knob without one on itself."""
+        """The names each resolved knob hangs on: a resolver's parameters, or the knob itself where it has no resolver."""
         signatures = {name: inspect.signature(resolver) for name, resolver in self.resolvers.items()}
         return {name: (name,) for name in self.knobs} | {name: tuple(s.parameters) for name, s in signatures.items()}
 
     def resolve_knob(self, name: str, given: Mapping[str, Any]) -> Any:
-        """What a knob comes to, of knobs and the last level; its default where it makes no difference, or has one."""
+        """A knob's value in an id, from the given knobs and the last level; its default where it makes no difference."""
         if name not in self.resolvers:
             return given[name]
         value = self.resolvers[name](**{read: given[read] for read in self.reads[name]})
@@ -59,7 +59,7 @@ class Registry(Mapping[str, Part[Program]]):
         self._parts: dict[str, Part[Program]] = {}
 
     def register(self, name: str, *, resolvers: Resolvers | None = None) -> Callable[[Program], Program]:
-        """Add a program under `name`. What resolvers give stands for the knobs in a network's identity."""
+        """Add a program under `name`. In a network's id, the values of `resolvers` stand for the knobs of their names."""
 
         def add(program: Program) -> Program:
             if name in self._parts:

@@ -1,4 +1,4 @@
-"""Untrusted text made visible: what a user's file says is shown, and never obeyed, by a terminal or an editor."""
+"""Untrusted text made visible: a terminal or an editor shows what a user's file says, and never obeys it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def escape_character(character: str) -> str:
 
 
 def quote_key(key: str) -> str:
-    """A key that is not known, as an error repeats it: letters that only look like the right ones are escaped."""
+    """An unknown key as an error repeats it: letters that only look like the right ones are escaped."""
     return visible(key if key.isascii() else key.encode("ascii", "backslashreplace").decode())
 
 
@@ -44,6 +44,6 @@ def quote_value(value: Any) -> str:
 
 
 def suggest_nearest(word: str, accepted: list[str]) -> str:
-    """` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
+    """The question ` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
     close = difflib.get_close_matches(word, accepted, n=1, cutoff=0.6)
     return f" Did you mean {close[0]}?" if close else ""

@@ -1,4 +1,4 @@
-"""The only place where a number becomes text. Everything else passes numbers about."""
+"""The only file in which a number becomes text, and a duration or size is read. All others pass numbers about."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def format_gib(value: float) -> str:
 
 
 def format_decimal(value: float) -> str:
-    """One decimal: cores busy, a load."""
+    """A number with one decimal: cores busy, a load."""
     return f"{value:.1f}"
 
 
@@ -59,17 +59,17 @@ def format_milliseconds(value: float) -> str:
 
 
 def format_mark(value: float) -> str:
-    """Whether something holds, as a mark in a column of few: yes, or nothing."""
+    """A truth as a mark in a column of few: yes, or nothing."""
     return "yes" if value else ""
 
 
 def format_percent(value: float) -> str:
-    """A share of one, in percent; tenfold and more is only said to be so, its digits mean nothing."""
+    """A share of one, in percent; from tenfold on without digits, which mean nothing there."""
     return f"{100 * value:.1f}%" if value < TENFOLD else ">1000%"
 
 
 def format_half_width(value: float) -> str:
-    """The half-width of an interval relative to its centre: +-4.0%."""
+    """The half-width of an interval relative to its centre: ±4.0%."""
     return f"±{format_percent(value)}"
 
 

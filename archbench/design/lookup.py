@@ -1,4 +1,4 @@
-"""What a person names on the command line: a spec by its file or a preset's name, and the networks of it."""
+"""The specs and networks that a command line names: by a file, by a preset's name, by a variant's; and a first spec."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ measure: {device: auto, precision: fp32, budget: 2m}
 
 
 def load_spec(spec: str, sets: Sequence[str]) -> Spec:
-    """The spec in a file, or a preset by its name. Raises SpecError; for what is neither, with the preset it is close to."""
+    """The spec in a file, or a preset by its name. Raises SpecError; a name that is neither is told the nearest preset."""
     if spec in PRESETS:
         return preset_spec(spec, sets)
     close = "" if _is_spec(spec) or Path(spec).exists() else suggest_nearest(spec, list(PRESETS))
@@ -61,7 +61,7 @@ def load_specs(
 def find_networks(spec: str, names: Sequence[str], sets: Sequence[str], draw: Sampler | None = None) -> list[Variant]:
     """One or two networks: a spec's variants by name or id, presets, other specs' references.
 
-    Of no name it is the spec's reference; of one that is not the spec's, its reference and that. `draw` is as in
+    Without a name it is the spec's reference; with one name of another spec, the references of both. `draw` is as in
     `expand`. Raises SpecError.
     """
     space = expand(load_spec(spec, sets), draw)
@@ -93,7 +93,7 @@ def _find_variant(variants: Sequence[Variant], name: str) -> Variant:
 
 
 def write_first_spec(path: str) -> None:
-    """Write it to a file that is not there yet. Raises SpecError."""
+    """Write a first spec, which runs as it stands, to a file that is not there yet. Raises SpecError."""
     try:
         with Path(path).open("x", encoding="utf-8") as file:
             file.write(FIRST_SPEC)

@@ -1,4 +1,4 @@
-"""From a spec to its variants: the grid of its axes, less what is excluded, plus what is included, each network once."""
+"""The variants of a spec: the grid of its axes, less what is excluded, plus what is included, each network once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Sampler = Callable[[Sequence[Axis], Sample], Sequence[Sequence[int]]]  # for eac
 
 @dataclass(frozen=True)
 class Expansion:
-    """The variants of a spec, and what became of the rest of the grid. `raw` counts included ones too.
+    """The variants of a spec, with the counts of all that became none. `raw` counts included ones too.
 
     collapsed  draws of a sample that fell on a point drawn before
     """
@@ -52,7 +52,7 @@ class Expansion:
 
 
 def count_raw(spec: Spec) -> int:
-    """How many variants the axes and includes span, or how many are drawn, by multiplication alone.
+    """The number of variants that axes and includes span, or that are drawn, by multiplication alone.
 
     Where an axis has a `when`, an upper bound: points at which it does not apply are counted once for each of its values.
     """
@@ -61,7 +61,7 @@ def count_raw(spec: Spec) -> int:
 
 
 def walked_axes(spec: Spec) -> tuple[Axis, ...]:
-    """The axes whose grid is walked: the spec's, or fewer levels of each where it is sampled so."""
+    """The axes whose grid is walked: the spec's, or fewer values of each where it is sampled by a grid."""
     sample = spec.sample
     return coarsen_axes(spec.axes, sample.n) if sample and sample.method == "grid" and sample.n else spec.axes
 
@@ -111,7 +111,7 @@ def preset(name: str, overrides: Mapping[str, object] | None = None) -> Variant:
 
 
 def _walk_points(spec: Spec, draw: Sampler | None) -> tuple[int, list[Assignment]]:
-    """The grid, the first axis slowest, or what is drawn of it, each point once; and how many draws fell on another's."""
+    """The points of the grid, the first axis slowest, or those drawn, each once; first, how many draws fell on another's."""
     axes = walked_axes(spec)
     order = order_axes(axes)
     if spec.sample and spec.sample.method != "grid":
@@ -127,7 +127,7 @@ def _walk_points(spec: Spec, draw: Sampler | None) -> tuple[int, list[Assignment
 
 
 def apply_conditions(axes: Sequence[Axis], order: Sequence[int], positions: Sequence[int]) -> tuple[int, ...]:
-    """Positions with UNSET where an axis's `when` does not hold; what is unset is null to the others. `order`: `order_axes`."""
+    """Positions with UNSET where an axis's `when` does not hold: its paths are null to the others. `order`: `order_axes`."""
     given = list(positions)
     values: dict[str, Any] = {path: None for axis in axes for path in axis.paths}
     for place in order:
@@ -158,7 +158,7 @@ def coarsen_axes(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
 
 
 def _choose_sizes(sizes: Sequence[int], count: int) -> list[int]:
-    """How many are kept of each, `count` combinations at most: the poorest is refined first."""
+    """The number of values kept of each axis, `count` combinations at most: the poorest is refined first."""
     kept = [1] * len(sizes)
     growing = {place for place, size in enumerate(sizes) if size > 1}
     while growing:
@@ -182,7 +182,7 @@ def _take_middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
 
 
 def is_excluded(point: Assignment, spec: Spec) -> bool:
-    """Whether some `exclude` agrees with the point in every path it names, or holds there; an axis that is unset is null."""
+    """Whether some `exclude` agrees with the point in all its paths, or holds there; an axis that is unset is null."""
     unset = {path: None for axis in spec.axes for path in axis.paths}
     return any(
         item.holds({**unset, **point})
@@ -232,7 +232,7 @@ def configure_point(spec: Spec, point: Assignment) -> Config:
 
 
 def _find_value(config: Config, path: str) -> Any:
-    """What a dotted path is in a variant; null where its parts have no such knob."""
+    """The value of a dotted path in a variant; null where its parts have no such knob."""
     section, key = split_path(path)
     if not key:
         return config.get(section)
@@ -243,16 +243,16 @@ def _find_value(config: Config, path: str) -> Any:
 
 
 def varied_paths(spec: Spec) -> tuple[str, ...]:
-    """Every dotted path that some variant of a spec sets: the columns of its table, and what its names are made of."""
+    """Every dotted path that some variant of a spec sets: its table has them as columns, its names are made of them."""
     along = (path for axis in spec.axes for path in axis.paths)
     return tuple(dict.fromkeys([*along, *(path for given in (*spec.include, spec.reference) for path in given)]))
 
 
 def assign_names(variants: list[Variant], spec: Spec) -> list[Variant]:
-    """Names from the axes: the last word of each path where that is enough, the part's family for its type.
+    """The variants with names from the axes: a path's last word where that is enough, the part's family for its type.
 
-    How a path is written hangs on the whole spec, so a variant is called the same among few as among all. What only an
-    include or the reference sets is in the names of those that set it. A variant that sets nothing has the spec's name.
+    The word for a path hangs on the whole spec, so a variant is called the same among few as among all. A path that only
+    an include or the reference sets is in their names alone. A variant that sets nothing has the spec's name.
     """
     groups = _group_paths(varied_paths(spec), spec)
     named = [replace(variant, name=_make_name(variant, groups) or spec.name) for variant in variants]
@@ -262,7 +262,7 @@ def assign_names(variants: list[Variant], spec: Spec) -> list[Variant]:
 
 @dataclass(frozen=True)
 class _NamedPaths:
-    """Paths that a name writes as one; `may_be_unset`: it has nothing to say where they are null."""
+    """Paths that a name writes as one, and leaves out where they are null and `may_be_unset`."""
 
     label: str
     paths: tuple[str, ...]
@@ -270,7 +270,7 @@ class _NamedPaths:
 
 
 def _group_paths(paths: Sequence[str], spec: Spec) -> list[_NamedPaths]:
-    """Every path by itself, those of a zip that has a name together, in the order of the axes."""
+    """Each path by itself, the paths of a zip that has a name together, in the order of the axes."""
     labels = _shorten_paths(paths)
     owners = {path: axis for axis in spec.axes for path in axis.paths}
     groups = []

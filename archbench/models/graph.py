@@ -1,6 +1,6 @@
-"""Run a model function on symbolic features and keep what it did: named nodes in the order they run.
+"""A graph is what a model function did when it was run on symbolic features: named nodes in the order they run.
 
-Pricing reads the graph as arithmetic, `measure/build.py` compiles it to a torch module. Neither is known here.
+Pricing reads the graph as arithmetic, `measure/worker/build.py` compiles it to a torch module. Neither is known here.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class TorchCall:
 
 
 class Op(Protocol):
-    """What every op answers, given its inputs' shapes: as many as it reads, hence `...`.
+    """An op answers three questions about its inputs' shapes, of which it takes as many as it reads, hence `...`.
 
-    `writes` says whose memory the output is: its own, its input's where nobody else reads it, or always its input's.
+    `writes` names the memory of the output: new, in place of an input that nobody else reads, or a view of the input.
     `torch_call` also takes `in_place`, whether the graph lets it overwrite its input.
     """
 
@@ -70,7 +70,7 @@ class Op(Protocol):
 
 @dataclass(frozen=True)
 class Node:
-    """One op applied: `name` is dotted by scope (`backbone.res2.0.conv1`), `inputs` name what it reads.
+    """A node is one op applied: `name` is dotted by scope (`backbone.res2.0.conv1`), `inputs` name what it reads.
 
     `times` is how often it runs: once, unless a rolled recording keeps one repetition for all.
     """
@@ -84,7 +84,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Region:
-    """One repetition that stands for `times`: the nodes from `start` to before `stop`, from the feature `given` to `result`."""
+    """A region is one repetition that stands for `times`: nodes `start` to before `stop`, feature `given` to `result`."""
 
     start: int
     stop: int
@@ -97,7 +97,7 @@ class Region:
 class Graph:
     """A recorded network: inputs, nodes in execution order, outputs as (key, node name). Shapes are of one image.
 
-    A rolled one has each repetition once, as a region. It is for adding up; only an unrolled one can be built.
+    A rolled graph has each repetition once, as a region, and is for adding up; only an unrolled graph can be built.
     """
 
     inputs: tuple[tuple[str, Shape], ...]
@@ -112,12 +112,12 @@ class Graph:
 
     @cached_property
     def costs(self) -> tuple[OpCost, ...]:
-        """What each node adds every time it runs, of one image."""
+        """The cost that each node adds every time it runs, of one image."""
         return tuple(node.op.cost(*self.input_shapes(node)) for node in self.nodes)
 
     @cached_property
     def readers(self) -> dict[str, tuple[int, ...]]:
-        """For each input and node, the positions of the nodes that read it, one entry a read."""
+        """The positions of the nodes that read each input and node, one entry a read."""
         reads: dict[str, list[int]] = {name: [] for name in self.shapes}
         for position, node in enumerate(self.nodes):
             for name in node.inputs:
@@ -126,7 +126,7 @@ class Graph:
 
     @cached_property
     def in_place(self) -> frozenset[str]:
-        """Nodes that may overwrite their input: it has no other reader and is neither input nor output of the network."""
+        """Nodes that may overwrite their input, which no other node reads and which is no input or output of the network."""
         kept = {name for name, _ in self.inputs} | {name for _, name in self.outputs}
         return frozenset(
             node.name
@@ -139,7 +139,7 @@ class Graph:
 
 
 class GraphRecorder:
-    """Collects nodes while a model function runs."""
+    """The recorder collects nodes while a model function runs."""
 
     def __init__(self, *, rolled: bool = False) -> None:
         self.rolled = rolled
@@ -163,7 +163,7 @@ class GraphRecorder:
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """A named map while it is being recorded; its shape is one image's."""
+    """A feature is a named map that is being recorded; its shape is of one image."""
 
     recorder: GraphRecorder = field(repr=False)
     name: str
@@ -180,7 +180,7 @@ Features = dict[str, Feature]  # by the field's names: c2..c5, p2..p7
 def record_graph(program: Callable[[Feature], Features], image: Shape, *, rolled: bool = False) -> Graph:
     """Run `program` on an image of that shape; its returned features are the graph's outputs, under their keys.
 
-    Rolled, what `repeat` repeats is recorded once: how often may then be many numbers, one a lane.
+    Rolled, a block that `repeat` applies is recorded once; its `times` may then be many numbers, one a lane.
     """
     recorder = GraphRecorder(rolled=rolled)
     outputs = program(Feature(recorder, "image", image))

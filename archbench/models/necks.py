@@ -1,4 +1,4 @@
-"""Necks: from a backbone's c-maps to what a detector's heads read."""
+"""Necks make of a backbone's c-maps the maps that a detector's heads read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def no_neck(features: Features, *, levels: Levels = [2, 3, 4, 5]) -> Features:  
 
 
 def _resolve_fuse(levels: Sequence[int], fuse: str) -> str:
-    """As it is by default where one level leaves nothing to merge."""
+    """`fuse` is its default where a single level leaves nothing to merge."""
     return fuse if len(levels) > 1 else "sum"
 
 

@@ -1,4 +1,4 @@
-"""One small class per op: its output shape, what it costs, and the torch callable it names but never imports.
+"""Each op is one small class: its output shape, its cost, and the torch callable it names but never imports.
 
 Counting semantics, all for one image:
   params    learned elements                       macs    1 per multiply-accumulate of conv and linear, bias free
@@ -27,7 +27,7 @@ INDEX_BYTES = 8  # torch's int64: max pooling returns where each maximum was, ba
 
 
 def output_length(n: int, kernel: int, stride: int, padding: int) -> int:
-    """Output length of a window slid over n pixels."""
+    """The output length of a window slid over n pixels."""
     return (n + 2 * padding - kernel) // stride + 1
 
 
@@ -165,7 +165,7 @@ def relu(x: Feature, *, name: str = "relu") -> Feature:
 
 
 def conv_norm_relu(x: Feature, out: int, kernel: int, *, norm: Norm, active: bool, name: str) -> Feature:
-    """Convolution, norm, ReLU, the last two where asked; a bias where there is no norm to hold it."""
+    """Convolution, norm and ReLU, the last two where asked; the convolution has a bias where no norm follows."""
     y = conv(x, out, kernel, bias=norm == "none", name=name)
     y = apply_norm(y, norm, name=f"{name}_norm")
     return relu(y, name=f"{name}_relu") if active else y

@@ -1,4 +1,4 @@
-"""The names people know, and exactly what each builds. A preset is the part of a spec below `base:`."""
+"""Presets are the names people know, with the parts each builds: a preset is the part of a spec below `base:`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _fpn_neck(levels: list[int]) -> dict[str, Any]:
 
 
 def _maskrcnn_benchmark_presets() -> dict[str, Preset]:
-    """modeling/backbone/{backbone,resnet,fpn}.py and config/defaults.py: STRIDE_IN_1X1, a frozen norm without eps, USE_C5."""
+    """The names of modeling/backbone/*.py and config/defaults.py: STRIDE_IN_1X1, a frozen norm without eps, USE_C5."""
     presets = {}
 
     def put(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
@@ -63,7 +63,7 @@ TORCHVISION_BODIES: dict[str, dict[str, Any]] = {
 
 
 def _torchvision_presets() -> dict[str, Preset]:
-    """models/detection/backbone_utils.py, resnet_fpn_backbone: frozen norm with eps 1e-5, LastLevelMaxPool."""
+    """The names of models/detection/backbone_utils.py, resnet_fpn_backbone: frozen norm with eps 1e-5, LastLevelMaxPool."""
     doc = "P2-P6, P6 pooled"
     neck = _fpn_neck([2, 3, 4, 5])
     return {

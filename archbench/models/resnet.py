@@ -37,7 +37,7 @@ LEVELS = (2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class BlockStyle:
-    """What the blocks of one network share."""
+    """The style is what all blocks of one network have in common."""
 
     groups: int
     width_per_group: int
@@ -88,7 +88,7 @@ def widen_channels(channels: int, width: float) -> int:
 
 
 def _drop_shorthand() -> Any:
-    """A shorthand, once it is written out."""
+    """A shorthand makes no difference once it is written out."""
     return UNREAD
 
 
@@ -109,13 +109,13 @@ def _resolve_stem_channels(stem_channels: int, width: float) -> int:
 
 
 def _resolve_width_per_group(last_level: int, width: float, width_per_group: int) -> int:
-    """The least that leaves every stage its bottlenecks' width: under 64 planes, several round down to one."""
+    """The least value that leaves every stage its bottlenecks' width: under 64 planes, several round down to one."""
     planes = _resolve_planes(last_level, width)
     return max((-(-(each * width_per_group // 64) * 64 // each) for each in planes), default=width_per_group)
 
 
 def _resolve_stride_in_1x1(last_level: int, depth: int, block: BlockName | None, *, stride_in_1x1: bool) -> bool:
-    """Not of a basic block, which has no 1x1 to put a stride in, nor of the first stage alone, which has no stride."""
+    """A basic block has no 1x1 to put the stride in, and the first stage alone has no stride: neither makes a difference."""
     return stride_in_1x1 and _resolve_block(depth, block) != "basic" and last_level > 2
 
 

@@ -99,7 +99,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class ModuleFactory:
-    """A hand-written `nn.Module` in an architecture's place: `module: my_pkg.my_file:factory`. Traced, never priced."""
+    """A hand-written `nn.Module` in an architecture's place, `module: my_pkg.my_file:factory`: traced, never priced."""
 
     factory: str
 

@@ -1,4 +1,4 @@
-"""What one variant costs, exactly, without building it: its graph added up. Integers throughout; no torch."""
+"""The exact cost of one variant, which is not built: its graph is added up. Integers throughout; no torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Layer:
-    """One node's share. `shape` is one image's output; counts are of the whole batch; `group` is the stage or level."""
+    """One node with its share of the cost. `shape` is of one image's output; counts are of the whole batch."""
 
     name: str
     op: str
@@ -47,7 +47,7 @@ class Layer:
 
     @property
     def group(self) -> str:
-        """Its first two scopes: `backbone.res3`, `neck.p4`, `top_block.p6`."""
+        """The stage or level, which is the first two scopes of the name: `backbone.res3`, `neck.p4`, `top_block.p6`."""
         return ".".join(self.name.split(".")[:2])
 
 

@@ -1,4 +1,4 @@
-"""The meaning of an expression on one set of plain values. Whatever cannot be computed or compared is a SpecError."""
+"""The nodes of an expression, and their meaning on one set of plain values. What cannot be computed is a SpecError."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """One of FUNCTIONS."""
+    """A call of one of FUNCTIONS."""
 
     text: str
     function: str
@@ -109,7 +109,7 @@ ORDERINGS = ("<", "<=", ">", ">=")
 
 
 def evaluate_node(node: ExpressionNode, values: Values) -> Any:
-    """What a node is where every name has one value; lists are tuples, so that the two compare equal."""
+    """The value of a node where every name has one; lists are tuples, so that the two compare equal."""
     match node:
         case Constant():
             return node.value
@@ -136,7 +136,7 @@ def _look_up_name(name: str, values: Values) -> Any:
 
 
 def unknown_name_error(name: str, known: Sequence[str]) -> SpecError:
-    """What is said of a name that is none of those known."""
+    """The error for a name that is none of those known."""
     close = suggest_nearest(name, list(known)) or f" There are {visible(', '.join(known), 200) or 'none'}."
     return SpecError(f"there is no {visible(name)} here; quote it if it is a word.{close}")
 
@@ -157,14 +157,14 @@ def take_item(node: ItemAt, items: Any) -> Any:
 
 
 def apply_operator(node: Arithmetic, operands: Sequence[Any]) -> Any:
-    """An operator on its operands' values."""
+    """The result of an operator on its operands' values."""
     for operand, value in zip(node.operands, operands, strict=True):
         _check_number(value, operand.text)
     return _apply_within_limits(node.text, COMPUTE[node.symbol], *operands)
 
 
 def apply_function(node: FunctionCall, arguments: Sequence[Any]) -> Any:
-    """A function on its arguments' values."""
+    """The result of a function on its arguments' values."""
     text = node.arguments[0].text
     if node.function == "len":
         return _count_items(arguments[0], text)
@@ -265,6 +265,6 @@ def _check_not_null(value: Any, text: str) -> None:
 
 
 def _describe_value(text: str, value: Any) -> str:
-    """A part of the expression with its value, where that is not what the part says: `gmacs (100.5)`."""
+    """The text of a node with its value, unless the two are the same: `gmacs (100.5)`."""
     shown = visible(repr(list(value) if isinstance(value, tuple) else value), 40)
     return shown if shown == text else f"{visible(text)} ({shown})"

@@ -4,7 +4,7 @@ Names, dotted names, constant indices, arithmetic, comparisons, and/or/not, list
 parser reads the text, then every node is either on the list below or refused: nothing is ever eval'd, no attribute
 is ever looked up, and no text can make an evaluation long or large. `true`, `false` and `null` are as in YAML.
 
-What a text says is a tree of `nodes`. `Expression.evaluate` computes it for one set of plain values; the columns of a design
+A text becomes a tree of nodes. `Expression.evaluate` computes it for one set of plain values; the columns of a design
 space have their own evaluation, by numpy, with the same meaning.
 """
 
@@ -84,7 +84,7 @@ INSTEAD: dict[type[ast.AST], tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A compiled expression. `names` are what it needs, in order of appearance, each once."""
+    """A compiled expression. `names` are those it reads, in order of appearance, each once."""
 
     text: str
     names: tuple[str, ...]
@@ -98,7 +98,7 @@ class Expression:
                 raise SpecError(_quote_expression(self.text, unknown_name_error(name, known).message), self.place)
 
     def evaluate(self, values: Values) -> Any:
-        """Its value over plain values by dotted name; lists come back as tuples.
+        """The expression's value over plain values by dotted name; lists come back as tuples.
 
         Raises SpecError, with the place, for a name that is missing and for what cannot be computed or compared.
         """
@@ -108,14 +108,14 @@ class Expression:
             raise SpecError(_quote_expression(self.text, error.message), self.place) from None
 
     def holds(self, values: Values) -> bool:
-        """Whether it is true over plain values. Raises SpecError as `evaluate`, and where it is neither true nor false."""
+        """Whether the expression is true over plain values. Raises SpecError as `evaluate`, and where the value is no truth."""
         met = self.evaluate(values)
         if not isinstance(met, bool):
             raise self.undecided_error(met)
         return met
 
     def undecided_error(self, met: Any) -> SpecError:
-        """What is said of a condition that is neither true nor false."""
+        """The error for a condition that is neither true nor false."""
         given = visible(str(met), 40)
         return SpecError(
             f"{visible(self.text)}: it is {given}, neither true nor false; compare it with something", self.place
@@ -123,7 +123,7 @@ class Expression:
 
 
 def compile_expression(text: Any, place: str = "") -> Expression:
-    """The expression a text says. Raises SpecError, at `place`, with what is not allowed and its column in the text."""
+    """The expression of a text. Raises SpecError, at `place`, with what is not allowed and its column in the text."""
     if not isinstance(text, str):
         shown = visible(str(text))
         raise SpecError(f"{shown}: not an expression; {EXAMPLE}", place)
@@ -162,7 +162,7 @@ def names_in(node: ExpressionNode) -> Iterable[str]:
 
 
 class _Compiler:
-    """Python's tree of one text as our nodes, or the first thing in it that is not allowed."""
+    """The compiler makes our nodes of Python's tree of one text, or refuses the first thing in it that is not allowed."""
 
     def __init__(self, text: str) -> None:
         # A folded YAML text may hold line ends; as spaces, every column is a column of the text.

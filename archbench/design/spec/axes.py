@@ -1,4 +1,4 @@
-"""The axes of a spec: each form they can be written in, as the values they take. Nothing is spanned here, only counted.
+"""The axes of a spec, read from each form they can be written in, and the dotted paths they may set.
 
 neck.channels: [64, 128, 256]                         a list
 input.height: {range: [480, 800, 32]}                 from, to, step; the end is included where a step meets it
@@ -36,7 +36,7 @@ AxisValue = tuple[Any, ...]  # what an axis sets at one position, a value a path
 
 @dataclass(frozen=True)
 class Product(Sequence[AxisValue]):
-    """Every list of one value from each factor, the first factor slowest; made when it is asked for."""
+    """A product holds every list of one value from each factor, the first factor slowest, made when it is asked for."""
 
     factors: tuple[tuple[Any, ...], ...]
 
@@ -44,7 +44,7 @@ class Product(Sequence[AxisValue]):
         return math.prod(map(len, self.factors))
 
     def __getitem__(self, position: Any) -> Any:
-        """The level at one position, counted from 0."""
+        """The list at one position, counted from 0."""
         if not 0 <= position < len(self):
             raise IndexError(position)
         items = []
@@ -64,10 +64,10 @@ class Product(Sequence[AxisValue]):
 class Axis:
     """One dimension of the grid: the paths it sets, and the values they take together.
 
-    key     what it is called in the spec: its path, or a word where it sets several
-    levels  a value a path, at each position
-    name    what variants call an axis of several paths; empty: each path speaks for itself
-    when    where it applies, over the other axes' values; elsewhere it is unset and the point is there once
+    key     the axis's key in the spec: its path, or a word where it sets several
+    values  a value a path, at each position
+    name    the word for an axis of several paths in variants' names; empty: each path speaks for itself
+    when    the condition, over the other axes' values; where it fails, the axis is unset and the point is there once
     """
 
     key: str
@@ -127,7 +127,7 @@ def _parse_axis(key: str, form: Any, document: Document) -> Axis:
 
 
 def check_varies(path: str) -> None:
-    """SpecError unless a dotted path names what can differ between variants."""
+    """Refuse a dotted path that cannot differ between variants. Raises SpecError."""
     section, key = split_path(path)
     if section == "measure" and key in OF_THE_RUN:
         raise SpecError(
@@ -137,7 +137,7 @@ def check_varies(path: str) -> None:
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """A dotted path as section and key; SpecError unless it names one that can vary."""
+    """A dotted path as section and key. Raises SpecError for one that no spec has."""
     section, _, key = path.partition(".")
     if path in WHOLE:
         return path, ""
@@ -151,7 +151,7 @@ def split_path(path: str) -> tuple[str, str]:
 
 
 def _find_form(where: str, form: Mapping[str, Any], *, beside: tuple[str, ...] = ("when",)) -> str:
-    """Which form a mapping is; one and only one, with nothing unknown beside it."""
+    """The one form that a mapping is, with nothing unknown beside it."""
     for key in form:
         if key not in FORMS and key not in beside:
             close = suggest_nearest(str(key), [*FORMS, "zip", *beside])
@@ -215,7 +215,7 @@ def _check_numbers(where: str, given: Any, count: int, example: str) -> list[Any
 
 
 def _parse_range(where: str, given: Any) -> tuple[AxisValue, ...]:
-    """From lo to hi by step, in decimals as they are written: 0.5, 0.6, 0.7 and never 0.7000000000000001."""
+    """The numbers from lo to hi by step, in decimals as they are written: 0.5, 0.6, 0.7 and never 0.7000000000000001."""
     numbers = _check_numbers(where, given, 3, "{range: [64, 256, 32]}: from, to, step")
     low, high, step = (Fraction(str(number)) for number in numbers)
     if step <= 0 or high < low:
@@ -265,7 +265,7 @@ ACCEPTED = (
 
 
 def _parse_zip(key: str, form: Mapping[str, Any], document: Document) -> Axis:
-    """Several paths that move together: position by position, not every combination."""
+    """An axis of several paths that move together, position by position, not in every combination."""
     where = f"axes.{key}"
     for other in form:
         if other not in ("zip", "name", "when"):
@@ -291,7 +291,7 @@ def _parse_zip(key: str, form: Mapping[str, Any], document: Document) -> Axis:
 
 
 def order_axes(axes: Sequence[Axis]) -> tuple[int, ...]:
-    """Positions of the axes with every `when` after the axes it reads. SpecError where it reads no axis, or goes round."""
+    """Positions of the axes with every `when` after the axes it reads. Raises SpecError for other names, and for a ring."""
     owner = {path: position for position, axis in enumerate(axes) for path in axis.paths}
     reads: dict[int, set[int]] = {}
     for position, axis in enumerate(axes):
@@ -314,6 +314,6 @@ def order_axes(axes: Sequence[Axis]) -> tuple[int, ...]:
 
 
 def list_nameable(axes: Sequence[Axis]) -> tuple[str, ...]:
-    """What constraints, `--where` and `--by` may name in a spec of these axes; a knob that a variant lacks is null there."""
+    """The names that constraints, `--where` and `--by` may use; a knob that a variant lacks is null there."""
     along = (path for axis in axes for path in axis.paths)
     return tuple(dict.fromkeys([*EXACT, *SCALED, *along, *knob_paths()]))

@@ -1,4 +1,4 @@
-"""The sections of a spec as nested mappings: what a base gives, what is written over it, and dotted paths into them."""
+"""The sections of a spec as nested mappings: those of its base, with its own and those of `--set` written over them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def merge_sections(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> C
 
 
 def base_config(base: Any, folder: Path, depth: int = 0) -> Config:
-    """What a spec starts from: a preset's parts, another spec's parts, or nothing but empty top block and head."""
+    """The sections a spec starts from: a preset's, another spec's, or nothing but an empty top block and head."""
     if base is None:
         return {"top_block": {"type": "none"}, "head": {"type": "none"}}
     if not isinstance(base, str):
@@ -70,7 +70,7 @@ def base_config(base: Any, folder: Path, depth: int = 0) -> Config:
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of that name; SpecError with the nearest name otherwise."""
+    """The preset of that name. Raises SpecError with the nearest name."""
     if name not in PRESETS:
         known = list(PRESETS)
         raise SpecError(
@@ -80,7 +80,7 @@ def find_preset(name: str) -> Preset:
 
 
 def resolve_inside(folder: Path, name: str, key: str) -> Path:
-    """A path a spec names, which must not leave the spec's folder."""
+    """The path of a file that a spec names, which must not leave the spec's folder."""
     root = folder.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):
@@ -123,7 +123,7 @@ def apply_sets(data: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:
 
 
 def _split_settable(path: str) -> tuple[str, str]:
-    """What `--set` may write: a path that can vary, or a key of `sample` or `select`."""
+    """A path that `--set` may write as section and key: one that can vary, or a key of `sample` or `select`."""
     section, _, key = path.partition(".")
     return (section, key) if section in SETTINGS and key and "." not in key else split_path(path)
 

@@ -46,7 +46,7 @@ class FilePosition:
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data, and where each key and list item stands. The keys `()` are the start of the data."""
+    """Plain data, with the position of each key and list item. The keys `()` are the start of the data."""
 
     path: str
     data: Any
@@ -78,7 +78,7 @@ class _Open:
 
 @dataclass
 class DocumentBuilder:
-    """Events in, data and marks out. Its stack is a list, so that input cannot exhaust Python's."""
+    """The builder makes data and positions of events. Its stack is a list, so that input cannot exhaust Python's."""
 
     path: str
     root: Any = None
@@ -213,7 +213,7 @@ def _parse_number(text: str) -> int | float:
 
 
 def _advise_decimal(text: str) -> str:
-    """`write 1000, or ` for `1_000` and `01000`."""
+    """The advice `write 1000, or ` for `1_000` and `01000`."""
     bare = text.replace("_", "").lstrip("+-").lstrip("0")
     sign = "-" if text.startswith("-") else ""
     digits = bare if bare[:1].isdigit() else f"0{bare}"
@@ -221,7 +221,7 @@ def _advise_decimal(text: str) -> str:
 
 
 def _advise_base_ten(text: str) -> str:
-    """`write 16, or ` for `0x10`."""
+    """The advice `write 16, or ` for `0x10`."""
     return "" if len(text) > MAX_DIGITS else f"write {int(text.replace('_', ''), 0)}, or "
 
 

@@ -1,4 +1,4 @@
-"""What each key of a spec may hold, derived from the parts' signatures: validation, and the JSON Schema for editors."""
+"""The values each key of a spec may hold, by the parts' signatures: validation, and the JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def settings_model(key: str) -> type[BaseModel]:
 
 @cache
 def knob_paths() -> tuple[str, ...]:
-    """Every dotted path that some variant's parts have, and its whole workload under `input`."""
+    """Every dotted path that the parts of some variant have, and the whole workload under `input`."""
     parts = (
         f"{family}.{key}"
         for family, registered in FAMILIES.items()
@@ -164,7 +164,7 @@ def choose_part(family: str, given: Mapping[str, Any]) -> PartChoice:
 
 
 def validate_knobs(model: type[BaseModel], given: Mapping[str, Any], where: str, whose: str) -> dict[str, Any]:
-    """`given` with defaults filled in; the first key that is unknown or not acceptable raises SpecError."""
+    """The knobs with defaults filled in. Raises SpecError for the first key that is unknown or not acceptable."""
     known = list(model.model_fields)
     for key in given:
         if key not in known:
@@ -207,7 +207,7 @@ def _lists_of(model: type[BaseModel], key: str) -> type[BaseModel]:
 
 
 def describe_type(annotation: Any) -> str:
-    """What a knob's type lets in, in words: `a whole number from 1 to 512`, `sum or average`."""
+    """The values that a knob's type accepts, in words: `a whole number from 1 to 512`, `sum or average`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return f"{describe_type(arguments[0])}{_describe_limits(arguments[1:])}"

@@ -69,7 +69,7 @@ class Spec:
     budgets: Mapping[str, float] = field(default_factory=dict)  # metric -> the most a variant's may be, base units
 
     def place(self, path: str = "") -> str:
-        """Where a dotted path is set: on the command line, in its axis, at its key, or at the start of the file."""
+        """The place at which a dotted path is set: the command line, its axis, its key, or the start of the file."""
         return find_place(self.document, path, self.sets)
 
     def error(self, message: str) -> SpecError:
@@ -111,7 +111,7 @@ def first_path(message: str) -> str:
 
 
 def find_place(document: Document, path: str, sets: frozenset[str]) -> str:
-    """Where a dotted path is set, see `Spec.place`."""
+    """The place at which a dotted path is set, see `Spec.place`."""
     if path in sets or path.startswith("--set"):
         return "command line"
     path = path.removeprefix("axes.")
@@ -186,7 +186,7 @@ def parse_budgets(given: Any) -> dict[str, float]:
 
 
 def _parse_amount(name: str, metric: str, value: Any) -> float:
-    """A number over 0; of bytes also a text like 2GiB."""
+    """A budget's amount, a number over 0; bytes may be a text like 2GiB."""
     number = value
     if isinstance(value, str) and metric.endswith("_bytes"):
         with suppress(ValueError):
@@ -217,7 +217,7 @@ def _parse_exclusions(given: Any, axes: Sequence[Axis], document: Document) -> t
 
 
 def _parse_exclusion(text: str, axes: Sequence[Axis], place: str) -> Expression:
-    """An expression over the axes' values; a name that is no axis is refused."""
+    """An expression over the axes' values, whose every name is an axis."""
     expression = compile_expression(text, place)
     paths = [path for axis in axes for path in axis.paths]
     for name in expression.names:
@@ -278,7 +278,7 @@ def _parse_sample(given: Any) -> Sample | None:
 
 
 def _parse_select(given: Any) -> Select | None:
-    """The metrics a front is over, known and each once; none: the front of a report, on which `limit` works too."""
+    """The metrics of a front, known and each once; without any, `limit` is of the front of a report."""
     if given is None:
         return None
     settings = _validate_settings("select", given)
@@ -297,7 +297,7 @@ def _parse_select(given: Any) -> Select | None:
 
 
 def _parse_constraints(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Expression, ...]:
-    """Expressions over what a priced variant has; a name that none has is refused."""
+    """Expressions over the metrics and knobs of priced variants, whose every name some variant has."""
     if not isinstance(given, list):
         raise SpecError(f"constraints: {quote_value(given)} is not a list of expressions")
     if len(given) > MAX_CONSTRAINTS:

@@ -139,7 +139,7 @@ def _parse_events(text: str, path: str) -> Iterator[yaml.Event]:
 
 
 def _not_yaml_error(error: yaml.MarkedYAMLError, path: str) -> SpecError:
-    """PyYAML's complaint in one line: where, what, since where, what to do."""
+    """The complaint of PyYAML in one line: its place, its words, the line it began on, the way out."""
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
     began = error.context_mark
