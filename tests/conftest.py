@@ -15,7 +15,10 @@ settings.load_profile("archbench")
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first: a long one begun last would leave the other processes idle."""
+    """Files with slow tests come first: a long one begun last would leave the others idle. A browser is a process too."""
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker("process")
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 

@@ -273,6 +273,7 @@ def test_a_large_network_against_a_smaller_one_is_measured_once_and_judged_by_ea
     assert (run.path / "samples.jsonl").read_bytes() == before
 
 
+@pytest.mark.process
 def test_a_gate_asks_for_eight_generations_unless_the_spec_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "new", "R-34-FPN", "[32]"), write(tmp_path, "base", "R-18-FPN", "[32]")
@@ -304,6 +305,7 @@ def test_a_junit_file_that_cannot_be_is_refused_before_anything_is_measured(pric
     assert not Path("results").exists()
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(priced, capsys):
     """R-34 has 21.3 M parameters in its body where R-18 has 11.2 M: twice as many at most, with an FPN on either."""
@@ -324,6 +326,7 @@ def test_other_limits_judge_the_same_run_again_and_the_report_tells_the_last(pri
     assert len(runs) == 1
 
 
+@pytest.mark.process
 def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_path):
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
@@ -334,6 +337,7 @@ def test_a_run_that_was_stopped_is_judged_by_its_limits_all_the_same(two, tmp_pa
     assert exits.code_of(run.judged.outcome) == 3
 
 
+@pytest.mark.process
 def test_the_verdicts_of_a_run_are_told_to_junit_and_to_github_with_the_worse_network_named(
     priced, capsys, monkeypatch
 ):

@@ -200,6 +200,7 @@ def test_a_name_that_is_not_in_the_spec_is_refused_with_the_nearest(capsys):
     assert "there is no variant 'R-50-FPM'" in refuse(capsys, "show", "R-50-FPN", "R-50-FPM")
 
 
+@pytest.mark.process
 def test_a_word_click_does_not_know_is_exit_2():
     done = subprocess.run([sys.executable, "-m", "archbench", "prise"], capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -41,11 +41,13 @@ def test_the_spec_that_is_timed_has_the_widths_the_bench_replaces():
     assert SPEC.read_text().count(ALL_WIDTHS) == 1
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_asv_check_accepts_the_benches():
     succeeds("asv", "check", "--python=same")
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_pytest_benchmark_runs_them():
     out = succeeds(

@@ -117,6 +117,7 @@ def test_what_a_gate_refuses_reaches_the_history_all_the_same():
     assert publish["if"] == """contains(fromJSON('["success", "failure"]'), github.event.workflow_run.conclusion)"""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", LINT)
 def test_the_linters_are_content(command):
     tool, *arguments = shlex.split(command)
@@ -143,12 +144,14 @@ def run(command):
     return exit_code_of(shlex.split(command)[1:])
 
 
+@pytest.mark.process
 def test_the_gate_passes_what_changes_no_cost(checkout, capsys):
     assert (run(PRICE), run(COMPARE)) == (0, 0)
     assert "::notice title=archbench compare::new against base: 9 equivalent" in capsys.readouterr().out
     assert "9 equivalent" in Path("summary.md").read_text()
 
 
+@pytest.mark.process
 def test_the_gate_stops_a_count_that_rose(checkout, capsys):
     (records,) = Path("results/baseline").glob("*/*/records.jsonl")
     first, rest = records.read_text().split("\n", 1)
@@ -160,12 +163,14 @@ def test_the_gate_stops_a_count_that_rose(checkout, capsys):
     assert 'failures="1"' in Path("build/gate.xml").read_text()
 
 
+@pytest.mark.process
 def test_the_gate_does_not_pass_a_network_that_is_another_now(checkout, capsys):
     Path("specs/fpn_sweep.yaml").write_text(Path("specs/fpn_sweep.yaml").read_text().replace("64, 128", "64, 96"))
     assert (run(PRICE), run(COMPARE)) == (0, 4)
     assert "::warning title=removed::channels=128,top_block=none" in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_the_specs_of_the_commit_before_are_unpacked_beside(checkout):
     (line,) = [command for command in commands() if "git archive" in command]
     begin = "git init -q && git add specs && git -c user.name=T -c user.email=t@e.org commit -qm"
@@ -173,6 +178,7 @@ def test_the_specs_of_the_commit_before_are_unpacked_beside(checkout):
     assert Path("build/before/specs/fpn_sweep.yaml").read_bytes() == Path("specs/fpn_sweep.yaml").read_bytes()
 
 
+@pytest.mark.process
 def test_the_publisher_exports_every_run_the_job_kept(checkout, monkeypatch):
     begin = "git init -q && git -c user.name=T -c user.email=t@e.org commit -q --allow-empty -m one"
     subprocess.run(begin, shell=True, check=True, capture_output=True)
@@ -187,6 +193,7 @@ def test_the_publisher_exports_every_run_the_job_kept(checkout, monkeypatch):
     assert {"presets.latency_ms", "fpn_sweep.latency_ms"} <= set(json.loads(results.read_text())["results"])
 
 
+@pytest.mark.process
 def test_the_baseline_is_priced_alone_and_git_keeps_it():
     (folder,) = BASELINE.glob("fpn_sweep/*")
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
@@ -204,6 +211,7 @@ def shown(file):
     return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
 
 
+@pytest.mark.process
 def test_the_commands_of_the_results_readme_run(checkout):
     found = shown("results/README.md")
     assert found[0] == PRICE

@@ -109,6 +109,7 @@ def test_a_report_that_cannot_be_written_is_one_line_and_the_run_is_kept(folder,
     assert len(archbench.read_run(run).records) == 4
 
 
+@pytest.mark.process
 def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, capsys):
     first = said(capsys, "run", "spec.yaml", "--device", "none", "--json")
     found = json.loads(first.out)
@@ -132,6 +133,7 @@ def test_device_none_prices_and_stores_and_the_report_can_be_had_again(folder, c
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
+@pytest.mark.process
 def test_the_same_command_goes_on_with_the_same_run_and_new_begins_another(folder, capsys):
     def run(*more):
         return json.loads(said(capsys, "run", "spec.yaml", "--device", "none", "--json", *more).out)["run"]
@@ -142,6 +144,7 @@ def test_the_same_command_goes_on_with_the_same_run_and_new_begins_another(folde
     assert len(json.loads(said(capsys, "list", "runs", "--json").out)["runs"]) == 2
 
 
+@pytest.mark.process
 def test_a_changed_spec_is_another_run(folder, capsys):
     said(capsys, "run", "spec.yaml", "--device", "none", "--quiet")
     said(capsys, "run", "spec.yaml", "--device", "none", "--quiet", "--set", "backbone.norm=batch")
@@ -234,6 +237,7 @@ NVML_FAULTS = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("refuses", "shown"), NVML_FAULTS.values(), ids=NVML_FAULTS)
 def test_an_nvml_that_refuses_ends_no_command_that_can_go_on_without_it(folder, capsys, monkeypatch, refuses, shown):
     FakeNvml(refuses=refuses).stand_in(monkeypatch)
@@ -246,6 +250,7 @@ def test_an_nvml_that_refuses_ends_no_command_that_can_go_on_without_it(folder, 
         assert "take " in told.err + told.out
 
 
+@pytest.mark.process
 def test_a_results_folder_that_cannot_be_written_is_exit_4(folder, capsys):
     Path("results").write_text("a file")
     assert "-o" in said(capsys, "run", "spec.yaml", "--device", "none", code=4).err
@@ -255,6 +260,7 @@ def test_a_run_that_is_not_there_is_exit_2(folder, capsys):
     assert "archbench: " in said(capsys, "report", "nothing", code=2).err
 
 
+@pytest.mark.process
 def test_a_run_whose_budget_ends_before_a_round_says_what_to_give_and_the_next_takes_it_back(folder, capsys):
     """A budget that is over before any process starts: 10 s x 4 networks x 3 generations x 1.5 = 180 s are enough."""
     told = "was over before a network was started: no round was reached; give more: --set measure.budget=3m00s"
@@ -294,6 +300,7 @@ def test_every_word_a_gate_or_a_run_comes_to_has_its_code_and_another_is_no_succ
         exits.code_of("unheard of")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -309,6 +316,7 @@ def test_an_empty_name_of_a_file_or_folder_is_refused(folder, capsys, arguments)
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.process
 def test_a_closed_stdout_is_no_traceback(folder):
     code = "from archbench.cli import main; import sys; sys.argv = ['archbench', 'list', 'presets', '--json']; main()"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -328,6 +336,7 @@ def test_names_with_control_characters_are_printed_inert(folder, capsys):
     assert "\u202e" not in out
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_real_run_measures_keeps_and_reports_each_variant_and_a_failure_has_its_row(folder, capsys):
     """One network of ours, one hand-written, one that is killed when it runs."""

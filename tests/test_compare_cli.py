@@ -267,6 +267,7 @@ def commit(message):
     git("-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "-q", "-m", message)
 
 
+@pytest.mark.process
 def test_a_side_may_be_a_revision_of_the_results_folder(repository, capsys):
     assert "1 equivalent" in said(capsys, "git:HEAD", "@latest").out
     assert "latency ms 10.00 to 11.00" in said(capsys, "git:v1", "git:main", code=3).out
@@ -284,6 +285,7 @@ def in_v1(path):
     return path.name in listed.stdout
 
 
+@pytest.mark.process
 def test_a_run_of_a_revision_is_called_as_it_was_asked_for(repository, capsys):
     for text, code in (("git:v1", 3), ("git:main:baseline/sweep/@latest", 0)):
         told = json.loads(said(capsys, text, "@latest", "--json", code=code).out)
@@ -291,6 +293,7 @@ def test_a_run_of_a_revision_is_called_as_it_was_asked_for(repository, capsys):
         assert Path(told["new"]).is_dir()
 
 
+@pytest.mark.process
 def test_damage_in_a_revision_is_named_by_its_place_in_the_repository(repository, capsys):
     (file,) = (path / "run.json" for path in (repository / "results" / "baseline" / "sweep").iterdir())
     file.write_text("{")
@@ -300,6 +303,7 @@ def test_damage_in_a_revision_is_named_by_its_place_in_the_repository(repository
     assert "/archbench-" not in line
 
 
+@pytest.mark.process
 def test_reading_a_revision_touches_nothing_here(repository, capsys):
     (repository / "results" / "sweep" / "scratch").write_text("mine")
     before = sorted((path, path.stat().st_mtime_ns) for path in repository.rglob("*") if ".git" not in path.parts)
@@ -307,11 +311,13 @@ def test_reading_a_revision_touches_nothing_here(repository, capsys):
     assert sorted((p, p.stat().st_mtime_ns) for p in repository.rglob("*") if ".git" not in p.parts) == before
 
 
+@pytest.mark.process
 def test_an_uncommitted_run_is_not_in_a_revision(repository, capsys):
     mine = stored(repository / "results", {"A": STEADY}).path.name
     assert "there is no such run" in said(capsys, f"git:HEAD:{mine}", "@latest", code=2).err
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("side", "why"),
     [
@@ -329,6 +335,7 @@ def test_a_revision_that_is_none_is_exit_2(repository, capsys, side, why):
     assert not Path("x").exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("here", "results"),
     [
@@ -349,21 +356,25 @@ def test_the_revision_is_one_of_the_repository_the_results_are_in_wherever_it_is
         assert "latency ms 10.00 to 11.00" in said(capsys, text, "git:main", "-o", results, code=3).out
 
 
+@pytest.mark.process
 def test_results_that_are_not_here_now_are_still_in_the_revision(repository, capsys):
     shutil.rmtree("results")
     assert "latency ms 10.00 to 11.00" in said(capsys, "git:v1", "git:main", code=3).out
 
 
+@pytest.mark.process
 def test_results_in_no_repository_are_in_no_revision(repository, capsys):
     assert "not to be read from git" in said(capsys, "git:v1", "git:v1", "-o", "/nowhere", code=2).err
 
 
+@pytest.mark.process
 def test_a_committed_link_out_of_the_folder_is_not_followed(repository, capsys):
     os.symlink("/etc/passwd", repository / "results" / "sweep" / "link")
     commit("a link")
     assert "cannot be unpacked" in said(capsys, "git:HEAD", "@latest", code=2).err
 
 
+@pytest.mark.process
 def test_compare_needs_no_torch(folder):
     path = stored(folder, {"A": STEADY}).path
     code = "import sys; from archbench.cli import exit_code_of; exit_code_of(sys.argv[1:]); sys.exit('torch' in sys.modules)"

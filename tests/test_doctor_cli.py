@@ -119,6 +119,7 @@ def test_wrong_input_is_one_line_and_nothing_is_measured_or_written(folder, caps
     assert os.listdir() == []
 
 
+@pytest.mark.process
 def test_a_device_that_is_not_there_is_4_with_one_line_and_a_file_to_attach(folder, capsys):
     """No machine has a 64th GPU; where there is no driver at all, it is said without a worker."""
     assert exit_code_of(["doctor", "--device", "cuda:63", "--output", "mine.json"]) == 4

@@ -52,6 +52,7 @@ def test_a_failed_variant_is_left_out_and_a_run_of_prices_is_refused(
     assert "nothing was measured" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_pytest_benchmark_compares_two_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, factor in (("base", 1.0), ("new", 1.2)):

@@ -48,6 +48,7 @@ def derived(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in DERIVED}
 
 
+@pytest.mark.process
 def test_another_process_in_another_place_writes_the_same_bytes_from_three_files_and_no_torch(
     run: Run, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ def test_parquet_on_stdout_is_a_file(run: Run, tmp_path: Path, capfdbinary: pyte
     assert read == [(row["name"], row["macs"], row["latency_ms"]) for row in run.judged.table.rows]
 
 
+@pytest.mark.process
 def test_parquet_on_a_terminal_is_refused_with_the_way_out(run: Run) -> None:
     inner, outer = pty.openpty()
     command = [sys.executable, "-m", "archbench", "report", "@latest", "--format", "parquet"]

@@ -147,6 +147,7 @@ def test_check_of_a_few_without_a_selection_counts_what_price_lists(folder, caps
     assert counts["variants"] == len(rows)
 
 
+@pytest.mark.process
 def test_a_run_keeps_the_front_and_its_report_says_what_was_never_measured(folder, capsys):
     found = json.loads(said(capsys, "run", "spec.yaml", "--device", "none", "--json", "--quiet").out)
     priced = json.loads(said(capsys, "price", "spec.yaml", "--json").out)
@@ -185,6 +186,7 @@ def front_said(capsys, *arguments):
     return {row["name"]: row["pareto"] for row in found["variants"]}, line, found["caption"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", [("price", "s.yaml"), ("run", "s.yaml", "--device", "none", "--quiet")])
 @pytest.mark.parametrize("select", ["{limit: 2}", "{minimize: [peak_bytes], maximize: [score], limit: 2}"])
 def test_scores_of_a_spec_that_selects_are_what_its_front_is_over(folder, capsys, command, select):

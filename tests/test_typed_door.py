@@ -60,6 +60,7 @@ def test_every_public_name_has_a_twin_and_is_used_by_the_script():
     assert all(f"archbench.{name}" in SCRIPT for name in archbench.__all__)
 
 
+@pytest.mark.process
 def test_every_public_name_is_there():
     assert all(getattr(archbench, name) for name in archbench.__all__)
     assert set(archbench.__all__) <= set(dir(archbench))

@@ -76,6 +76,7 @@ def test_only_the_door_imports_inside_functions(path):
             assert not [n for n in ast.walk(outer) if isinstance(n, (ast.Import, ast.ImportFrom))], path.name
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -101,11 +102,13 @@ def test_a_command_that_needs_no_torch_imports_none(arguments):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
 def test_the_supervisor_of_a_run_imports_no_torch():
     code = "import sys, archbench.pipeline; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.process
 def test_importing_the_package_imports_next_to_nothing():
     code = "import sys, archbench; sys.exit(bool({'torch', 'pandas', 'numpy', 'click', 'pydantic', 'rich'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -422,6 +422,7 @@ def examined(lab, root, device="cpu"):
     )
 
 
+@pytest.mark.process
 def test_a_machine_whose_calls_vary_by_1_percent_can_measure(tmp_path):
     lab = Clinic(start_s=0.5)
     lab.readings = sound_readings()
@@ -442,12 +443,14 @@ def test_a_machine_whose_calls_vary_by_1_percent_can_measure(tmp_path):
     assert (found.threads, found.device, found.gpu) == (2, "cpu", None)
 
 
+@pytest.mark.process
 def test_a_check_that_fails_is_why_nothing_can_be_measured(tmp_path):
     lab = Clinic(start_s=0.5)
     lab.readings = sound_readings(step_ns=15_600_000)
     assert examined(lab, tmp_path).reason.startswith("self-check clock failed; take a machine")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("verb", ["start", "warm", "self-check", "block"])
 def test_a_worker_that_dies_is_why_nothing_can_be_measured(tmp_path, verb):
     lab = Clinic(start_s=0.5)
@@ -464,6 +467,7 @@ def test_none_is_no_device_to_examine():
         plan_diagnosis("none", quick=True)
 
 
+@pytest.mark.process
 def test_the_doctor_imports_no_torch():
     code = "import sys, archbench.doctor.examine, archbench.doctor.diagnosis; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

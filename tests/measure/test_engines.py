@@ -268,6 +268,7 @@ with Worker(variant, WorkerSetup("cpu", 0, ({plugin!r},)), timeout=300.0) as wor
 """
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_the_first_generation_compiles_and_says_so_and_the_next_finds_it_compiled(tmp_path):
     plugin = tmp_path / "otherwise.py"
@@ -389,6 +390,7 @@ def stored(run):
     return [json.loads(line) for line in (Path(run) / "records.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_engine_and_mode_are_axes_like_any_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -32,6 +32,7 @@ def on_the_host():
     return pytest.approx(available_bytes("cpu"), rel=0.2)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("visible", "device", "index"),
     [
@@ -56,6 +57,7 @@ def test_a_gpu_is_the_one_that_torch_sees_under_that_number(machine, visible, de
     assert nvml.sessions == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "visible", ["", "-1", "-1,0", "2", "2,0", "0,0", "GPU-0a", "GPU-9", "GPU-0a1,GPU-0a1b", "nothing", "9" * 5000]
 )
@@ -72,6 +74,7 @@ def test_gpus_that_are_hidden_are_not_there(machine, visible):
     assert nvml.sessions == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("visible", "message"),
     [
@@ -99,6 +102,7 @@ def test_devices_are_those_a_run_can_name(machine):
     ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("function", ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID", "nvmlDeviceGetMemoryInfo"])
 def test_a_lost_gpu_costs_nobody_else_anything(machine, function):
     """Whichever question says that it fell off the bus. It keeps its number, so the others keep theirs."""
@@ -121,6 +125,7 @@ def test_where_the_driver_does_not_say_what_memory_is_free_it_is_the_hosts(machi
     assert available_bytes("cuda:1") == on_the_host()
 
 
+@pytest.mark.process
 def test_a_slice_is_found_by_its_whole_uuid_or_taken_at_its_word(machine):
     """A container may be kept from asking about slices; CUDA knows them all the same."""
     nvml = machine(FakeNvml(SLICED, (1, 2, 3 * 10**9), slices=1), SLICE)
@@ -132,12 +137,14 @@ def test_a_slice_is_found_by_its_whole_uuid_or_taken_at_its_word(machine):
     assert capture_environment("cuda:0")["gpu"] is None
 
 
+@pytest.mark.process
 def test_a_shortened_uuid_is_taken_at_its_word_where_the_driver_hides_uuids(machine):
     machine(FakeNvml(refuses={"nvmlDeviceGetUUID": pynvml.NVML_ERROR_NO_PERMISSION}), "GPU-0a2")
     assert resolve_device("auto") == "cuda:0"
     assert capture_environment("cuda:0")["gpu"] is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("visible", [None, "1", "GPU-0a2", SLICE])
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_nothing_that_nvml_refuses_ends_what_can_go_on_without_it(machine, function, visible):
@@ -161,6 +168,7 @@ def test_nothing_that_nvml_refuses_ends_what_can_go_on_without_it(machine, funct
     assert function in asked or function == "nvmlDeviceGetHandleByUUID"
 
 
+@pytest.mark.process
 def test_no_driver_is_no_gpu(machine):
     machine(FakeNvml(refuses={"nvmlInit": pynvml.NVML_ERROR_LIBRARY_NOT_FOUND}))
     assert resolve_device("auto") == "cpu"
@@ -169,6 +177,7 @@ def test_no_driver_is_no_gpu(machine):
     assert (capture_environment("cpu")["gpus"], capture_environment("cpu")["driver"]) == ([], None)
 
 
+@pytest.mark.process
 def test_on_the_cpu_there_is_no_gpu_whatever_the_machine_has(machine):
     machine(FakeNvml())
     assert capture_environment("cpu")["gpu"] is None

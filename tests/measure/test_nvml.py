@@ -173,6 +173,7 @@ def test_foreign_is_null_where_the_driver_numbers_processes_otherwise():
     assert nvml(processes=[]).telemetry()["foreign"] is None
 
 
+@pytest.mark.process
 def test_kin_are_this_process_and_its_parents_other_children():
     child = "import os; from archbench.measure.machine.nvml import same_experiment as s; print(s(os.getpid()), s(os.getppid()))"
     done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)

@@ -47,6 +47,7 @@ def test_what_is_not_there_and_what_is_no_code_has_no_digest_of_its_own():
     assert list(code_digests(["nowhere.py"])) == ["nowhere"]
 
 
+@pytest.mark.process
 def test_code_that_was_edited_makes_another_run(capsys):
     Path("spec.yaml").write_text(SPEC)
     runs = []

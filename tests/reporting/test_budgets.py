@@ -161,6 +161,7 @@ def test_a_stored_budget_is_data_not_to_be_trusted(tmp_path: Path, budgets: Any)
         stored(tmp_path, {"A": STEADY}, spec={"budgets": budgets})
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_run_and_report_end_with_3_over_a_budget_and_4_where_latency_was_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -196,6 +197,7 @@ def test_json_has_excesses_in_base_units_under_the_names_of_metrics(
     ]
 
 
+@pytest.mark.process
 def test_where_all_are_within_a_line_says_so_and_a_table_for_programs_stays_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +214,7 @@ def test_where_all_are_within_a_line_says_so_and_a_table_for_programs_stays_one(
     assert "1 over" in printed.err
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_budgets_reach_ci_what_is_over_fails_and_what_cannot_be_told_does_not_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
