@@ -46,7 +46,7 @@ REFUSED = {
     "neck: {'channels ': 64}": "neck.channels\\u0020: unknown key",
     "_target_: os.system": "_target_: unknown key",
     "extends: ${env}": "extends: unknown key",
-    f"axes:\n  neck.channels: [{THOUSAND}]\n  input.batch: [{THOUSAND}]\n  input.height: [{THOUSAND}]\n  input.width: [{THOUSAND}]": "spec.yaml:3:1: axes: 1,000,000,000,000 variants are more than the 100,000",
+    f"axes:\n  neck.channels: [{THOUSAND}]\n  input.batch: [{THOUSAND}]\n  input.height: [{THOUSAND}]\n  input.width: [{THOUSAND}]": "spec.yaml:3:1: axes: 1,000,000,000,000 variants are more than the 20,000,000",
     "axes: {neck.channels: []}": "axes.neck.channels: [] is not a list of at least one value",
     "axes: {neck.channels: }": "axes.neck.channels: None is not a list",
     "axes: {neck.channels: 64}": "axes.neck.channels: 64 is not a list",
