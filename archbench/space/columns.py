@@ -33,16 +33,7 @@ from archbench.design.expressions.evaluation import (
 )
 from archbench.design.expressions.parse import Expression, names_in
 from archbench.errors import SpecError
-from archbench.space.points import (
-    LARGEST,
-    Array,
-    Mask,
-    box_values,
-    combine_codes,
-    find_distinct,
-    number_values,
-    take_at,
-)
+from archbench.space.points import LARGEST, Array, Mask, box_values, find_distinct_rows, number_values, take_at
 from archbench.text import visible
 
 EXACT_FLOAT = 2**53  # up to here every integer is a float
@@ -142,9 +133,8 @@ def _truth(result: ColumnResult) -> ColumnResult:
 def _by_distinct_row(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
     """Evaluate a node once for each distinct row of what it names."""
     read = {name: number_values(arrays[name]) for name in dict.fromkeys(names_in(node)) if name in arrays}
-    places, which = find_distinct(*combine_codes((codes, len(values)) for values, codes in read.values()))
-    codes_at = [np.broadcast_to(codes, which.shape).reshape(-1)[places] for _, codes in read.values()]
-    columns = [[values[code] for code in at] for (values, _), at in zip(read.values(), codes_at, strict=True)]
+    codes, which = find_distinct_rows([(codes, len(values)) for values, codes in read.values()])
+    columns = [[values[code] for code in at] for (values, _), at in zip(read.values(), codes, strict=True)]
     rows = [
         _tried(node, dict(zip(read, row, strict=True))) for row in (zip(*columns, strict=True) if columns else [()])
     ]

@@ -15,7 +15,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from archbench.design.spec.axes import SECTIONS, split_path
 from archbench.design.spec.config import Config
@@ -39,10 +38,9 @@ from archbench.space.points import (
     Array,
     CodedColumn,
     Codes,
-    Rows,
+    ValueNumbering,
     box_values,
-    combine_codes,
-    find_distinct,
+    find_distinct_rows,
     take_at,
 )
 
@@ -53,7 +51,6 @@ MAX_COMBINATIONS = (
 AT_ONCE = 1 << 16  # combinations whose knobs are Python's own objects at a time
 WORKLOAD = {"input": WORKLOAD_IN_INPUT, "measure": WORKLOAD_IN_MEASURE}  # the keys that a network's workload is made of
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-ABSENT = object()  # an outcome that another part has
 
 KnobRows = Sequence[tuple[Any, ...]]  # combinations of the values of some knobs
 Reads = Mapping[str, tuple[str, ...]]  # an outcome -> the knobs it hangs on
@@ -63,7 +60,8 @@ Reads = Mapping[str, tuple[str, ...]]  # an outcome -> the knobs it hangs on
 class Frame:
     """One section of all variants that differ in nothing but knobs of that section: its part and its other knobs.
 
-    part    for a section without parts its own name; null for a hand-written module, and where the other knobs are no part
+    module  the section's text where the network is hand-written and has no parts
+    part    for a section without parts its own name; null where the other knobs are no part
     fixed   every knob of the part, validated; a varied one has its default here
     given   the values that the spec and its base give the varied knobs, not yet validated
     """
@@ -80,45 +78,42 @@ class Frame:
         if self.part is None:
             return self.module
         names = [name for name in _reads_of(self.section, self.part) if name not in varying]
-        return CANONICAL([self.part, *((name, next(self.texts(name, (), [()]))) for name in names)])
+        return CANONICAL([self.part, *((name, next(self.texts((), [()], outcome=name))) for name in names)])
 
-    def texts(self, outcome: str, keys: Sequence[str], rows: KnobRows) -> Iterator[str | None]:
+    def texts(self, keys: Sequence[str], rows: KnobRows, *, outcome: str) -> Iterator[str | None]:
         """An outcome as text for each combination of these knobs; null where one of the values is not accepted.
 
-        An outcome that makes no difference is its default here, as an id leaves both out.
+        An outcome that makes no difference is its default here, as an id leaves both out; another part's is empty.
         """
         part = FAMILIES[self.section][self.part] if self.part and self.section in FAMILIES else None
-        default = part.defaults.get(outcome, NOT_ACCEPTED) if part else NOT_ACCEPTED
-        for value in self._values(outcome, keys, rows):
-            yield canonical_text(default if value == default else value)
-
-    def _values(self, outcome: str, keys: Sequence[str], rows: KnobRows) -> Iterator[Any]:
         known = self.part is not None and outcome in _reads_of(self.section, self.part)
-        part = FAMILIES[self.section][str(self.part)] if known and self.section in FAMILIES else None
-        given = {**self.fixed, LAST_LEVEL: self.last_level}
+        default = part.defaults.get(outcome, NOT_ACCEPTED) if part else NOT_ACCEPTED
+        knobs = {**self.fixed, LAST_LEVEL: self.last_level}
         for row in rows:
-            if NOT_ACCEPTED in row:
-                yield NOT_ACCEPTED
-            elif not known:
-                yield ABSENT
-            else:
-                given.update(zip(keys, row, strict=True))
-                yield part.resolve_knob(outcome, given) if part else given[outcome]
+            if NOT_ACCEPTED in row or not known:
+                yield None if NOT_ACCEPTED in row else ""
+                continue
+            knobs.update(zip(keys, row, strict=True))
+            value = part.resolve_knob(outcome, knobs) if part else knobs[outcome]
+            value = default if value == default else value
+            yield repr(value) if type(value) in (int, float, str, bool) else CANONICAL(value)
+
+    def values(self, keys: Sequence[str], rows: KnobRows, *, knob: str) -> Sequence[Any]:
+        """One knob for each combination of knobs: the first of them where it varies, else the frame's own."""
+        if keys:
+            return [None if value is NOT_ACCEPTED else value for (value,) in rows]
+        return [self.part if knob == "type" else self.fixed.get(knob)] * len(rows)
 
     def validate_knob(self, key: str, values: Sequence[Any]) -> list[Any]:
         """Values of a varied knob, validated; NOT_ACCEPTED where one is not, or the part has no such knob."""
-        return list(values) if self.part is None else validate_values(self._model, key, values)
+        if self.part is None:
+            return list(values)
+        model = part_model(self.section, self.part) if self.section in FAMILIES else section_model(self.section)
+        return validate_values(model, key, values)
 
     def unset_knob(self, key: str) -> Any:
         """The value of a varied knob where a point leaves it as it is; null where the part has none of that name."""
         return self.validate_knob(key, [self.given[key]])[0] if key in self.given else self.fixed.get(key)
-
-    @property
-    def _model(self) -> type[BaseModel]:
-        return part_model(self.section, str(self.part)) if self.section in FAMILIES else section_model(self.section)
-
-
-WorkOut = Callable[[Frame, KnobRows], Iterable[Any]]
 
 
 @dataclass
@@ -127,15 +122,9 @@ class Section:
 
     spec: Spec
     name: str
-    varied: tuple[str, ...] = ()
+    varied: tuple[str, ...]
     numbers: dict[str, dict[str | None, int]] = field(default_factory=dict)  # outcome -> its text -> its number
-    frames: dict[str, Frame] = field(default_factory=dict)
-
-    def is_changed_by(self, path: str) -> bool:
-        """Whether a path can change the section: its own keys, its base, and the levels that it is built to."""
-        section, _ = split_path(path)
-        trimmed = path in ("neck.type", "neck.levels") and depends_on_last_level(self.name)
-        return trimmed or section in ("base", "module", self.name)
+    frames: dict[str, Frame] = field(default_factory=dict)  # by the paths that lead to it
 
     def has(self, key: str) -> bool:
         """Whether some variant can have a knob of that name in the section."""
@@ -160,9 +149,9 @@ class Section:
         The one without a name is all outcomes that do not vary within a frame.
         """
         view, varying = _SectionView(self, columns), tuple(self.outcomes)
-        worked_out = {"": view.work_out((), lambda frame, rows: [frame.rest(varying)] * len(rows))}
+        worked_out = {"": view.work_out((), lambda frame, keys, rows: [frame.rest(varying)] * len(rows))}
         for outcome, keys in self.outcomes.items():
-            worked_out[outcome] = view.work_out(keys, partial(_texts_of, outcome, keys))
+            worked_out[outcome] = view.work_out(keys, partial(Frame.texts, outcome=outcome))
         found = {}
         for outcome, (texts, places) in worked_out.items():
             numbers = self.numbers.setdefault(outcome, {None: REFUSED})
@@ -170,68 +159,64 @@ class Section:
             found[outcome] = take_at(np.array(table, np.int32), places)
         return found
 
-    def knob_values(self, columns: Sequence[CodedColumn], key: str) -> Array:
-        """One knob of each point's section, defaults included; null where its part has none of that name."""
-        keys = (key,) if key in self.varied else ()
-        values, places = _SectionView(self, columns).work_out(keys, partial(_values_of, key))
-        return take_at(box_values(values, (-1,)), places)
-
-    def frame(self, leading: Mapping[str, Any]) -> Frame:
+    def find_frame(self, leading: Mapping[str, Any]) -> Frame:
         """The frame of the points that set these paths, beside varied knobs of the section's own."""
         key = repr(leading)
         if key not in self.frames:
             self.frames[key] = _make_frame(self.spec, self.name, self.varied, leading)
         return self.frames[key]
 
+    def knob_values(self, columns: Sequence[CodedColumn], key: str) -> Array:
+        """One knob of each point's section, defaults included; null where its part has none of that name."""
+        keys = (key,) if key in self.varied else ()
+        values, places = _SectionView(self, columns).work_out(keys, partial(Frame.values, knob=key))
+        return take_at(box_values(values, (-1,)), places)
+
+
+WorkOut = Callable[[Frame, Sequence[str], KnobRows], Iterable[Any]]
+
 
 class _SectionView:
-    """The columns of some points that change a section: knobs of its own by their names, and those that lead to a frame."""
+    """The columns of some points that change a section: knobs of its own by their keys, and those that lead to a frame."""
 
     def __init__(self, section: Section, columns: Sequence[CodedColumn]) -> None:
         self._section = section
-        changing = [column for column in columns if section.is_changed_by(column.path)]
-        self._own = {key: column for column in changing if (key := _own_key(section.name, column.path))}
-        self._leading = [column for column in changing if not _own_key(section.name, column.path)]
+        self._own = {key: column for column in columns if (key := _own_key(section.name, column.path))}
+        self._leading = [c for c in columns if not _own_key(section.name, c.path) and _leads_to(section.name, c.path)]
 
     @cached_property
     def _frames(self) -> tuple[list[Frame], Codes]:
         """The distinct frames, and the number among them of each point's."""
-        first, places = find_distinct(*combine_codes((column.codes, len(column.values)) for column in self._leading))
-        codes = [np.broadcast_to(column.codes, places.shape).reshape(-1)[first].tolist() for column in self._leading]
-        rows = list(zip(*codes, strict=True)) if codes else [()]
-        found = [self._section.frame(self._leading_paths(row)) for row in rows]
-        numbers: dict[str, int] = {}
-        table = [numbers.setdefault(repr(frame), len(numbers)) for frame in found]
-        return list(dict(zip(table, found, strict=True)).values()), take_at(np.array(table, np.int32), places)
-
-    def _leading_paths(self, codes: Sequence[int]) -> dict[str, Any]:
-        pairs = zip(self._leading, codes, strict=True)
-        return {column.path: column.values[code] for column, code in pairs if code != UNSET}
+        codes, places = self._combine(self._leading, [])
+        numbering, numbers = ValueNumbering(), []
+        for row in zip(*codes, strict=True) if codes else [()]:
+            pairs = zip(self._leading, row, strict=True)
+            paths = {column.path: column.values[code] for column, code in pairs if code != UNSET}
+            numbers.append(numbering.number(self._section.find_frame(paths)))
+        return list(numbering.values), take_at(np.array(numbers, np.int32), places)
 
     def work_out(self, keys: Sequence[str], function: WorkOut) -> tuple[list[Any], Codes]:
         """A function of every combination that there is of a frame and these knobs; and the combination of each point."""
         frames, which = self._frames
-        knobs = [self._own.get(key) for key in keys]
-        parts = [(knob.codes, len(knob.values)) for knob in knobs if knob is not None]
-        self._check_combinations(keys, np.broadcast_shapes(which.shape, *(codes.shape for codes, _ in parts)))
-        first, places = find_distinct(*combine_codes([(which, len(frames)), *parts]))
-        codes = [None if k is None else np.broadcast_to(k.codes, places.shape).reshape(-1)[first] for k in knobs]
-        found: list[Any] = [None] * len(first)
-        for frame, rows in _rows_by_frame(frames, np.broadcast_to(which, places.shape).reshape(-1)[first]):
-            values = [
-                [frame.unset_knob(key)] * len(rows)
-                if knob is None or at is None
-                else _knob_at(frame, key, knob, at[rows])
-                for key, knob, at in zip(keys, knobs, codes, strict=True)
-            ]
-            combinations = list(zip(*values, strict=True)) if values else [()] * len(rows)
-            for row, result in zip(rows.tolist(), function(frame, combinations), strict=True):
-                found[row] = result
+        nowhere = np.full(1, UNSET, np.int32)
+        knobs = [self._own.get(key, CodedColumn(key, (), nowhere)) for key in keys]
+        (at_frame, *at_knobs), places = self._combine([CodedColumn("", frames, which), *knobs], keys)
+        found: list[Any] = [None] * len(at_frame)
+        for number, frame in enumerate(frames):
+            rows = np.flatnonzero(at_frame == number)
+            for some in np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)):
+                values = [
+                    _knob_at(frame, knob, key, at[some]) for knob, key, at in zip(knobs, keys, at_knobs, strict=True)
+                ]
+                combinations = list(zip(*values, strict=True)) if keys else [()] * len(some)
+                for row, result in zip(some.tolist(), function(frame, keys, combinations), strict=True):
+                    found[row] = result
         return found, places
 
-    def _check_combinations(self, keys: Sequence[str], shape: tuple[int, ...]) -> None:
-        """Refuse knobs of more combinations than can be worked out, before any is."""
-        if (size := math.prod(shape)) > MAX_COMBINATIONS:
+    def _combine(self, columns: Sequence[CodedColumn], keys: Sequence[str]) -> tuple[list[Codes], Codes]:
+        """Distinct combinations of columns. SpecError for more than can be worked out, before any is."""
+        size = math.prod(np.broadcast_shapes(*(column.codes.shape for column in columns)))
+        if size > MAX_COMBINATIONS:
             paths = [column.path for column in (*self._leading, *(self._own[key] for key in keys if key in self._own))]
             raise SpecError(
                 f"axes: {', '.join(paths)} are read together, and their {size:,} combinations are more than the "
@@ -239,49 +224,36 @@ class _SectionView:
                 "shorten the axes",
                 self._section.spec.place("axes"),
             )
+        return find_distinct_rows([(column.codes, len(column.values)) for column in columns])
 
 
-def _texts_of(outcome: str, keys: Sequence[str], frame: Frame, rows: KnobRows) -> Iterable[str | None]:
-    return frame.texts(outcome, keys, rows)
-
-
-def _values_of(key: str, frame: Frame, rows: KnobRows) -> Iterable[Any]:
-    """A knob's values: those of the rows, or where it does not vary the frame's."""
-    if rows[0]:
-        return [None if value is NOT_ACCEPTED else value for (value,) in rows]
-    return [frame.part if key == "type" else frame.fixed.get(key)] * len(rows)
-
-
-def _knob_at(frame: Frame, key: str, knob: CodedColumn, codes: Codes) -> list[Any]:
+def _knob_at(frame: Frame, knob: CodedColumn, key: str, codes: Codes) -> list[Any]:
     """A knob's values, validated, at some codes of its column."""
     used, places = np.unique(codes, return_inverse=True)
-    values = frame.validate_knob(key, [knob.values[code] for code in used.tolist() if code != UNSET])
-    table = [frame.unset_knob(key), *values] if used[0] == UNSET else values
+    table = frame.validate_knob(key, [knob.values[code] for code in used.tolist() if code != UNSET])
+    if UNSET in used:
+        table = [frame.unset_knob(key), *table]
     return [table[place] for place in places.tolist()]
-
-
-def _rows_by_frame(frames: Sequence[Frame], which: Codes) -> Iterator[tuple[Frame, Rows]]:
-    """Each frame with its rows, not too many at once."""
-    for number, frame in enumerate(frames):
-        rows = np.flatnonzero(which == number)
-        for start in range(0, len(rows), AT_ONCE):
-            yield frame, rows[start : start + AT_ONCE]
 
 
 def make_sections(spec: Spec, columns: Sequence[CodedColumn]) -> dict[str, Section]:
     """Every section that a network's identity is made of, where points have these columns."""
-    own: dict[str, list[str]] = {name: [] for name in (*SECTIONS, "module")}
-    for column in columns:
-        section, _ = split_path(column.path)
-        if (key := _own_key(section, column.path)) and section in own:
-            own[section].append(key)
-    return {name: Section(spec, name, tuple(dict.fromkeys(keys))) for name, keys in own.items()}
+    return {
+        name: Section(spec, name, tuple(dict.fromkeys(key for c in columns if (key := _own_key(name, c.path)))))
+        for name in (*SECTIONS, "module")
+    }
 
 
 def _own_key(section: str, path: str) -> str:
     """The knob of a section that a path names; none for its type, and for a path of another section."""
     home, key = split_path(path)
     return key if home == section and key != "type" else ""
+
+
+def _leads_to(section: str, path: str) -> bool:
+    """Whether a path can change a section's frame: its type, the base, and the levels that it is built to."""
+    trimmed = path in ("neck.type", "neck.levels") and depends_on_last_level(section)
+    return trimmed or split_path(path)[0] in ("base", "module", section)
 
 
 def _make_frame(spec: Spec, section: str, varied: Sequence[str], leading: Mapping[str, Any]) -> Frame:
@@ -330,10 +302,3 @@ def _reads_of(section: str, part: str) -> Reads:
     if section in FAMILIES:
         return FAMILIES[section][part].reads
     return {key: (key,) for key in WORKLOAD.get(section, ())}
-
-
-def canonical_text(value: Any) -> str | None:
-    """A plain value as text, equal where canonical JSON is; null for what is not accepted."""
-    if value is NOT_ACCEPTED:
-        return None
-    return "" if value is ABSENT else repr(value) if type(value) in (int, float, str, bool) else CANONICAL(value)

@@ -169,13 +169,18 @@ def combine_codes(parts: Iterable[tuple[NDArray[Any], int]]) -> tuple[Key, int]:
     return np.asarray(key, np.int64), bound
 
 
-def find_distinct(key: Key, bound: int) -> tuple[Rows, Codes]:
-    """A place, in C order, of each distinct number of a key; and which of them every place has, in the key's shape."""
+def find_distinct_rows(parts: Sequence[tuple[NDArray[Any], int]]) -> tuple[list[Codes], Codes]:
+    """The distinct combinations of codes from -1 to below their size; and of each place, in their common shape, which it has.
+
+    A combination is a place in each of the arrays that come back, one for each part.
+    """
+    key, bound = combine_codes(parts)
     flat = key.reshape(-1)
     if bound > 4 * flat.size + 1024:  # rather a sort than a table of what is not there
-        _, places, inverse = np.unique(flat, return_index=True, return_inverse=True)
-        return places, inverse.reshape(key.shape).astype(np.int32)
-    place = np.full(bound, -1, np.intp)
-    place[flat] = np.arange(flat.size)
-    there = place >= 0
-    return place[there], (np.cumsum(there, dtype=np.int32) - 1)[key].astype(np.int32)
+        _, rows, which = np.unique(flat, return_index=True, return_inverse=True)
+    else:
+        row_of = np.full(bound, -1, np.intp)
+        row_of[flat] = np.arange(flat.size)
+        rows, which = row_of[row_of >= 0], (np.cumsum(row_of >= 0) - 1)[flat]
+    found = [np.broadcast_to(codes, key.shape).reshape(-1)[rows] for codes, _ in parts]
+    return found, which.reshape(key.shape).astype(np.int32)
