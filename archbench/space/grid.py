@@ -101,7 +101,7 @@ class DesignSpace:
         for section in self.sections.values():
             grid, extras = (section.number_outcomes(points.columns) for points in (self.grid, self.extras))
             for outcome, codes in grid.items():
-                yield codes, np.broadcast_to(extras[outcome], self.extras.shape), len(section.numbers[outcome])
+                yield codes, np.broadcast_to(extras[outcome], self.extras.shape), len(section.numbers[outcome]) - 1
 
     def _check_networks(self, wanted: Mask, outcomes: Sequence[tuple[Codes, Codes, int]]) -> None:
         """Refuse a wanted point with a part that cannot be, in the words of its own variant."""
@@ -270,6 +270,8 @@ def _make_keys(outcomes: Sequence[tuple[Codes, Codes, int]]) -> tuple[Key, Key]:
     """
     key, extra, bound = np.zeros(1, np.int64), np.zeros(1, np.int64), 1
     for codes, extra_codes, count in sorted(outcomes, key=lambda outcome: outcome[0].size):  # the broad ones last
+        if count < 2:
+            continue
         if bound * (count + 1) > LARGEST:  # as many as there are points, at most
             distinct, both = np.unique(np.concatenate([key.reshape(-1), extra]), return_inverse=True)
             key, extra, bound = both[: key.size].reshape(key.shape), both[key.size :], distinct.size

@@ -73,18 +73,14 @@ class Frame:
     given: Mapping[str, Any] = field(default_factory=dict)
     last_level: int = 0
 
-    def rest(self, varying: Iterable[str]) -> str | None:
-        """All outcomes that do not vary, as one text; null where the section is refused."""
-        if self.part is None:
-            return self.module
-        names = [name for name in _reads_of(self.section, self.part) if name not in varying]
-        return CANONICAL([self.part, *((name, next(self.texts((), [()], outcome=name))) for name in names)])
-
     def texts(self, keys: Sequence[str], rows: KnobRows, *, outcome: str) -> Iterator[str | None]:
         """An outcome as text for each combination of these knobs; null where one of the values is not accepted.
 
         An outcome that makes no difference is its default here, as an id leaves both out; another part's is empty.
         """
+        if outcome == "type":
+            yield from [self.part or self.module] * len(rows)
+            return
         part = FAMILIES[self.section][self.part] if self.part and self.section in FAMILIES else None
         known = self.part is not None and outcome in _reads_of(self.section, self.part)
         default = part.defaults.get(outcome, NOT_ACCEPTED) if part else NOT_ACCEPTED
@@ -134,26 +130,20 @@ class Section:
 
     @cached_property
     def outcomes(self) -> dict[str, tuple[str, ...]]:
-        """The outcomes that vary, with the varied knobs that each hangs on in one part or another."""
-        found: dict[str, tuple[str, ...]] = {}
+        """The part's type and every outcome of the parts, with the varied knobs that each hangs on in one part or another."""
+        found: dict[str, tuple[str, ...]] = {"type": ()}
         for reads in _reads_of_parts(self.name):
             for outcome, keys in reads.items():
                 own = (*found.get(outcome, ()), *(key for key in keys if key in self.varied))
-                found |= {outcome: tuple(dict.fromkeys(own))} if own else {}
+                found[outcome] = tuple(dict.fromkeys(own))
         read = {key for keys in found.values() for key in keys}
         return found | {key: (key,) for key in self.varied if key not in read}  # no part's: refused where it is set
 
     def number_outcomes(self, columns: Sequence[CodedColumn]) -> dict[str, Codes]:
-        """By outcome, its number at each point, REFUSED where it is none; each as broad as the axes it hangs on.
-
-        The one without a name is all outcomes that do not vary within a frame.
-        """
-        view, varying = _SectionView(self, columns), tuple(self.outcomes)
-        worked_out = {"": view.work_out((), lambda frame, keys, rows: [frame.rest(varying)] * len(rows))}
+        """By outcome, its number at each point, REFUSED where it is none; each as broad as the axes it hangs on."""
+        view, found = _SectionView(self, columns), {}
         for outcome, keys in self.outcomes.items():
-            worked_out[outcome] = view.work_out(keys, partial(Frame.texts, outcome=outcome))
-        found = {}
-        for outcome, (texts, places) in worked_out.items():
+            texts, places = view.work_out(keys, partial(Frame.texts, outcome=outcome))
             numbers = self.numbers.setdefault(outcome, {None: REFUSED})
             table = [numbers.setdefault(text, len(numbers) - 1) for text in texts]
             found[outcome] = take_at(np.array(table, np.int32), places)
