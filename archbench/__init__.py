@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # the static twin of `_HOMES`: what a type checker sees
     from archbench.measure.worker.build import build as build
     from archbench.measure.worker.count import trace as trace
     from archbench.pricing.price import list_layers
-    from archbench.space.by_spec import price_any
-    from archbench.space.by_spec import variants as variants
+    from archbench.space.price_space import price_any
+    from archbench.space.price_space import variants as variants
 
     layers = list_layers
     price = price_any
@@ -30,12 +30,12 @@ _HOMES = {
     "compare": "comparison.stored.compare",
     "layers": "pricing.price.list_layers",
     "preset": "design.variants.preset",
-    "price": "space.by_spec.price_any",
+    "price": "space.price_space.price_any",
     "read_run": "api.read_run",
     "read_spec": "design.spec.spec.read_spec",
     "run": "api.run",
     "trace": "measure.worker.count.trace",
-    "variants": "space.by_spec.variants",
+    "variants": "space.price_space.variants",
 }
 
 __all__ = sorted(_HOMES)

@@ -19,7 +19,7 @@ from archbench.pipeline import run_spec
 from archbench.reporting.page.review import Review, build_review
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun, read_stored_run
-from archbench.space.by_spec import open_spec
+from archbench.space.price_space import open_spec
 from archbench.tables.table import Column, Holds, Table, choose_telling, has_content
 
 MOST_ROWS = 40  # of a long table, in a notebook

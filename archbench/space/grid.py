@@ -159,11 +159,6 @@ class DesignSpace:
         return next((home for home in known if home.has(key)), None)
 
 
-def count_points(spec: Spec) -> SpaceCounts:
-    """How many points a spec has and what becomes of them, none of them made. SpecError where they are too many to walk."""
-    return DesignSpace(spec).counts
-
-
 def _check_room(spec: Spec, *, drawn: bool) -> None:
     """Refuse a spec of too many points, or of lists, in number or in the memory they need, before any of it is taken."""
     check_size(spec, MAX_POINTS)
@@ -268,7 +263,7 @@ def _make_keys(outcomes: Sequence[tuple[Codes, Codes, int]]) -> tuple[Key, Key]:
 
     They are equal where the numbers of all outcomes are.
     """
-    key, extra, bound = np.zeros(1, np.int64), np.zeros(1, np.int64), 1
+    key, extra, bound = np.zeros(1, np.int64), np.zeros_like(outcomes[0][1], np.int64), 1
     for codes, extra_codes, count in sorted(outcomes, key=lambda outcome: outcome[0].size):  # the broad ones last
         if count < 2:
             continue

@@ -7,16 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, overload
 
 import numpy as np
 
 from archbench.design.expressions.parse import Expression, compile_expression
+from archbench.design.lookup import load_spec
 from archbench.design.spec.axes import list_nameable
 from archbench.design.spec.spec import Spec
 from archbench.design.variants import assign_names, expand, make_variant, varied_paths
 from archbench.errors import SpecError
 from archbench.models.variant import Variant
+from archbench.pricing.price import Cost, price
 from archbench.space.columns import evaluate_columns
 from archbench.space.constraints import (
     MANY,
@@ -26,6 +29,7 @@ from archbench.space.constraints import (
     PricedChunk,
     PricedVariant,
     first_broken,
+    is_many,
     keep_variants,
     make_funnel,
     nameable_values,
@@ -121,16 +125,8 @@ def choose_lowest(keys: Keys, limit: int) -> Rows:
 
 
 @dataclass(frozen=True)
-class ChosenRow:
-    """One row that is shown: its place among all rows, and its assignment."""
-
-    at: int
-    point: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class PricedSpace:
-    """What became of a space.
+    """A space that was priced: its counts, its front and the rows that are chosen to be shown.
 
     reference     the reference's assignment, as the row that is it has it
     reference_at  its place among all rows, null where it is not one of them
@@ -139,7 +135,7 @@ class PricedSpace:
     funnel: Funnel
     aims: tuple[Aim, ...]
     front: PickedRows
-    chosen: tuple[ChosenRow, ...]
+    chosen: PickedRows
     reference: Mapping[str, Any]
     reference_at: int | None
 
@@ -192,8 +188,7 @@ def price_space(
         unscored=None if scores is None else front.unscored,
         strangers=strangers,
     )
-    chosen = tuple(ChosenRow(at, shown.points.assignment(row)) for row, at in enumerate(shown.at.tolist()))
-    return PricedSpace(funnel, aims, on_front, chosen, reference, reference_at)
+    return PricedSpace(funnel, aims, on_front, shown, reference, reference_at)
 
 
 def _find_scores(
@@ -297,8 +292,39 @@ def price_shown(
 def make_shown_variants(spec: Spec, space: PricedSpace) -> tuple[ShownVariant, ...]:
     """The chosen rows as variants with names, ids and prices; the reference first where it is none of them."""
     reference = make_variant(spec, space.reference)
-    made: list[tuple[int | None, Variant]] = [(chosen.at, make_variant(spec, chosen.point)) for chosen in space.chosen]
+    points = space.chosen.points
+    made: list[tuple[int | None, Variant]] = [
+        (at, make_variant(spec, points.assignment(row))) for row, at in enumerate(space.chosen.at.tolist())
+    ]
     if reference.id not in [variant.id for _, variant in made]:
         made.insert(0, (space.reference_at, reference))
     variants = assign_names([replace(v, reference=v.id == reference.id) for _, v in made], spec)
     return tuple(ShownVariant(at, item) for (at, _), item in zip(made, price_all(variants), strict=True))
+
+
+def variants(spec: Spec | str | Path) -> tuple[Variant, ...]:
+    """Every variant of a spec, in the order of its grid or of its draws. Raises SpecError as `expand`."""
+    return expand(open_spec(spec), sample_lists).variants
+
+
+@overload
+def price_any(what: Variant) -> Cost: ...
+@overload
+def price_any(what: Spec | str | Path) -> tuple[PricedVariant, ...]: ...
+def price_any(what: Variant | Spec | str | Path) -> Cost | tuple[PricedVariant, ...]:
+    """The exact cost of a variant; of a spec, each variant that its constraints allow with its cost.
+
+    Of a large spec, one that draws or one that selects they are those `archbench price` shows: its front or its selection.
+    Raises SpecError with the place.
+    """
+    if isinstance(what, Variant):
+        return price(what)
+    spec = open_spec(what)
+    if is_many(spec):
+        return tuple(each.priced for each in make_shown_variants(spec, price_space(spec, SpaceQuery())))
+    return keep_variants(price_all(expand(spec).variants), spec.constraints).priced
+
+
+def open_spec(spec: Spec | str | Path) -> Spec:
+    """The spec in a file or a preset's; one that was read already is itself. Raises SpecError."""
+    return spec if isinstance(spec, Spec) else load_spec(str(spec), ())

@@ -10,11 +10,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import le
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archbench.design.spec.schema import Select
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, METRICS, SCALED, Direction
 
@@ -43,15 +44,6 @@ FEW = 1 << 13  # points that are sorted sooner than sifted
 Point = tuple[float, ...]
 
 
-class FrontWish(Protocol):
-    """The `select` of a spec."""
-
-    @property
-    def minimize(self) -> Sequence[str]: ...
-    @property
-    def maximize(self) -> Sequence[str]: ...
-
-
 @dataclass(frozen=True)
 class Aim:
     """One metric to have less or more of; `wanted` is what the spec named, where an exact metric only stands in for it."""
@@ -61,7 +53,7 @@ class Aim:
     wanted: str = ""
 
 
-def make_aims(select: FrontWish | None, *, scored: bool = False) -> tuple[Aim, ...]:
+def make_aims(select: Select | None, *, scored: bool = False) -> tuple[Aim, ...]:
     """What the front is over. Where a spec does not say: least latency and peak bytes, most score.
 
     Of what only a measurement or a person knows an exact metric takes the place; `scored`: scores are known. Raises
@@ -72,13 +64,13 @@ def make_aims(select: FrontWish | None, *, scored: bool = False) -> tuple[Aim, .
     return (*(_aim(name, "min", known) for name in minimize), *(_aim(name, "max", known) for name in maximize))
 
 
-def is_scored(select: FrontWish | None) -> bool:
+def is_scored(select: Select | None) -> bool:
     """Whether the front is over the score, where there is one."""
     minimize, maximize = _wished(select)
     return "score" in (*minimize, *maximize)
 
 
-def _wished(select: FrontWish | None) -> tuple[Sequence[str], Sequence[str]]:
+def _wished(select: Select | None) -> tuple[Sequence[str], Sequence[str]]:
     if select is None or not [*select.minimize, *select.maximize]:
         return ("latency_ms", "peak_bytes"), ("score",)
     return select.minimize, select.maximize

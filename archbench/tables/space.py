@@ -42,5 +42,5 @@ def tabulate_shown(spec: Spec, space: PricedSpace, rows: tuple[ShownVariant, ...
 def _describe_choice(space: PricedSpace, asked: SpaceQuery) -> str:
     beside = "the reference beside them"
     if asked.by is not None:
-        return f"shown: the {len(space.chosen):,} with the least {asked.by.text}, {beside}"
-    return f"shown: {len(space.chosen):,} of the front, the least crowded, {beside}"
+        return f"shown: the {len(space.chosen.at):,} with the least {asked.by.text}, {beside}"
+    return f"shown: {len(space.chosen.at):,} of the front, the least crowded, {beside}"

@@ -22,7 +22,7 @@ from archbench.models.resnet import NAMED_DEPTHS, widen_channels
 from archbench.models.variant import FAMILIES, Architecture, PartChoice, Variant, Workload
 from archbench.pricing.price import price
 from archbench.registry import Part
-from archbench.space.grid import count_points
+from archbench.space.grid import DesignSpace
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
 PINNED = Path(__file__).with_name("ids.txt")
@@ -176,8 +176,8 @@ def test_a_sweep_counts_every_second_spelling_as_a_duplicate(tmp_path_factory, p
     )
     spec = read_spec(path)
     networks = {preset("R-50-FPN", SIZE | spelling).id for spelling in included} | {preset("R-50-FPN", SIZE).id}
-    assert count_points(spec).variants == len(networks)
-    assert count_points(spec).duplicates == expand(spec).duplicates == 1 + len(included) - len(networks)
+    assert DesignSpace(spec).counts.variants == len(networks)
+    assert DesignSpace(spec).counts.duplicates == expand(spec).duplicates == 1 + len(included) - len(networks)
 
 
 @pytest.mark.parametrize(("field", "value"), [("engine", "eager"), ("mode", "infer"), ("threads", None), ("batch", 1)])

@@ -15,7 +15,7 @@ from archbench.design.spec.spec import Spec, read_spec
 from archbench.design.variants import expand, make_variant
 from archbench.errors import SpecError
 from archbench.models.resnet import widen_channels
-from archbench.space.grid import DesignSpace, count_points
+from archbench.space.grid import DesignSpace
 from archbench.space.identity import Frame
 from archbench.space.points import Points
 from archbench.space.samplers import sample_lists
@@ -52,7 +52,7 @@ def made(spec: Spec, rows: int) -> set[tuple[str, str]]:
 
 
 def assert_points_are_the_variants(spec: Spec, rows: int = 7) -> None:
-    space, counts = expand(spec, sample_lists), count_points(spec)
+    space, counts = expand(spec, sample_lists), DesignSpace(spec).counts
     assert (counts.raw, counts.excluded, counts.duplicates, counts.collapsed_draws, counts.variants) == (
         space.raw,
         space.excluded,
@@ -147,7 +147,7 @@ def test_points_are_the_variants_of_any_sweep(tmp_path_factory, text):
         expand(spec, sample_lists)
     except SpecError as refused:  # an expression that orders what is unset
         with pytest.raises(SpecError, match=re.escape(str(refused))):
-            count_points(spec)
+            DesignSpace(spec)
     else:
         assert_points_are_the_variants(spec)
 
@@ -167,7 +167,7 @@ def test_a_bad_point_is_told_as_its_variant_is(read):
         with pytest.raises(SpecError) as one_by_one:
             expand(spec, sample_lists)
         with pytest.raises(SpecError) as in_all:
-            count_points(spec)
+            DesignSpace(spec)
         assert str(in_all.value) == str(one_by_one.value)
 
 
@@ -175,7 +175,9 @@ def test_a_bad_point_that_is_excluded_is_none(read):
     spec = read(
         "axes: {neck.type: [fpn, none], neck.channels: [64, 128]}\ntop_block: {type: none}\nexclude: [{neck.type: none}]\n"
     )
-    assert count_points(spec).variants == expand(spec, sample_lists).raw - 2 + 1  # and the reference, of 256 channels
+    assert (
+        DesignSpace(spec).counts.variants == expand(spec, sample_lists).raw - 2 + 1
+    )  # and the reference, of 256 channels
 
 
 def test_a_grid_comes_in_sub_grids_whose_columns_are_as_broad_as_their_axes(read):
@@ -194,10 +196,10 @@ def test_a_grid_comes_in_sub_grids_whose_columns_are_as_broad_as_their_axes(read
 def test_a_trillion_points_are_refused_at_once_and_sampled_in_seconds(read):
     said = r"1,000,000,000,000 variants are more than the 20,000,000 of one spec; sample them, `sample:"
     with at_most(1), pytest.raises(SpecError, match=said) as refused:
-        count_points(read(TRILLION))
+        DesignSpace(read(TRILLION))
     assert refused.value.place.endswith("sweep.yaml:4:1")
     with at_most(9):
-        counts = count_points(read(TRILLION + "sample: {method: sobol, n: 2000}\n"))
+        counts = DesignSpace(read(TRILLION + "sample: {method: sobol, n: 2000}\n")).counts
     assert counts.raw == 2000
     assert counts.variants == 2000 - counts.collapsed_draws - counts.duplicates + 1
 
@@ -205,7 +207,7 @@ def test_a_trillion_points_are_refused_at_once_and_sampled_in_seconds(read):
 def test_an_upper_bound_is_said_to_be_one_where_axes_have_conditions(read):
     text = TRILLION.replace("{range: [1, 1000, 1]}", "{range: [1, 1000, 1], when: input.height > 200}")
     with pytest.raises(SpecError, match="axes: up to 1,000,000,000,000 variants"):
-        count_points(read(text))
+        DesignSpace(read(text))
 
 
 def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
@@ -217,7 +219,7 @@ def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
         "  neck.channels: {range: [64, 256, 16]}\n  top_block.type: [none, maxpool, p6p7]\n"
         "  input.height: {range: [64, 800, 32]}\n  input.width: {range: [64, 864, 64]}\n"
     )
-    assert count_points(spec).raw == 32 * 9 * 13 * 3 * 24 * 13 == 3_504_384
+    assert DesignSpace(spec).counts.raw == 32 * 9 * 13 * 3 * 24 * 13 == 3_504_384
     assert 9 + 13 + 24 + 13 < len(resolved) < 3 * 9 + 13 + 24 + 13 + 100  # what is fixed is seen once a frame
 
 
@@ -230,7 +232,7 @@ def test_knobs_that_meet_in_no_outcome_are_not_combined(read, monkeypatch):
         f"axes:\n  backbone.width: {{range: [0.5, 0.59, 0.01]}}\n  backbone.stem_channels: {{range: [1, 100, 1]}}\n"
         f"  backbone.depths: {{product: [{ten}, {ten}, {ten}, [3]]}}\n"
     )
-    counts = count_points(spec)
+    counts = DesignSpace(spec).counts
     assert len(resolved) < 10 * 100 + 1000 + 100  # stems of every width, planes, lists; not 1,000,000 of them together
     widths = [round(0.5 + step / 100, 2) for step in range(10)]
     alike = {
@@ -336,7 +338,7 @@ def test_a_middle_grid_takes_the_middles_of_every_factor_of_a_product(read):
         [stage_2, stage_3, 7, stage_5] for stage_2 in (3, 7) for stage_3 in (129, 385) for stage_5 in (129, 385)
     ]
     assert (
-        count_points(read(product + "sample: {method: grid, n: 200000}\n")).raw == 9 * 149 * 149
+        DesignSpace(read(product + "sample: {method: grid, n: 200000}\n")).counts.raw == 9 * 149 * 149
     )  # over 100,000 of one axis
 
 
@@ -346,5 +348,22 @@ def test_more_lists_than_are_walked_are_refused_at_once_and_not_where_they_are_s
     with pytest.raises(
         SpecError, match=r"axes\.backbone\.depths: 6,250,000 lists are more than the 4,000,000 of one product"
     ):
-        count_points(read(product))
-    assert count_points(read(product + "sample: {method: grid, n: 1000}\n")).raw <= 1000
+        DesignSpace(read(product))
+    assert DesignSpace(read(product + "sample: {method: grid, n: 1000}\n")).counts.raw <= 1000
+
+
+def test_points_that_would_not_fit_into_memory_are_refused_at_once(read):
+    """Two million lists beside ten channels: 20,000,000 points are few enough, their lists are not."""
+    items = f"[{', '.join(map(str, range(1, 101)))}]"
+    text = f"axes: {{backbone.depths: {{product: [{items}, {items}, {items}, [1, 2]]}}, neck.channels: {{range: [1, 10, 1]}}}}\n"
+    said = "axes: 20,000,000 variants of 2,000,000 lists take 2.0 GiB of memory, more than the 2 GiB of one spec; sample fewer"
+    with at_most(1), pytest.raises(SpecError, match=said) as refused:
+        DesignSpace(read(text))
+    assert refused.value.place.endswith("sweep.yaml:4:1")
+
+
+def test_knobs_that_one_outcome_reads_in_too_many_combinations_are_refused_at_once(read):
+    text = "axes:\n  backbone.width: {range: [0.5, 2.5, 0.001]}\n  backbone.stem_channels: {range: [1, 3000, 1]}\n"
+    said = "backbone.stem_channels, backbone.width are read together, and their 6,003,000 combinations are more than the 4,194,304"
+    with at_most(2), pytest.raises(SpecError, match=said):
+        DesignSpace(read(text))

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
+from archbench.design.spec.schema import Select
 from archbench.errors import SpecError
 from archbench.space.selection import Aim, describe_aims, make_aims, thin_front
-
-
-@dataclass(frozen=True)
-class Wished:
-    minimize: tuple[str, ...]
-    maximize: tuple[str, ...]
 
 
 def line(*cost: int) -> list[np.ndarray]:
@@ -64,7 +57,7 @@ def test_a_small_unit_is_no_smaller_distance() -> None:
 
 def test_a_score_that_is_known_is_itself_and_no_count_stands_for_it() -> None:
     assert make_aims(None, scored=True)[-1] == Aim("score", "max")
-    assert describe_aims(make_aims(Wished(("peak_bytes",), ("score",)), scored=True)) == "least peak, most score"
+    assert describe_aims(make_aims(Select(("peak_bytes",), ("score",)), scored=True)) == "least peak, most score"
 
 
 def test_of_many_rows_the_same_are_taken_every_time() -> None:
@@ -83,10 +76,10 @@ def test_without_a_wish_latency_memory_and_score_are_stood_in_for_and_it_is_said
 
 
 def test_a_wish_is_taken_at_its_word_scaled_names_too() -> None:
-    found = make_aims(Wished(("acts", "peak_gib"), ("gmacs",)))
+    found = make_aims(Select(("acts", "peak_gib"), ("gmacs",)))
     assert found == (Aim("acts", "min"), Aim("peak_bytes", "min"), Aim("macs", "max"))
 
 
 def test_what_no_count_stands_for_is_refused_with_what_may_be_named() -> None:
     with pytest.raises(SpecError, match=r"select: host_bound is not known before.*params.*latency_ms"):
-        make_aims(Wished(("host_bound",), ()))
+        make_aims(Select(("host_bound",), ()))
