@@ -26,6 +26,14 @@ FLOAT_BYTES = 4
 INDEX_BYTES = 8  # torch's int64: max pooling returns where each maximum was, batch norm counts batches
 
 
+def _same_shape(self: object, x: Shape) -> Shape:
+    return x
+
+
+def _no_cost(self: object, *inputs: Shape) -> OpCost:
+    return OpCost()
+
+
 def output_length(n: int, kernel: int, stride: int, padding: int) -> int:
     """The output length of a window slid over n pixels."""
     return (n + 2 * padding - kernel) // stride + 1
@@ -87,9 +95,7 @@ class BatchNorm:
 
     eps: float = 1e-5
     writes: ClassVar[Writes] = "new"
-
-    def output_shape(self, x: Shape) -> Shape:
-        return x
+    output_shape = _same_shape
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost(params=2 * x.c, buffer_bytes=2 * x.c * FLOAT_BYTES + INDEX_BYTES, fvcore=2 * x.numel)
@@ -104,9 +110,7 @@ class FrozenNorm:
 
     eps: float = 1e-5
     writes: ClassVar[Writes] = "new"
-
-    def output_shape(self, x: Shape) -> Shape:
-        return x
+    output_shape = _same_shape
 
     def cost(self, x: Shape) -> OpCost:
         return OpCost(buffer_bytes=4 * x.c * FLOAT_BYTES, fvcore=2 * x.numel)
@@ -149,12 +153,8 @@ def apply_norm(x: Feature, norm: Norm, *, eps: float = 1e-5, name: str = "norm")
 @dataclass(frozen=True)
 class Relu:
     writes: ClassVar[Writes] = "in place"
-
-    def output_shape(self, x: Shape) -> Shape:
-        return x
-
-    def cost(self, x: Shape) -> OpCost:
-        return OpCost()
+    output_shape = _same_shape
+    cost = _no_cost
 
     def torch_call(self, x: Shape, *, in_place: bool) -> TorchCall:
         return TorchCall("torch.nn.ReLU", (in_place,))
@@ -177,12 +177,8 @@ class Scale:
 
     factor: float
     writes: ClassVar[Writes] = "in place"
-
-    def output_shape(self, x: Shape) -> Shape:
-        return x
-
-    def cost(self, x: Shape) -> OpCost:
-        return OpCost()
+    output_shape = _same_shape
+    cost = _no_cost
 
     def torch_call(self, x: Shape, *, in_place: bool) -> TorchCall:
         return TorchCall("torch.Tensor.mul_" if in_place else "torch.mul", (self.factor,), function=True)
@@ -197,14 +193,12 @@ class Add:
     """The sum of two features of one shape."""
 
     writes: ClassVar[Writes] = "new"
+    cost = _no_cost
 
     def output_shape(self, a: Shape, b: Shape) -> Shape:
         if a != b:
             raise SpecError(f"add: the features differ, {tuple(a)} and {tuple(b)}")
         return a
-
-    def cost(self, a: Shape, b: Shape) -> OpCost:
-        return OpCost()
 
     def torch_call(self, a: Shape, b: Shape, *, in_place: bool = False) -> TorchCall:
         return TorchCall("torch.add", function=True)
@@ -287,12 +281,10 @@ class Flatten:
     """Channels, height and width as one vector: the same memory, another view."""
 
     writes: ClassVar[Writes] = "view"
+    cost = _no_cost
 
     def output_shape(self, x: Shape) -> Shape:
         return Shape(x.numel, 1, 1)
-
-    def cost(self, x: Shape) -> OpCost:
-        return OpCost()
 
     def torch_call(self, x: Shape, *, in_place: bool = False) -> TorchCall:
         return TorchCall("torch.flatten", (1,), function=True)
