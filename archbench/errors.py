@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -35,3 +37,12 @@ class CannotMeasure(ArchbenchError):
     """The environment does not allow a measurement: no device, no room on disk, a folder that cannot be written."""
 
     exit_code = 4
+
+
+@contextmanager
+def refuse_unwritable(place: str, way_out: str = "") -> Iterator[None]:
+    """Raise what the operating system refuses meanwhile as CannotMeasure, at a place that is safe to print."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotMeasure(f"{place}: cannot be written ({error.strerror}){way_out}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from archbench import units
@@ -49,6 +49,18 @@ class Layer:
     def group(self) -> str:
         """The stage or level, which is the first two scopes of the name: `backbone.res3`, `neck.p4`, `top_block.p6`."""
         return ".".join(self.name.split(".")[:2])
+
+
+@dataclass(frozen=True)
+class GroupShare:
+    """The layers of one stage or level added up, and their share of the network, which is 1."""
+
+    group: str
+    params: int
+    macs: int
+    acts: int
+    params_share: float
+    macs_share: float
 
 
 def price(variant: Variant) -> Cost:
@@ -116,3 +128,29 @@ def _make_layer(node: Node, cost: OpCost, batch: int) -> Layer:
         acts=batch * cost.acts,
         fvcore_flops=batch * cost.fvcore,
     )
+
+
+def share_by_group(rows: Sequence[Layer]) -> tuple[GroupShare, ...]:
+    """Totals by stage (`backbone.res3`) and by FPN level (`neck.p4`), in execution order."""
+    params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
+    groups: dict[str, list[Layer]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return tuple(
+        GroupShare(
+            group,
+            own := sum(r.params for r in members),
+            work := sum(r.macs for r in members),
+            sum(r.acts for r in members),
+            own / params if params else 0.0,
+            work / macs if macs else 0.0,
+        )
+        for group, members in sorted(groups.items(), key=lambda item: _group_order(item[0], rows))
+    )
+
+
+def _group_order(group: str, rows: Sequence[Layer]) -> tuple[int, str]:
+    """Families in execution order; levels of a family by name, since a pyramid is built from its coarsest."""
+    families = list(dict.fromkeys(row.group.split(".")[0] for row in rows))
+    order = group.removeprefix("backbone.stem")  # the stem before res2
+    return families.index(group.split(".")[0]), order

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import click
 
 from archbench.comparison.cases import Case, Ends, Suite
-from archbench.errors import CannotMeasure
+from archbench.errors import refuse_unwritable
 from archbench.reporting.formats.markdown import render_markdown
 from archbench.text import visible
 
@@ -43,10 +43,8 @@ def report_to_ci(suites: Sequence[Suite], *, junit: str | None, on_github: bool,
 
 def write_junit(suites: Sequence[Suite], path: Path) -> None:
     """Write the cases into a file of JUnit XML. Raises CannotMeasure where it cannot be written."""
-    try:
+    with refuse_unwritable(visible(str(path), 200)):
         path.write_text(render_junit(suites), encoding="utf-8")
-    except OSError as error:
-        raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
 
 
 def render_junit(suites: Sequence[Suite]) -> str:
@@ -118,11 +116,8 @@ def write_step_summary(suites: Sequence[Suite], environment: Mapping[str, str] =
     if not path:
         return False
     text = "\n".join(_render_section(suite, LONGEST_SUMMARY // len(suites)) for suite in suites)
-    try:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise CannotMeasure(f"GITHUB_STEP_SUMMARY: cannot be written ({error.strerror})") from error
+    with refuse_unwritable("GITHUB_STEP_SUMMARY"), Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)
     return True
 
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archbench import units
-from archbench.errors import CannotMeasure, ResultsError
+from archbench.errors import ResultsError, refuse_unwritable
 from archbench.metrics import EXACT
 from archbench.reporting.exports.asv_grid import AsvGrid, digest_spec, make_asv_grid
 from archbench.runs.records import Key
@@ -48,7 +48,7 @@ Point = Mapping[str, float | None]  # `result` and STATS of one variant
 
 @dataclass(frozen=True)
 class AsvFiles:
-    """What one run adds to a tree: a machine, a file of results by name, and the benchmarks it is of."""
+    """The files that one run adds to a tree: a machine, named results, and the benchmarks they are of."""
 
     machine: Mapping[str, Any]
     name: str
@@ -77,16 +77,15 @@ def write_asv_tree(runs: Sequence[StoredRun], tree: Path) -> tuple[Path, ...]:
 
 
 def make_asv_files(run: StoredRun) -> AsvFiles:
-    """One run as asv stores it."""
+    """The files of one run as asv stores it."""
     environment = run.manifest["environment"]
     commit, tree = _parse_commit(environment.get("commit"), run.place)
     series = _describe_series(run) | {"tree": tree}
     machine = _machine_json(environment)
     grid = make_asv_grid([(_label_record(record.name, record.replica), record.axes) for record in run.records])
     rows = {name: _result_row(run, points, grid) for name, points in _list_benchmarks(tabulate(run))}
-    env_name = (
-        f"archbench-{slug(series['gpu'] or series['device'])}-{digest_spec(series)[:8]}"  # no path, so a stable one
-    )
+    device = slug(series["gpu"] or series["device"])
+    env_name = f"archbench-{device}-{digest_spec(series)[:8]}"  # has no path in it, so it is stable
     results = {
         "commit_hash": commit,
         "env_name": env_name,
@@ -100,8 +99,8 @@ def make_asv_files(run: StoredRun) -> AsvFiles:
         "durations": {},
         "version": 2,
     }
-    described = {name: _benchmark_json(name, run, grid) for name in rows}
-    return AsvFiles(machine, f"{commit[:8]}-{env_name}.json", results, described)
+    benchmarks = {name: _benchmark_json(name, run, grid) for name in rows}
+    return AsvFiles(machine, f"{commit[:8]}-{env_name}.json", results, benchmarks)
 
 
 def _label_record(name: str, replica: int) -> str:
@@ -109,7 +108,7 @@ def _label_record(name: str, replica: int) -> str:
 
 
 def _parse_commit(stored: Any, where: str) -> tuple[str, str]:
-    """The commit a run was made at, and whether files differed from it."""
+    """The commit that a run was made at, and whether files differed from it."""
     text = stored if isinstance(stored, str) else ""
     commit = text.removesuffix("+")
     if not COMMIT.fullmatch(commit):
@@ -120,7 +119,7 @@ def _parse_commit(stored: Any, where: str) -> tuple[str, str]:
 
 
 def _read_commit_time(commit: str) -> int:
-    """Seconds since the epoch: asv's page has the commits' own dates."""
+    """When a commit was made, in seconds since the epoch: asv's page has the commits' own dates."""
     return int(ask_git(commit, "show", "--no-patch", "--format=%ct", commit).split()[-1])
 
 
@@ -139,7 +138,7 @@ def _machine_json(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _describe_series(run: StoredRun) -> dict[str, str]:
-    """What tells this run's series from another's of the same machine."""
+    """The facts that tell a run's series from another's of the same machine."""
     environment = run.manifest["environment"]
     gpu, versions = environment.get("gpu"), environment.get("versions")
     precisions = {str(record.workload.get("precision", "fp32")) for record in run.records}
@@ -154,27 +153,22 @@ def _describe_series(run: StoredRun) -> dict[str, str]:
 
 
 def _list_benchmarks(run: RunTable) -> Iterator[tuple[str, list[Point]]]:
-    """Each metric that somebody has, with a point a record."""
-    spec, rows = slug(run.stored.name), run.table.rows
+    """Every metric that a variant has, with a point a record."""
+    spec, rows = slug(run.stored.name), list(zip(run.table.rows, run.stored.records, strict=True))
     for metric in METRICS:
-        points = [_make_point(row[metric], metric) for row in rows]
-        if any(point["result"] is not None for point in points):
+        if any(row[metric] is not None for row, _ in rows):
             timed = _timed_points(run, metric)
-            yield f"{spec}.{metric}", [{**point, **timed.get(record.key, {})} for point, record in _both(points, run)]
+            yield f"{spec}.{metric}", [_make_point(row[metric], metric) | timed.get(r.key, {}) for row, r in rows]
 
 
-def _both(points: Sequence[Point], run: RunTable) -> Iterable[tuple[Point, Any]]:
-    return zip(points, run.stored.records, strict=True)
-
-
-def _make_point(value: float | None, metric: str) -> Point:
+def _make_point(value: float | None, metric: str) -> dict[str, float | None]:
     """A number in asv's units: seconds for milliseconds."""
     scaled = value if value is None or not metric.endswith("_ms") else value / units.MS_PER_S
     return {"result": scaled, **dict.fromkeys(STATS)}
 
 
-def _timed_points(run: RunTable, metric: str) -> dict[Key, Point]:
-    """The statistics of a time that has an interval."""
+def _timed_points(run: RunTable, metric: str) -> dict[Key, dict[str, float | None]]:
+    """The statistics of each variant whose time has an interval."""
     if metric != "latency_ms" and metric not in METRIC_QUANTITIES:
         return {}
     found = run.times.by_quantity[METRIC_QUANTITIES.get(metric, run.times.quantity)]
@@ -182,8 +176,8 @@ def _timed_points(run: RunTable, metric: str) -> dict[Key, Point]:
     return {key: _make_stats(each, looked=looked) for key, each in found.items() if each.half_width is not None}
 
 
-def _make_stats(summary: Summary, *, looked: bool) -> Point:
-    """asv's six: the interval is widened from its own confidence to 99 %."""
+def _make_stats(summary: Summary, *, looked: bool) -> dict[str, float | None]:
+    """The six statistics of asv: the interval is widened from its own confidence to 99 %."""
     assert summary.half_width is not None
     wider = student_t(summary.df, 0.99) / student_t(summary.df, LOOKING if looked else CONFIDENCE)
     factor = math.exp(math.log1p(summary.half_width) * wider)
@@ -200,17 +194,16 @@ def _make_stats(summary: Summary, *, looked: bool) -> Point:
 
 def _result_row(run: StoredRun, points: Sequence[Point], grid: AsvGrid) -> list[Any]:
     """A benchmark's row of results, the product of its parameters in order; columns at the end that say nothing are left out."""
-    header = run.manifest
     result: list[Any] = [math.nan] * grid.size
     stats: dict[str, list[Any]] = {name: [None] * grid.size for name in STATS}
     for place, point in zip(grid.places, points, strict=True):
         result[place] = point["result"]
         for name in STATS:
             stats[name][place] = point[name]
-    begun = int(header["created_ns"]) // units.NS_PER_MS
+    begun = int(run.manifest["created_ns"]) // units.NS_PER_MS
     row = [result, _format_params(grid), _spec_version(run), begun, None, *stats.values()]
-    told = any(value is not None for values in stats.values() for value in values)
-    return row if told else row[:4]
+    timed = any(value is not None for values in stats.values() for value in values)
+    return row if timed else row[:4]
 
 
 def _format_params(grid: AsvGrid) -> list[list[str]]:
@@ -251,10 +244,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    try:
+    """Write a file of the tree; the NaN of asv's own JSON is in no other."""
+    with refuse_unwritable(visible(str(path), 200)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            json.dumps(content, indent=1) + "\n", encoding="utf-8"
-        )  # asv's NaN is in no JSON, but in its own
-    except OSError as error:
-        raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

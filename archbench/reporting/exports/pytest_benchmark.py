@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archbench import __version__, units
-from archbench.errors import CannotMeasure, ResultsError
+from archbench.errors import ResultsError, refuse_unwritable
 from archbench.runs.records import Record
 from archbench.runs.run import StoredRun
 from archbench.statistics.readings import choose_counted, make_reading, whole_rounds
@@ -22,16 +22,14 @@ FENCE = 1.5  # interquartile ranges, Tukey's
 
 
 def write_pytest_benchmark(run: StoredRun, path: Path) -> None:
-    """The run into a file. Raises ResultsError where nothing was measured, CannotMeasure where it cannot be written."""
+    """Write the run into a file. Raises ResultsError where nothing was measured, CannotMeasure where it cannot be written."""
     content = benchmark_json(run)
-    try:
+    with refuse_unwritable(visible(str(path), 200)):
         path.write_text(json.dumps(content, allow_nan=False, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CannotMeasure(f"{visible(str(path), 200)}: cannot be written ({error.strerror})") from error
 
 
 def benchmark_json(run: StoredRun) -> dict[str, Any]:
-    """The file's content. Variants without a counted call are left out: the format has no way to say why."""
+    """The content of the file. Variants without a counted call are left out: the format has no way to say why."""
     calls = list_call_seconds(run)
     if not calls:
         raise ResultsError(f"{visible(run.place, 200)}: nothing was measured, so there is nothing to export")
@@ -59,7 +57,7 @@ def list_call_seconds(run: StoredRun) -> dict[Any, list[float]]:
 
 
 def _machine_json(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Whatever is the same between two runs that may be compared."""
+    """The facts of a machine that are the same between two runs that may be compared."""
     names = ("host", "os", "python", "cpu", "cores", "gpu", "driver", "device", "versions")
     return {"node": environment.get("host"), **{name: environment.get(name) for name in names}}
 
@@ -85,7 +83,7 @@ def _variant_json(run: StoredRun, record: Record, calls: Sequence[float]) -> dic
 
 
 def summarise_calls(calls: Sequence[float]) -> dict[str, Any]:
-    """What pytest-benchmark derives from its rounds, defined as it does."""
+    """The statistics that pytest-benchmark derives from its rounds, defined as it does."""
     data = sorted(calls)
     q1, q3 = find_quartiles(data)
     mean, spread, fence = statistics.mean(data), statistics.stdev(data) if len(data) > 1 else 0, FENCE * (q3 - q1)

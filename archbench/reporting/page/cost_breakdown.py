@@ -12,11 +12,10 @@ from archbench.design.spec.schema import WORKLOAD_IN_INPUT, choose_part, section
 from archbench.errors import SpecError
 from archbench.metrics import METRICS
 from archbench.models.variant import FAMILIES, Architecture, Variant, Workload
-from archbench.pricing.price import list_layers
+from archbench.pricing.price import GroupShare, list_layers, share_by_group
 from archbench.reporting.page.charts import WIDTH, Chart, Layer, compose_layers, make_layer, shorten
 from archbench.reporting.page.drawing import INK, NECK, RAMP, REST, TOP
 from archbench.reporting.page.word_tables import format_metric
-from archbench.reporting.terminal.layers import GroupShare, share_by_group
 from archbench.runs.records import Record
 from archbench.text import visible
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import vl_convert
 
-from archbench.errors import CannotMeasure
+from archbench.errors import refuse_unwritable
 from archbench.text import visible
 
 INK = "#1f2328"
@@ -135,17 +135,12 @@ def write_figures(specs: Mapping[str, Spec], folder: Path) -> list[Path]:
     Raises CannotMeasure where it cannot.
     """
     written = []
-    try:
+    with refuse_unwritable(visible(str(folder), 1000), "; give --figures another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, spec in specs.items():
             if spec:
-                for path, data in (
-                    (folder / f"{name}.svg", render_svg(spec).encode()),
-                    (folder / f"{name}.png", render_png(spec)),
-                ):
-                    path.write_bytes(data)
-                    written.append(path)
-    except OSError as error:
-        place = visible(str(folder), 1000)
-        raise CannotMeasure(f"{place}: cannot be written ({error.strerror}); give --figures another folder") from error
+                drawings = {f"{name}.svg": render_svg(spec).encode(), f"{name}.png": render_png(spec)}
+                for file, data in drawings.items():
+                    (folder / file).write_bytes(data)
+                    written.append(folder / file)
     return written

@@ -1,4 +1,4 @@
-"""Where two networks differ: layer by layer, and knob by knob with what each costs.
+"""The differences of two networks: layer by layer, and knob by knob with the cost of each.
 
   layers   matched by name; one that is in both differs where its op, output or cost does
   steps    from the first network to the second, one knob after another, each priced: their costs add up to the whole.
@@ -9,19 +9,21 @@ Peak memory is of a whole network, so only a step has a share of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import groupby
 from typing import Any, Literal
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from archbench import units
 from archbench.errors import SpecError
-from archbench.models.variant import FAMILIES, ModuleFactory, PartChoice, Variant
+from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, PartChoice, Variant
 from archbench.pricing.price import Cost, Layer, list_layers, price
+from archbench.reporting.terminal.layers import open_grid, open_section
 from archbench.text import visible
 
 MOST_ROWS = 200  # of layers, printed; --json has all
@@ -32,12 +34,17 @@ WORKLOAD = "input"  # where a spec has what is neither part
 
 @dataclass(frozen=True)
 class LayerChange:
-    """One layer that is not the same in both; what it is and costs on either side, null where it is not there."""
+    """One layer that is not the same in both networks, as it is in either; null where it is not there."""
 
     name: str
     change: Change
     base: Layer | None
     new: Layer | None
+
+    @property
+    def sides(self) -> tuple[Layer, ...]:
+        """The layer in each network that has it."""
+        return tuple(layer for layer in (self.base, self.new) if layer is not None)
 
     def count_more(self, count: str) -> int:
         """How much more of a count the second network has here."""
@@ -72,7 +79,7 @@ def _kind_of_change(base: Layer | None, new: Layer | None) -> Change:
 
 
 def _merge_names(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Names of both in one order: each of the second alone stands after what precedes it there."""
+    """The names of both in one order: a name of the second alone stands after the one that precedes it there."""
     known, order = set(before), list(before)
     place = 0
     for name in after:
@@ -85,66 +92,63 @@ def _merge_names(before: Sequence[str], after: Sequence[str]) -> list[str]:
 
 
 def find_design_changes(base: Variant, new: Variant) -> tuple[DesignChange, ...]:
-    """From one network to the other, one knob after another."""
+    """The steps from one network to the other, one knob after another."""
     found: list[DesignChange] = []
-    at, cost = base, price(base)
     pending: list[tuple[str, Any, Any]] = []
-    changed = at
-    for path, old, fresh, put in _list_knob_changes(base, new):
+    variant, cost = base, price(base)
+    for path, old, fresh, change in _list_knob_changes(base, new):
         pending.append((path, old, fresh))
-        changed = put(changed)
-        reached = _price_if_possible(changed)
+        variant = change(variant)
+        reached = _price_if_possible(variant)
         if reached is not None:
-            found.append(_make_design_change(pending, cost, reached))
-            at, cost, pending = changed, reached, []
-    assert not pending, f"{at.name}: the last step ends at a network that prices"
+            paths, before, after = zip(*pending, strict=True)
+            found.append(DesignChange(paths, before, after, **_subtract_costs(cost, reached)))
+            cost, pending = reached, []
+    assert not pending, f"{variant.name}: the last step ends at a network that prices"
     return tuple(found)
 
 
-def _make_design_change(pending: Sequence[tuple[str, Any, Any]], before: Cost, after: Cost) -> DesignChange:
-    paths, old, fresh = zip(*pending, strict=True)
-    more = {name: getattr(after, name) - getattr(before, name) for name in ("params", "macs", "peak_bytes")}
-    return DesignChange(paths, old, fresh, **more)
+def _list_knob_changes(base: Variant, new: Variant) -> Iterator[tuple[str, Any, Any, Callable[[Variant], Variant]]]:
+    """Each path that differs, its value on either side, and the function that changes it in a variant."""
+    for family in FAMILIES:
+        old, fresh = getattr(base.architecture, family), getattr(new.architecture, family)
+        if old.type != fresh.type:
+            yield f"{family}.type", old.type, fresh.type, partial(_put_part, family=family, part=fresh)
+            continue
+        for knob, value in fresh.knobs.items():
+            if old.knobs[knob] != value:
+                put = partial(_put_knob, family=family, knob=knob, value=value)
+                yield f"{family}.{knob}", old.knobs[knob], value, put
+    before = asdict(base.workload)
+    for name, value in asdict(new.workload).items():
+        if before[name] != value:
+            yield f"{WORKLOAD}.{name}", before[name], value, partial(_put_workload, name=name, value=value)
+
+
+def _put_part(variant: Variant, family: str, part: PartChoice) -> Variant:
+    assert isinstance(variant.architecture, Architecture)
+    return replace(variant, architecture=replace(variant.architecture, **{family: part}))
+
+
+def _put_knob(variant: Variant, family: str, knob: str, value: Any) -> Variant:
+    part = getattr(variant.architecture, family)
+    return _put_part(variant, family, PartChoice(part.type, {**part.knobs, knob: value}))
+
+
+def _put_workload(variant: Variant, name: str, value: Any) -> Variant:
+    return replace(variant, workload=replace(variant.workload, **{name: value}))
 
 
 def _price_if_possible(variant: Variant) -> Cost | None:
-    """Its cost; null where its parts do not fit together."""
+    """The cost of a variant; null where its parts do not fit together."""
     try:
         return price(variant)
     except SpecError:
         return None
 
 
-def _list_knob_changes(base: Variant, new: Variant) -> Iterator[tuple[str, Any, Any, Any]]:
-    """Each path that differs, its value on either side, and what puts the second's into a variant."""
-    for family in FAMILIES:
-        old, fresh = getattr(base.architecture, family), getattr(new.architecture, family)
-        if old.type != fresh.type:
-            yield f"{family}.type", old.type, fresh.type, _part_putter(family, fresh)
-            continue
-        for knob, value in fresh.knobs.items():
-            if old.knobs[knob] != value:
-                yield f"{family}.{knob}", old.knobs[knob], value, _knob_putter(family, knob, value)
-    before = asdict(base.workload)
-    for name, value in asdict(new.workload).items():
-        if before[name] != value:
-            yield f"{WORKLOAD}.{name}", before[name], value, _workload_putter(name, value)
-
-
-def _part_putter(family: str, part: PartChoice) -> Any:
-    return lambda variant: replace(variant, architecture=replace(variant.architecture, **{family: part}))
-
-
-def _knob_putter(family: str, knob: str, value: Any) -> Any:
-    def put(variant: Variant) -> Variant:
-        part = getattr(variant.architecture, family)
-        return _part_putter(family, PartChoice(part.type, {**part.knobs, knob: value}))(variant)  # type: ignore[no-any-return]
-
-    return put
-
-
-def _workload_putter(name: str, value: Any) -> Any:
-    return lambda variant: replace(variant, workload=replace(variant.workload, **{name: value}))
+def _subtract_costs(base: Cost, new: Cost) -> dict[str, int]:
+    return {name: getattr(new, name) - getattr(base, name) for name in ("params", "macs", "peak_bytes")}
 
 
 def _check_parts(*variants: Variant) -> None:
@@ -190,63 +194,41 @@ def print_differences(base: Variant, new: Variant, console: Console) -> None:
 
 
 def _build_layer_grid(title: str, changes: Sequence[LayerChange]) -> Grid:
-    """The layers that compute or store something, a section a stage; what costs nothing either way is only counted."""
-    grid = Grid(title=escape(title), title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("layer", "", "output"):
-        grid.add_column(heading, overflow="fold")
-    for heading in ("params", "MACs G"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    telling = [change for change in changes if any(each and (each.params or each.macs) for each in _sides(change))]
-    group = ""
-    for change in telling[:MOST_ROWS]:
-        layer = change.new or change.base
-        assert layer is not None
-        if layer.group != group:
-            group = layer.group
-            grid.add_section()
-            grid.add_row(f"[bold]{group}")
-        params = format_change(change.count_more("params"), units.format_count)
-        macs = format_change(change.count_more("macs"), units.format_giga)
-        grid.add_row(change.name.removeprefix(f"{group}."), change.change, _format_outputs(change), params, macs)
+    """The layers that compute or store something, a section a stage; layers that cost nothing either way are only counted."""
+    grid = open_grid(escape(title), ("layer", "", "output"), ("params", "MACs G"))
+    telling = [change for change in changes if any(layer.params or layer.macs for layer in change.sides)]
+    for group, members in groupby(telling[:MOST_ROWS], lambda change: change.sides[-1].group):
+        open_section(grid, group)
+        for change in members:
+            params = format_change(change.count_more("params"), units.format_count)
+            macs = format_change(change.count_more("macs"), units.format_giga)
+            grid.add_row(change.name.removeprefix(f"{group}."), change.change, _format_outputs(change), params, macs)
     if len(telling) > MOST_ROWS:
         grid.add_row(f"and {len(telling) - MOST_ROWS} more; --json has all")
     return grid
 
 
-def _sides(change: LayerChange) -> tuple[Layer | None, Layer | None]:
-    return change.base, change.new
-
-
 def _format_outputs(change: LayerChange) -> str:
     """The shape of an output, or of both where they differ."""
-    shapes = [" x ".join(map(str, side.shape)) for side in _sides(change) if side is not None]
+    shapes = [" x ".join(map(str, side.shape)) for side in change.sides]
     return " to ".join(dict.fromkeys(shapes))
 
 
 def _build_change_grid(found: Sequence[DesignChange], base: Cost, new: Cost) -> Grid:
-    grid = Grid(title="what each difference costs, one after another", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("difference", "from", "to"):
-        grid.add_column(heading, overflow="fold")
-    for heading in ("params M", "MACs G", "peak MiB"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for step in found:
-        words = (
-            "\n".join(escape(visible(units.format_plain(item))) for item in part)
-            for part in (step.paths, step.base, step.new)
-        )
-        grid.add_row(*words, *_format_costs(asdict(step)))
+    title, numbers = "what each difference costs, one after another", ("params M", "MACs G", "peak MiB")
+    grid = open_grid(title, ("difference", "from", "to"), numbers)
+    for change in found:
+        columns = (change.paths, change.base, change.new)
+        words = ("\n".join(escape(visible(units.format_plain(item))) for item in column) for column in columns)
+        grid.add_row(*words, *_format_costs(asdict(change)))
     grid.add_section()
-    whole = {name: getattr(new, name) - getattr(base, name) for name in ("params", "macs", "peak_bytes")}
-    grid.add_row("[bold]together", "", "", *_format_costs(whole))
+    grid.add_row("[bold]together", "", "", *_format_costs(_subtract_costs(base, new)))
     return grid
 
 
-def _format_costs(more: Mapping[str, Any]) -> tuple[str, str, str]:
-    return (
-        format_change(more["params"], units.format_mega),
-        format_change(more["macs"], units.format_giga),
-        format_change(more["peak_bytes"], units.format_mib),
-    )
+def _format_costs(more: Mapping[str, Any]) -> list[str]:
+    formats = {"params": units.format_mega, "macs": units.format_giga, "peak_bytes": units.format_mib}
+    return [format_change(more[name], write) for name, write in formats.items()]
 
 
 def format_change(value: int, write: units.Format) -> str:

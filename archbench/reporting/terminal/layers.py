@@ -1,9 +1,10 @@
-"""One network, layer by layer, and each stage's and level's share of it."""
+"""One network on a terminal or as plain data: layer by layer, and each stage's and level's share of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,46 +14,8 @@ from rich.table import Table as Grid
 
 from archbench import units
 from archbench.models.variant import Variant
-from archbench.pricing.price import Layer, list_layers, price
+from archbench.pricing.price import Layer, list_layers, price, share_by_group
 from archbench.text import visible
-
-
-@dataclass(frozen=True)
-class GroupShare:
-    """A stage's or level's part of the whole. The shares are of one."""
-
-    group: str
-    params: int
-    macs: int
-    acts: int
-    params_share: float
-    macs_share: float
-
-
-def share_by_group(rows: Sequence[Layer]) -> tuple[GroupShare, ...]:
-    """Totals by stage (`backbone.res3`) and by FPN level (`neck.p4`), in execution order."""
-    params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
-    groups: dict[str, list[Layer]] = {}
-    for row in rows:
-        groups.setdefault(row.group, []).append(row)
-    return tuple(
-        GroupShare(
-            group,
-            own := sum(r.params for r in members),
-            work := sum(r.macs for r in members),
-            sum(r.acts for r in members),
-            own / params if params else 0.0,
-            work / macs if macs else 0.0,
-        )
-        for group, members in sorted(groups.items(), key=lambda item: _group_order(item[0], rows))
-    )
-
-
-def _group_order(group: str, rows: Sequence[Layer]) -> tuple[int, str]:
-    """Families in execution order; levels of a family by name, since a pyramid is built from its coarsest."""
-    families = list(dict.fromkeys(row.group.split(".")[0] for row in rows))
-    order = group.removeprefix("backbone.stem")  # the stem before res2
-    return families.index(group.split(".")[0]), order
 
 
 def layers_json(variant: Variant) -> dict[str, Any]:
@@ -81,31 +44,38 @@ def print_layers(variant: Variant, console: Console) -> None:
 
 
 def _build_layer_grid(variant: Variant, rows: Sequence[Layer]) -> Grid:
-    """A section a stage or level, so that a layer's name is short enough for 80 columns."""
     workload = variant.workload
     size = f"{workload.batch} x 3 x {workload.height} x {workload.width}"
-    grid = Grid(title=escape(f"{visible(variant.name)}  {size}"), title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("layer", "op"):
-        grid.add_column(heading, overflow="fold")
-    for heading in ("output", "params", "MACs G", "acts M"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    group = ""
-    for row in rows:
-        if row.group != group:
-            group = row.group
-            grid.add_section()
-            grid.add_row(f"[bold]{group}")
-        shape = " x ".join(str(n) for n in row.shape)
-        counts = units.format_count(row.params), units.format_giga(row.macs), units.format_mega(row.acts)
-        grid.add_row(row.name.removeprefix(f"{group}."), row.op, shape, *counts)
+    grid = open_grid(
+        escape(f"{visible(variant.name)}  {size}"), ("layer", "op"), ("output", "params", "MACs G", "acts M")
+    )
+    for group, members in groupby(rows, lambda row: row.group):
+        open_section(grid, group)
+        for row in members:
+            shape = " x ".join(map(str, row.shape))
+            counts = units.format_count(row.params), units.format_giga(row.macs), units.format_mega(row.acts)
+            grid.add_row(row.name.removeprefix(f"{group}."), row.op, shape, *counts)
     return grid
 
 
+def open_grid(title: str, words: Sequence[str], numbers: Sequence[str]) -> Grid:
+    """A grid of no rows yet: columns of words, which are folded, then columns of numbers, which are not."""
+    grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in words:
+        grid.add_column(heading, overflow="fold")
+    for heading in numbers:
+        grid.add_column(heading, justify="right", no_wrap=True)
+    return grid
+
+
+def open_section(grid: Grid, group: str) -> None:
+    """Begin the rows of a stage or level, so that a layer's name is short enough for 80 columns."""
+    grid.add_section()
+    grid.add_row(f"[bold]{group}")
+
+
 def _build_share_grid(rows: Sequence[Layer]) -> Grid:
-    grid = Grid(title="where the cost is", title_justify="left", box=SIMPLE_HEAD)
-    grid.add_column("stage or level")
-    for heading in ("params M", "share", "MACs G", "share"):
-        grid.add_column(heading, justify="right")
+    grid = open_grid("where the cost is", ("stage or level",), ("params M", "share", "MACs G", "share"))
     for share in share_by_group(rows):
         grid.add_row(
             share.group,
