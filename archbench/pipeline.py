@@ -14,7 +14,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import Expansion, expand
 from archbench.errors import CannotMeasure, ResultsError, SpecError
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
+from archbench.measure.experiment.plan import PlannedVariant, plan_variants
 from archbench.measure.experiment.recorder import (
     SILENT,
     RunListener,
@@ -23,6 +23,7 @@ from archbench.measure.experiment.recorder import (
     make_manifest,
     open_folder,
 )
+from archbench.measure.experiment.state import ExperimentSetup
 from archbench.measure.machine.environment import available_bytes, resolve_device
 from archbench.measure.supervisor.interruption import Interrupted, StopRequest
 from archbench.measure.supervisor.plugins import plugin_modules

@@ -8,7 +8,8 @@ from typing import Any
 
 from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
+from archbench.measure.experiment.plan import PlannedVariant
+from archbench.measure.experiment.state import ExperimentSetup
 from archbench.measure.worker import timing
 from archbench.models.variant import ModuleFactory, Variant, Workload
 from archbench.runs.progress import RunProgress

@@ -33,7 +33,8 @@ from archbench.doctor.diagnosis import Diagnosis
 from archbench.doctor.host import ROOT, Host, count_throttles, describe_gpu, describe_host
 from archbench.errors import CannotMeasure, SpecError
 from archbench.measure.experiment.experiment import measure
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, plan_variants
+from archbench.measure.experiment.plan import PlannedVariant, plan_variants
+from archbench.measure.experiment.state import ExperimentSetup
 from archbench.measure.machine import environment
 from archbench.measure.machine.linux import LostTime
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed, WorkerSetup

@@ -11,8 +11,8 @@ from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment.experiment import measure
 from archbench.measure.experiment.generation import FirstStart
 from archbench.measure.experiment.groups import PROCESS_BYTES, add_company, make_groups
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
-from archbench.measure.experiment.state import DisturbanceJudge
+from archbench.measure.experiment.plan import PlannedVariant
+from archbench.measure.experiment.state import DisturbanceJudge, ExperimentSetup
 from archbench.statistics.readings import whole_rounds
 from archbench.statistics.summary import summarise_blocks
 
@@ -326,7 +326,7 @@ def test_the_precision_is_told_from_two_generations_on_and_is_the_tables():
     for budget in (None, 24.0):
         lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(2)
         measure(given, replace(setup(lab, budget=budget, generations=3), widened=budget is not None), sink)
-        said = {(step.generation, step.round): step.precision for step in sink.said}  # the last of each round
+        said = {(step.generation, step.round): step.widest for step in sink.said}  # the last of each round
         assert {said[1, number] for number in (0, 1, 2, 3)} == {None}
         assert said[2, 0] is said[2, 1] is None
         assert said[2, 2] is not None
@@ -337,7 +337,7 @@ def test_a_variant_without_an_interval_keeps_the_precision_from_being_told():
     """Two groups of one variant beside the reference: after the first the other has met one generation."""
     lab, sink, given = Lab(start_s=0.1, takes=jittered(0.2)), Sink(), planned_variants(3, resting_bytes=GIB)
     measure(given, setup(lab, memory=2 * (PROCESS_BYTES + GIB), generations=2), sink)
-    second = [step.precision for step in sink.said if step.generation == 2]
+    second = [step.widest for step in sink.said if step.generation == 2]
     known = [precision is not None for precision in second]
     assert known.index(True) > len(known) / 2
     assert sorted(known) == known

@@ -14,7 +14,7 @@ from test_experiment import Sink, planned_variants
 from archbench.design.spec.schema import MeasurePlan
 from archbench.measure.experiment import experiment as the_experiment
 from archbench.measure.experiment import state as the_state
-from archbench.measure.experiment.plan import ExperimentSetup
+from archbench.measure.experiment.state import ExperimentSetup
 from archbench.statistics import fit as the_fit
 from archbench.statistics import readings as the_readings
 from archbench.statistics import summary as the_stats

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 
 from archbench.measure.experiment.generation import FirstStart, Generation
 from archbench.measure.experiment.groups import drop_too_large
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
-from archbench.measure.experiment.state import ExperimentState
+from archbench.measure.experiment.plan import PlannedVariant, ResultSink
+from archbench.measure.experiment.state import ExperimentSetup, ExperimentState
 from archbench.runs.records import Block, Key
 
 
@@ -34,15 +34,15 @@ def measure(
     Failures go to the sink; none is raised.
     """
     state = ExperimentState(setup, sink, list(done), set(failed))
-    alive = list(drop_too_large(plan, setup, state))
+    alive = list(drop_too_large(plan, setup.memory_bytes, state))
     first_start = FirstStart(len(alive), 0, 0.0)
     least = 0.0  # seconds that a generation of one round takes
     for number in state.number_generations(alive):
         if least >= setup.seconds_left():
             break
         generation = Generation(number, setup, state, state.due, state.seconds_for_next())
-        generation.measure_groups()
-        first_start = first_start if first_start.started else generation.first_start
+        started = generation.measure_groups()
+        first_start = first_start if first_start.started else started
         least = generation.least
         alive[:] = [planned for planned in alive if planned.key not in state.lost]
     return first_start

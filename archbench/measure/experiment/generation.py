@@ -11,8 +11,8 @@ from typing import Any
 
 from archbench.design.spec.schema import Quantity
 from archbench.measure.experiment.groups import make_groups
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
-from archbench.measure.experiment.state import ExperimentState
+from archbench.measure.experiment.plan import PlannedVariant
+from archbench.measure.experiment.state import ExperimentSetup, ExperimentState
 from archbench.measure.experiment.turns import GenerationTurns, RunningVariant
 from archbench.measure.supervisor.pipe import SLOW_NS
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed, WorkerSetup
@@ -51,8 +51,8 @@ class Generation:
         patience, spare = min(PATIENCE_S, self.slot / 4), self.slot / 4 / max(1, len(self.plan))
         self.turns = GenerationTurns(self.number, self.setup, self.state, patience, spare)
 
-    def measure_groups(self) -> None:
-        """Start, warm up and measure them all, group by group; the state is told who fails."""
+    def measure_groups(self) -> FirstStart:
+        """Start, warm up and measure them all, group by group, and say what starting took; the state is told who fails."""
         groups = make_groups(self.plan, self.setup.memory_bytes, caching=self.setup.device.startswith("cuda"))
         for number, group in enumerate(groups):
             began = self.setup.clock()
@@ -64,9 +64,6 @@ class Generation:
                 self.starting_s += self.setup.clock() - began
                 rounds = self._run_rounds(members, number, began, began + self.slot / len(groups))
                 self._measure_other_quantities(members, number, rounds)
-
-    @property
-    def first_start(self) -> FirstStart:
         return FirstStart(len(self.plan), len(self.started), self.starting_s)
 
     def _start_workers(self, group: Sequence[PlannedVariant], stack: ExitStack) -> list[RunningVariant]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archbench import units
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
+from archbench.measure.experiment.plan import PlannedVariant, ResultSink
 
 PROCESS_BYTES = (
     600 << 20
@@ -13,13 +13,11 @@ PROCESS_BYTES = (
 ACTIVATION_SLACK = 1.5  # a device holds more than the live tensors: scratch, rounding, a caching allocator
 
 
-def drop_too_large(
-    plan: Sequence[PlannedVariant], setup: ExperimentSetup, sink: ResultSink
-) -> Iterator[PlannedVariant]:
+def drop_too_large(plan: Sequence[PlannedVariant], memory_bytes: int, sink: ResultSink) -> Iterator[PlannedVariant]:
     """The variants that fit in memory by themselves; the others fail with the figures, and nothing is allocated."""
     for planned in plan:
-        if (needed := process_bytes(planned)) > setup.memory_bytes:
-            had = units.format_mib(setup.memory_bytes)
+        if (needed := process_bytes(planned)) > memory_bytes:
+            had = units.format_mib(memory_bytes)
             sink.fail_variant(planned, f"needs about {units.format_mib(needed)} MiB and {had} MiB is to be had")
         else:
             yield planned

@@ -5,14 +5,11 @@ Nothing is built, started or measured here.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from archbench.design.spec.schema import MeasurePlan
 from archbench.errors import SpecError
-from archbench.measure.supervisor.worker_process import Worker
 from archbench.models.variant import Variant
 from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key, Record, Side
@@ -149,30 +146,3 @@ class ResultSink(Protocol):
     def fail_variant(self, planned: PlannedVariant, reason: str) -> None: ...
 
     def report_progress(self, step: RunProgress) -> None: ...
-
-
-@dataclass(frozen=True)
-class ExperimentSetup:
-    """Everything all workers of a run share, and until when (on `clock`) the run may go on; null: until it is done."""
-
-    plan: MeasurePlan
-    device: str
-    memory_bytes: int  # that all workers together may take
-    plugins: tuple[str, ...] = ()
-    deadline: float | None = None
-    widened: bool = True  # the run's intervals are made for one that stops by them: it may
-    stop: Callable[[], bool] = lambda: False  # somebody wants the run to end at the next block
-    clock: Callable[[], float] = time.monotonic
-    pause: Callable[[float], None] = time.sleep
-    worker: Callable[..., Worker] = Worker
-
-    @property
-    def stops_when_narrow(self) -> bool:
-        """Whether the run goes on past the wanted generations until its intervals are narrow."""
-        return self.deadline is not None and self.widened
-
-    def seconds_left(self) -> float:
-        """Seconds the run may still take."""
-        if self.stop():
-            return 0.0
-        return float("inf") if self.deadline is None else self.deadline - self.clock()

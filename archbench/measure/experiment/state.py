@@ -1,17 +1,18 @@
-"""The state of an experiment: everything measured so far, and the stopping rule. Imports no torch."""
+"""The setup and the state of an experiment: what bounds it, everything measured so far, the stopping rule. Imports no torch."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from archbench import units
-from archbench.design.spec.schema import Quantity
+from archbench.design.spec.schema import MeasurePlan, Quantity
 from archbench.measure.experiment.groups import add_company
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant, ResultSink
-from archbench.runs.progress import RunProgress
+from archbench.measure.experiment.plan import PlannedVariant, ResultSink
+from archbench.measure.supervisor.worker_process import Worker
 from archbench.runs.records import Block, Key
 from archbench.statistics.readings import whole_rounds
 from archbench.statistics.summary import summarise_blocks
@@ -48,6 +49,33 @@ class DisturbanceJudge:
         usual = median(self.clocks)
         slow = f"the clock was at {units.format_percent(mhz / usual)} of the run's median"
         return slow if mhz < SLOW_CLOCK * usual else None
+
+
+@dataclass(frozen=True)
+class ExperimentSetup:
+    """Everything all workers of a run share, and until when (on `clock`) the run may go on; null: until it is done."""
+
+    plan: MeasurePlan
+    device: str
+    memory_bytes: int  # that all workers together may take
+    plugins: tuple[str, ...] = ()
+    deadline: float | None = None
+    widened: bool = True  # the run's intervals are made for one that stops by them: it may
+    stop: Callable[[], bool] = lambda: False  # somebody wants the run to end at the next block
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+    worker: Callable[..., Worker] = Worker
+
+    @property
+    def stops_when_narrow(self) -> bool:
+        """Whether the run goes on past the wanted generations until its intervals are narrow."""
+        return self.deadline is not None and self.widened
+
+    def seconds_left(self) -> float:
+        """Seconds the run may still take."""
+        if self.stop():
+            return 0.0
+        return float("inf") if self.deadline is None else self.deadline - self.clock()
 
 
 @dataclass
@@ -149,6 +177,3 @@ class ExperimentState:
     def fail_variant(self, planned: PlannedVariant, reason: str) -> None:
         self.lost.add(planned.key)
         self.sink.fail_variant(planned, reason)
-
-    def report_progress(self, step: RunProgress) -> None:
-        self.sink.report_progress(step)

@@ -10,8 +10,8 @@ from typing import Any
 
 from archbench import units
 from archbench.design.spec.schema import Quantity
-from archbench.measure.experiment.plan import ExperimentSetup, PlannedVariant
-from archbench.measure.experiment.state import ExperimentState
+from archbench.measure.experiment.plan import PlannedVariant
+from archbench.measure.experiment.state import ExperimentSetup, ExperimentState
 from archbench.measure.supervisor.worker_process import Worker, WorkerFailed
 from archbench.runs.progress import Doing, RunProgress
 from archbench.runs.records import Block, Phase
@@ -131,11 +131,10 @@ class GenerationTurns:
         )
 
     def report_doing(self, doing: Doing, planned: PlannedVariant, round: int = 0) -> None:
-        seconds_left, estimated = self.state.estimate_seconds_left()
-        precision = self.state.widest
-        self.state.report_progress(
-            RunProgress(doing, planned.title, self.number, round, precision, seconds_left, estimated)
-        )
+        """Tell whoever listens what is done to the variant, and how far the run is."""
+        title, (seconds_left, estimated) = planned.title, self.state.estimate_seconds_left()
+        widest = self.state.widest
+        self.state.sink.report_progress(RunProgress(doing, title, self.number, round, widest, seconds_left, estimated))
 
 
 def _cold_pieces(started: Mapping[str, float], first_ns: int) -> dict[str, float]:

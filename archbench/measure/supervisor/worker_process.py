@@ -84,8 +84,7 @@ class Worker:
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """One request and its reply. Raises WorkerFailed with the reason, after which the worker is gone."""
         try:
-            pipe.send_message(self._end, request)
-            reply = self._await_reply(starting=request["do"] == "start")
+            reply = self._exchange(request)
         except pipe.PipeClosed:
             raise WorkerFailed(self._describe_death()) from None
         if not reply.pop("ok"):
@@ -93,22 +92,21 @@ class Worker:
             raise WorkerFailed(reply["reason"])
         return reply
 
-    def _await_reply(self, *, starting: bool) -> dict[str, Any]:
-        """The message that is no sign of life. Raises WorkerFailed at the time limit: a hang, or only slow."""
+    def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The first message after the request that is no sign of life. Raises WorkerFailed at the time limit."""
+        pipe.send_message(self._end, request)
         began = heard = time.monotonic()
         longest = 1.0  # s between two signs of life: they come once a second, or once a call where that takes longer
         while True:
             try:
                 message = pipe.receive_message(self._end, began + self.timeout - time.monotonic())
             except pipe.PipeTimeout:
-                silent = time.monotonic() - heard
-                reason = (
-                    _describe_not_started(self.timeout)
-                    if starting
-                    else _describe_overdue(self.timeout, silent, longest)
+                silent, starting = time.monotonic() - heard, request["do"] == "start"
+                late = (
+                    _describe_late_start(self.timeout) if starting else _describe_overdue(self.timeout, silent, longest)
                 )
                 self.close()
-                raise WorkerFailed(reason) from None
+                raise WorkerFailed(late) from None
             if "beat" not in message:
                 return message
             longest, heard = max(longest, time.monotonic() - heard), time.monotonic()
@@ -153,7 +151,7 @@ class Worker:
         return f"its process ended with code {code}{said}"
 
 
-def _describe_not_started(limit: float) -> str:
+def _describe_late_start(limit: float) -> str:
     """What is said at the time limit of a worker that has made no timed call yet, and gives no signs of life meanwhile."""
     return f"not started in {limit:g} s: import, build, compile and checks take longer, or hang; raise measure.timeout"
 
