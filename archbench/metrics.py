@@ -45,67 +45,67 @@ FOUR_DIGITS: Unit = (units.format_milliseconds, 1)
 HALF_WIDTH: Unit = (units.format_half_width, 1)
 
 
-def _exact(name: str, label: str, doc: str, unit: Unit = COUNT) -> Metric:
+def _exact_metric(name: str, label: str, doc: str, unit: Unit = COUNT) -> Metric:
     return Metric(name, label, doc, format=unit[0], scale=unit[1])
 
 
-def _measured(name: str, label: str, doc: str, unit: Unit = COUNT, *, direction: Direction = "min") -> Metric:
+def _measured_metric(name: str, label: str, doc: str, unit: Unit = COUNT, *, direction: Direction = "min") -> Metric:
     return Metric(name, label, doc, direction, unit[0], exact=False, scale=unit[1])
 
 
 LISTED = (
-    _exact("params", "params M", "parameters, batch-norm affine included, buffers not", MEGA),
-    _exact("weight_bytes", "weights MiB", "parameters and buffers at their dtypes", MIB),
-    _exact("macs", "MACs G", "multiply-accumulates of conv and linear, whole batch", GIGA),
-    _exact("flops", "FLOPs G", "2 x MACs", GIGA),
-    _exact("fvcore_flops", "fvcore G", "what fvcore.nn.FlopCountAnalysis totals", GIGA),
-    _exact("acts", "acts M", "output elements of conv and linear layers, whole batch", MEGA),
-    _exact("kernels", "kernels", "graph nodes that write a tensor in eager inference"),
-    _exact("peak_bytes", "peak MiB", "weights, buffers and the most feature bytes alive at once", MIB),
-    _measured(
+    _exact_metric("params", "params M", "parameters, batch-norm affine included, buffers not", MEGA),
+    _exact_metric("weight_bytes", "weights MiB", "parameters and buffers at their dtypes", MIB),
+    _exact_metric("macs", "MACs G", "multiply-accumulates of conv and linear, whole batch", GIGA),
+    _exact_metric("flops", "FLOPs G", "2 x MACs", GIGA),
+    _exact_metric("fvcore_flops", "fvcore G", "what fvcore.nn.FlopCountAnalysis totals", GIGA),
+    _exact_metric("acts", "acts M", "output elements of conv and linear layers, whole batch", MEGA),
+    _exact_metric("kernels", "kernels", "graph nodes that write a tensor in eager inference"),
+    _exact_metric("peak_bytes", "peak MiB", "weights, buffers and the most feature bytes alive at once", MIB),
+    _measured_metric(
         "latency_ms",
         "latency ms",
         "one forward pass, batch in to result ready, steady state, or the quantity the spec asks for; the median",
         FOUR_DIGITS,
     ),
-    _measured("half_width", "± 95%", "of the 95 % interval over fresh processes, a share of it", HALF_WIDTH),
-    _measured("rank", "rank", "1 the fastest; those that cannot be told from the first of a rank share it"),
-    _measured("step_ms", "step ms", "a call among others back to back; the median", FOUR_DIGITS),
-    _measured("step_half_width", "step ±95%", "of step_ms, as half_width", HALF_WIDTH),
-    _measured(
+    _measured_metric("half_width", "± 95%", "of the 95 % interval over fresh processes, a share of it", HALF_WIDTH),
+    _measured_metric("rank", "rank", "1 the fastest; those that cannot be told from the first of a rank share it"),
+    _measured_metric("step_ms", "step ms", "a call among others back to back; the median", FOUR_DIGITS),
+    _measured_metric("step_half_width", "step ±95%", "of step_ms, as half_width", HALF_WIDTH),
+    _measured_metric(
         "device_ms",
         "device ms",
         "the device's own work for a call, no gap inside; on the CPU its time over all threads; the median",
         FOUR_DIGITS,
     ),
-    _measured("device_half_width", "device ±95%", "of device_ms, as half_width", HALF_WIDTH),
-    _measured(
+    _measured_metric("device_half_width", "device ±95%", "of device_ms, as half_width", HALF_WIDTH),
+    _measured_metric(
         "host_bound",
         "host bound",
         "step_ms over 1.1 x device_ms: the device waits for the host; null on the CPU, which is both",
         (units.format_mark, 1),
     ),
-    _measured(
+    _measured_metric(
         "throughput",
         "throughput img/s",
         "images a second: 1000 x batch / step_ms; on a CPU where no step was measured latency_ms is taken for it",
         FOUR_DIGITS,
         direction="max",
     ),
-    _measured(
+    _measured_metric(
         "cold_ms",
         "cold ms",
         "the first process to its first result: import, build, compile or else first call; one of a kind, so no interval",
         FOUR_DIGITS,
     ),
-    _measured(
+    _measured_metric(
         "energy_mj",
         "energy mJ",
         "of a call, by the board's meter, what it draws idle taken off",
         FOUR_DIGITS,
     ),
-    _measured("memory_bytes", "memory MiB", "peak seen on the device (CPU: live tensor bytes, traced)", MIB),
-    _measured("score", "score", "the user's own accuracy column", (lambda v: f"{v:g}", 1), direction="max"),
+    _measured_metric("memory_bytes", "memory MiB", "peak seen on the device (CPU: live tensor bytes, traced)", MIB),
+    _measured_metric("score", "score", "the user's own accuracy column", (lambda v: f"{v:g}", 1), direction="max"),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in LISTED}
 

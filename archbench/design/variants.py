@@ -195,14 +195,14 @@ def is_excluded(point: Assignment, spec: Spec) -> bool:
 def make_variant(spec: Spec, point: Assignment) -> Variant:
     """The variant at one point: base, the spec's own keys, the point, in that order."""
     try:
-        return _make_checked(spec, point)
+        return _record_variant(spec, point)
     except SpecError as error:
         at = ", ".join(f"{path}: {visible(units.format_plain(value))}" for path, value in point.items())
         placed = spec.error(error.message)
         raise SpecError(f"{error.message} (in the variant {at})" if at else error.message, placed.place) from None
 
 
-def _make_checked(spec: Spec, point: Assignment) -> Variant:
+def _record_variant(spec: Spec, point: Assignment) -> Variant:
     config = configure_point(spec, point)
     paths = dict.fromkeys([*(path for axis in spec.axes for path in axis.paths), *point])
     axes = {path: _find_value(config, path) for path in paths}

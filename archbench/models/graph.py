@@ -201,14 +201,14 @@ def scope(feature: Feature, name: str) -> Iterator[None]:
 def repeat(times: int, block: Callable[[Feature], Feature], x: Feature, *, first: int = 0) -> Feature:
     """Apply a block that keeps the shape `times` times, in scopes named from `first` on."""
     if x.recorder.rolled and not (isinstance(times, int) and times < 2):
-        return _repeat_rolled(times, block, x, name=str(first))
+        return _repeat_once(times, block, x, name=str(first))
     for index in range(first, first + times):
         with scope(x, str(index)):
             x = block(x)
     return x
 
 
-def _repeat_rolled(times: int, block: Callable[[Feature], Feature], x: Feature, *, name: str) -> Feature:
+def _repeat_once(times: int, block: Callable[[Feature], Feature], x: Feature, *, name: str) -> Feature:
     """One repetition, its nodes marked as running `times` times, which may be none."""
     recorder, outer = x.recorder, x.recorder.times
     start, inner = len(recorder.nodes), len(recorder.regions)

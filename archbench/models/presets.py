@@ -36,16 +36,16 @@ def _maskrcnn_benchmark_presets() -> dict[str, Preset]:
     """The names of modeling/backbone/*.py and config/defaults.py: STRIDE_IN_1X1, a frozen norm without eps, USE_C5."""
     presets = {}
 
-    def put(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
+    def add_preset(name: str, depth: int, neck: Mapping[str, Any], doc: str, *top: Any, **knobs: Any) -> None:
         body = {"depth": depth, "stride_in_1x1": True, "norm_eps": 0.0}
         presets[name] = Preset(name, "maskrcnn-benchmark", doc, _trunk_parts(body, neck, *top, **knobs))
 
     for depth in (18, 34, 50, 101, 152):
-        put(f"R-{depth}-FPN", depth, _fpn_neck([2, 3, 4, 5]), "P2-P6, P6 pooled", "maxpool")
+        add_preset(f"R-{depth}-FPN", depth, _fpn_neck([2, 3, 4, 5]), "P2-P6, P6 pooled", "maxpool")
     for depth in (50, 101):
-        put(f"R-{depth}-C4", depth, {"type": "none", "levels": [4]}, "C4 alone")
-        put(f"R-{depth}-C5", depth, {"type": "none", "levels": [5]}, "C5 alone, stride 32")
-        put(f"R-{depth}-FPN-RETINANET", depth, _fpn_neck([3, 4, 5]), "P3-P7, P6 from C5", "p6p7", source="c5")
+        add_preset(f"R-{depth}-C4", depth, {"type": "none", "levels": [4]}, "C4 alone")
+        add_preset(f"R-{depth}-C5", depth, {"type": "none", "levels": [5]}, "C5 alone, stride 32")
+        add_preset(f"R-{depth}-FPN-RETINANET", depth, _fpn_neck([3, 4, 5]), "P3-P7, P6 from C5", "p6p7", source="c5")
     return presets
 
 

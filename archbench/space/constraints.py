@@ -107,7 +107,8 @@ def keep_variants(priced: Sequence[PricedVariant], constraints: Sequence[Express
     refused: Counter[str] = Counter({constraint.text: 0 for constraint in constraints})
     kept = []
     for item in priced:
-        broken = None if item.cost is None else first_broken(nameable_values(item), constraints)
+        judged = constraints and item.cost is not None
+        broken = first_broken(nameable_values(item), constraints) if judged else None
         if broken is not None:
             refused[broken.text] += 1
         if broken is None or item.variant.reference:
