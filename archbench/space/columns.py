@@ -8,9 +8,9 @@ never does where a is null. The first such row is handed to `Expression.evaluate
 
 from __future__ import annotations
 
-import itertools
+import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -33,10 +33,16 @@ from archbench.design.expressions.evaluation import (
 )
 from archbench.design.expressions.parse import Expression, names_in
 from archbench.errors import SpecError
-from archbench.space.points import LARGEST, Array, Mask, box_values, find_distinct_rows, number_values, take_at
+from archbench.pricing.lanes import FLOAT_EXACT, INT64_MAX
+from archbench.space.points import Array, Mask, box_values, find_distinct_rows, number_values, take_at
 from archbench.text import visible
 
-EXACT_FLOAT = 2**53  # up to here every integer is a float
+MAGNITUDES: dict[str, Callable[[Sequence[int]], int]] = {  # the most that a result may be, by those of its operands
+    "+": sum,
+    "-": sum,
+    "*": math.prod,
+    "**": lambda operands: operands[0] ** operands[1],
+}
 EXTREMES = {"min": np.minimum, "max": np.maximum}
 
 
@@ -82,7 +88,9 @@ def _fitting(expression: Expression, values: Array, kept: Mask | None) -> Array:
     """Values that 64 bits hold. SpecError where one that is kept is beyond them; what is not kept may be cut."""
     if values.dtype != object:
         return values
-    over = np.array([type(value) is int and abs(value) > LARGEST for value in values.flat], bool).reshape(values.shape)
+    over = np.array([type(value) is int and abs(value) > INT64_MAX for value in values.flat], bool).reshape(
+        values.shape
+    )
     if (over if kept is None else over & kept).any():
         raise SpecError(
             f"{visible(expression.text)}: a result does not fit in 64 bits; compare or divide it", expression.place
@@ -225,37 +233,23 @@ def _chain(node: ComparisonChain, arrays: Mapping[str, Array]) -> ColumnResult:
 
 def _is_exact(symbol: str, arrays: Sequence[Array]) -> bool:
     """Whether numpy's result is Python's: integers that cannot wrap, floats whose operation is the same."""
-    whole = all(array.dtype == np.int64 for array in arrays)
-    if symbol == "**":
-        power = int(arrays[1].max(initial=0))
-        return whole and all(abs(extreme) ** power <= LARGEST for extreme in _extremes(arrays[0]))
-    if not whole:
-        return True
+    if not all(array.dtype == np.int64 for array in arrays):
+        return symbol != "**"
     if symbol == "/":
-        return all(map(_is_small, arrays))
-    if symbol in ("+", "-", "*"):
-        corners = itertools.product(*map(_extremes, arrays))
-        return all(abs(COMPUTE[symbol](*corner)) <= LARGEST for corner in corners)
-    return all(_extremes(array)[0] >= -LARGEST for array in arrays)
+        return all(_magnitude(array) <= FLOAT_EXACT for array in arrays)
+    magnitude = MAGNITUDES.get(symbol, max)([_magnitude(array) for array in arrays])
+    return magnitude <= INT64_MAX
 
 
 def _is_same_order(left: Array, right: Array) -> bool:
     """Whether numpy orders them as Python: it turns a large integer into a float to compare it with one."""
-    kinds = {left.dtype.kind, right.dtype.kind}
-    return "f" not in kinds or kinds == {"f"} or (_is_small(_as_integers(left)) and _is_small(_as_integers(right)))
+    whole = [_magnitude(_as_integers(array)) for array in (left, right) if array.dtype.kind != "f"]
+    return len(whole) != 1 or whole[0] <= FLOAT_EXACT
 
 
 def _as_integers(array: Array) -> Array:
     return array.astype(np.int64) if array.dtype == bool else array
 
 
-def _extremes(array: Array) -> tuple[int, int]:
-    return (int(array.min()), int(array.max())) if array.size else (0, 0)
-
-
-def _is_small(array: Array) -> bool:
-    """Whether every value is the same as a float."""
-    if array.dtype == np.float64:
-        return True
-    low, high = _extremes(array)
-    return max(-low, high) <= EXACT_FLOAT
+def _magnitude(array: Array) -> int:
+    return max(-int(array.min()), int(array.max())) if array.size else 0

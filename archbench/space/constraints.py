@@ -171,7 +171,7 @@ class NamedColumns(Mapping[str, Array]):
             metric, divisor = SCALED[name]
             return np.asarray(self.costs[metric] / divisor)
         if name in knob_paths():
-            return self._knob_values(name)
+            return self.space.knob_values(self.points, name)
         if any(name in axis.paths for axis in self.space.spec.axes):  # of `measure`, or a path without a key
             return self.column(name).array()
         raise KeyError(name)
@@ -184,24 +184,16 @@ class NamedColumns(Mapping[str, Array]):
 
     def column(self, path: str) -> CodedColumn:
         """A path as every point has it: as it sets it, or else as the base and the part's defaults do."""
-        own = next((column for column in self.points.columns if column.path == path), None)
-        if own is not None and own.codes.min(initial=0) != UNSET:
+        unset = CodedColumn(path, (), np.full(1, UNSET, np.int32))
+        own = next((column for column in self.points.columns if column.path == path), unset)
+        if own.codes.min(initial=0) != UNSET:
             return own
-        if path in ("base", "module"):
-            return self._whole_column(path, own or CodedColumn(path, (), np.full((), UNSET, np.int32)))
-        values, codes = number_values(self._knob_values(path).astype(object))
+        if path in ("base", "module"):  # paths without a key
+            spec = self.space.spec
+            value = spec.base if path == "base" else spec.overrides.get("module")
+            return CodedColumn(path, (*own.values, value), np.where(own.codes == UNSET, len(own.values), own.codes))
+        values, codes = number_values(self.space.knob_values(self.points, path).astype(object))
         return CodedColumn(path, tuple(values), codes)
-
-    def _knob_values(self, path: str) -> Array:
-        values = self.space.knob_values(self.points, path)
-        assert values is not None, f"no part has {path}"
-        return values
-
-    def _whole_column(self, path: str, own: CodedColumn) -> CodedColumn:
-        """A path without a key: where it is unset it is the spec's own."""
-        spec = self.space.spec
-        value = spec.base if path == "base" else spec.overrides.get("module")
-        return CodedColumn(path, (*own.values, value), np.where(own.codes == UNSET, len(own.values), own.codes))
 
 
 @dataclass(frozen=True)

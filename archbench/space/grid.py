@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -23,10 +23,11 @@ from archbench.design.spec.axes import MAX_LISTS, Axis, Product, order_axes
 from archbench.design.spec.spec import Exclusion, Spec
 from archbench.design.variants import check_size, count_raw, make_variant, walked_axes
 from archbench.errors import SpecError
+from archbench.pricing.lanes import INT64_MAX
 from archbench.space.columns import evaluate_mask
-from archbench.space.identity import REFUSED, Section, make_sections
+from archbench.space.constraints import Funnel
+from archbench.space.identity import REFUSED, WORKLOAD, make_sections
 from archbench.space.points import (
-    LARGEST,
     UNSET,
     Array,
     CodedColumn,
@@ -47,24 +48,11 @@ POINT_BYTES = 68  # of a point while keys are compared: the key, its order, both
 LIST_BYTES = 400  # of one list of a product: as it is, as it is validated, as text, and its numbers
 
 
-@dataclass(frozen=True)
-class SpaceCounts:
-    """What became of a spec's points. `raw` is each point of the grid or each draw, and each included variant.
-
-    variants  what is left: raw less the other three, and the reference where none of them is it
-    """
-
-    raw: int
-    excluded: int
-    duplicates: int
-    collapsed_draws: int
-    variants: int
-
-
 class DesignSpace:
     """The points of a spec and which of them are variants. Raises SpecError, at the place, for too many and for a point that is
     no network.
 
+    counts         what became of the points before any constraint
     extras         the reference and the included variants, beside the grid
     variants       of each row of the grid whether it is a variant; `extra_variants` of each row of the extras
     reference_row  the row whose network is the reference's, rows of the extras counted after the grid's
@@ -84,12 +72,13 @@ class DesignSpace:
         self._find_variants(wanted, np.broadcast_to(keys, self.grid.shape).reshape(-1), extra_keys)
         found, kept = int(self.variants.sum()), int(self.extra_variants[1:].sum())
         raw, listed = self.grid.size if drawn else int(there.sum()), len(spec.include)
-        self.counts = SpaceCounts(
+        self.counts = Funnel(
             raw=raw + listed,
             excluded=int(there.sum()) - int(wanted.sum()),
             duplicates=int(wanted.sum()) - found + listed - kept,
             collapsed_draws=raw - int(there.sum()),
-            variants=found + int(self.extra_variants.sum()),
+            refused={},
+            kept=found + int(self.extra_variants.sum()),
         )
 
     def _any(self, masks: Sequence[Mask]) -> Mask:
@@ -143,20 +132,14 @@ class DesignSpace:
         if self.extra_variants.any():
             yield replace(self.extras, kept=self.extra_variants, first=first)
 
-    def knob_values(self, points: Points, name: str) -> Array | None:
-        """A knob or a workload's key of each point by its dotted name, defaults included: `neck.channels`.
+    def knob_values(self, points: Points, path: str) -> Array:
+        """A knob or a workload's key of each point, defaults included; null where a point's part has none of that name.
 
-        Null where a point's part has no such knob; no array where no part has one. As broad as the axes it hangs on.
+        As broad as the axes it hangs on. A constraint finds the whole workload under `input`.
         """
-        section, _, key = name.partition(".")
-        home = self._find_home(section, key)
-        return None if home is None else home.knob_values(points.columns, key)
-
-    def _find_home(self, section: str, key: str) -> Section | None:
-        """The section that has a key; a constraint finds the whole workload under `input`."""
-        homes = [section, "measure"] if section == "input" else [section]
-        known = [self.sections[home] for home in homes if home in self.sections]
-        return next((home for home in known if home.has(key)), None)
+        section, _, key = path.partition(".")
+        home = "measure" if section == "input" and key in WORKLOAD["measure"] else section
+        return self.sections[home].knob_values(points.columns, key)
 
 
 def _check_room(spec: Spec, *, drawn: bool) -> None:
@@ -267,7 +250,7 @@ def _make_keys(outcomes: Sequence[tuple[Codes, Codes, int]]) -> tuple[Key, Key]:
     for codes, extra_codes, count in sorted(outcomes, key=lambda outcome: outcome[0].size):  # the broad ones last
         if count < 2:
             continue
-        if bound * (count + 1) > LARGEST:  # as many as there are points, at most
+        if bound * (count + 1) > INT64_MAX:  # as many as there are points, at most
             distinct, both = np.unique(np.concatenate([key.reshape(-1), extra]), return_inverse=True)
             key, extra, bound = both[: key.size].reshape(key.shape), both[key.size :], distinct.size
         key, extra = key * (count + 1) + (codes + 1), extra * (count + 1) + (extra_codes + 1)

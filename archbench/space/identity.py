@@ -122,12 +122,6 @@ class Section:
     numbers: dict[str, dict[str | None, int]] = field(default_factory=dict)  # outcome -> its text -> its number
     frames: dict[str, Frame] = field(default_factory=dict)  # by the paths that lead to it
 
-    def has(self, key: str) -> bool:
-        """Whether some variant can have a knob of that name in the section."""
-        if self.name in FAMILIES:
-            return key == "type" or any(key in part.knobs for part in FAMILIES[self.name].values())
-        return key in WORKLOAD.get(self.name, ())
-
     @cached_property
     def outcomes(self) -> dict[str, tuple[str, ...]]:
         """The part's type and every outcome of the parts, with the varied knobs that each hangs on in one part or another."""

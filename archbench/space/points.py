@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archbench.design.spec.axes import UNSET as UNSET  # the code of a point that leaves the path as the base has it
+from archbench.pricing.lanes import INT64_MAX
+from archbench.pricing.lanes import Array as Array
 
-Array = NDArray[Any]
 Codes = NDArray[np.int32]
 Key = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
-
-LARGEST = 2**63 - 1
 
 
 def box_values(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
@@ -33,7 +32,7 @@ def box_values(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
         return np.array(values, bool).reshape(shape)
     if kinds == {float}:
         return np.array(values, np.float64).reshape(shape)
-    if kinds == {int} and min(values) >= -LARGEST and max(values) <= LARGEST:
+    if kinds == {int} and min(values) >= -INT64_MAX and max(values) <= INT64_MAX:
         return np.array(values, np.int64).reshape(shape)
     objects = np.empty(len(values), object)
     for position, value in enumerate(values):  # numpy would make a dimension of a list
@@ -161,7 +160,7 @@ def combine_codes(parts: Iterable[tuple[NDArray[Any], int]]) -> tuple[Key, int]:
     """Codes from -1 to below their size as one number, equal where all of them are; and a number above all of those."""
     key, bound = np.zeros(1, np.int64), 1
     for codes, size in sorted(parts, key=lambda part: part[0].size):  # broad arrays last, so that few are made
-        if bound * (size + 1) > LARGEST:  # as many as there are points, at most
+        if bound * (size + 1) > INT64_MAX:  # as many as there are points, at most
             distinct, key = np.unique(key, return_inverse=True)
             key, bound = key.reshape(np.shape(key)), distinct.size
         key = key * (size + 1) + (codes + 1)

@@ -133,7 +133,6 @@ class PricedSpace:
     """
 
     funnel: Funnel
-    aims: tuple[Aim, ...]
     front: PickedRows
     chosen: PickedRows
     reference: Mapping[str, Any]
@@ -180,15 +179,20 @@ def price_space(
         if query.by is not None
         else on_front.take(thin_front(on_front.keys, [a.direction for a in aims], limit))
     )
+    (spared,) = price_all([make_variant(spec, reference)])
     funnel = replace(
-        _count_steps(space, judge, reference),
+        space.counts,
+        refused=dict(judge.refused),
+        elsewhere=judge.elsewhere,
+        kept=judge.kept,
+        spared=int(first_broken(nameable_values(spared), spec.constraints) is not None),
         front=len(on_front.at),
         chosen=len(shown.at),
         aims=describe_aims(aims),
         unscored=None if scores is None else front.unscored,
         strangers=strangers,
     )
-    return PricedSpace(funnel, aims, on_front, shown, reference, reference_at)
+    return PricedSpace(funnel, on_front, shown, reference, reference_at)
 
 
 def _find_scores(
@@ -248,21 +252,6 @@ def _order_by(by: Expression, chunk: PricedChunk, rows: Rows) -> Array:
     if len(rows) and values.dtype.kind not in "if":
         raise SpecError(f"{by.text}: not a number, so rows have no order by it; name a metric", by.place)
     return values
-
-
-def _count_steps(space: DesignSpace, judge: ConstraintJudge, reference: Mapping[str, Any]) -> Funnel:
-    spec, counts = space.spec, space.counts
-    (kept_anyway,) = price_all([make_variant(spec, reference)])
-    return Funnel(
-        raw=counts.raw,
-        excluded=counts.excluded,
-        duplicates=counts.duplicates,
-        collapsed_draws=counts.collapsed_draws,
-        refused=dict(judge.refused),
-        elsewhere=judge.elsewhere,
-        kept=judge.kept,
-        spared=int(first_broken(nameable_values(kept_anyway), spec.constraints) is not None),
-    )
 
 
 def count_funnel(spec: Spec, scores: Mapping[str, float] | None = None) -> Funnel:
