@@ -78,7 +78,7 @@ def _escape_xml(text: str) -> str:
 
 
 def _count_cases(elements: Sequence[ET.Element]) -> dict[str, str]:
-    """How many cases there are in all of them, and of each kind."""
+    """The number of cases in all the elements together, and of each kind."""
     every = [case for element in elements for case in element.iter("testcase")]
     return {"tests": str(len(every))} | {
         kind: str(sum(case.find(tag) is not None for case in every)) for kind, tag in COUNTED.items()

@@ -58,9 +58,9 @@ def _distinct_values(values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def digest_spec(said: Mapping[str, Any]) -> str:
-    """What tells one spec from another: of all it says, not of how it is written. A changed spec is another benchmark."""
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def digest_spec(content: Mapping[str, Any]) -> str:
+    """A digest of all that a spec says, not of how it is written: a changed spec is another benchmark."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -42,12 +42,12 @@ def render_markdown_tables(table: Table, beside: Sequence[Table], *, limit: int 
 def _render_document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
     """The whole text with at most so many rows."""
     places = {id(row): place for place, row in enumerate(table.rows)}
-    kept = [lines[places[id(row)]] for row in choose_telling(table.rows, most)]
-    left_out = len(lines) - len(kept)
-    said = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
+    rows = [lines[places[id(row)]] for row in choose_telling(table.rows, most)]
+    left_out = len(lines) - len(rows)
+    note = [f"- {left_out:,} of {len(lines):,} rows are left out, to fit a comment; csv has all"] if left_out else []
     title = [f"## {escape_markdown(table.title)}", ""] if table.title else []
-    grid = [*_render_head(columns), *kept, ""] if lines else []
-    return "\n".join([*title, *grid, *said, *map(_render_item, table.caption)]) + "\n"
+    grid = [*_render_head(columns), *rows, ""] if lines else []
+    return "\n".join([*title, *grid, *note, *map(_render_item, table.caption)]) + "\n"
 
 
 def _render_head(columns: Sequence[Column]) -> list[str]:

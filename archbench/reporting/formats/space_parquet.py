@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from archbench.design.spec.spec import Spec
 from archbench.design.variants import varied_paths
 from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
+from archbench.models.variant import Variant
 from archbench.reporting.formats.parquet import quote_name, quote_text
 from archbench.runs.store import check_writable
 from archbench.space.constraints import PricedChunk
@@ -45,17 +46,12 @@ def write_space(
     with ParquetFile(path, varied_paths(spec), [constraint.text for constraint in spec.constraints]) as file:
         space = price_space(spec, asked, file, said)
         rows = make_shown_variants(spec, space)
-        file.write(space.front.at, [(row.at, _shown_values(row)) for row in rows if row.at is not None])
+        file.write(space.front.at, [(row.at, row.priced.variant) for row in rows if row.at is not None])
     return space, rows
 
 
-def _shown_values(row: ShownVariant) -> dict[str, Any]:
-    variant = row.priced.variant
-    return {"name": variant.name, "id": variant.id, "reference": variant.reference}
-
-
 class ParquetFile:
-    """Takes priced chunks; `write` puts the file in its place.
+    """A file that takes priced chunks; `write` puts it in its place.
 
     Columns: the axes (an axis of lists as lists), the exact metrics, `refused` (the constraint that was the first to refuse
     the row, null for a row that is kept), `front`, and `name`, `id` and `reference` of the rows that are shown.
@@ -83,8 +79,8 @@ class ParquetFile:
         self._await_insert()
         self._writing = self._thread.submit(self._insert_chunk, chunk)
 
-    def write(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        """The file, with the front marked at its places among all rows; `shown` has a place's name, id and reference."""
+    def write(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Variant]]) -> None:
+        """Write the file, with the front marked at its places among all rows; `shown` are the variants at some of them."""
         self._await_insert()
         with _replacing_file(self.path) as unfinished:
             self._insert_marks(front_at, shown)
@@ -104,17 +100,18 @@ class ParquetFile:
         self._table.execute("INSERT INTO priced SELECT * FROM chunk")
         self._table.unregister("chunk")
 
-    def _insert_marks(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    def _insert_marks(self, front_at: NDArray[np.int64], shown: Iterable[tuple[int, Variant]]) -> None:
         self._table.register("front_at", {"place": front_at})
         self._table.execute("CREATE TABLE shown (place BIGINT, name VARCHAR, id VARCHAR, reference BOOLEAN)")
-        for place, row in shown:
-            self._table.execute("INSERT INTO shown VALUES (?, ?, ?, ?)", [place, *(row[key] for key in NAMED)])
+        for place, variant in shown:
+            values = [getattr(variant, name) for name in NAMED]
+            self._table.execute("INSERT INTO shown VALUES (?, ?, ?, ?)", [place, *values])
         for number, axis in enumerate(self._axes):
             self._table.execute(f"SET VARIABLE axis{number} = ?", [_align_kinds(self._numberings[axis].values)])
         self._table.execute("SET VARIABLE constraints = ?", [list(self._constraints)])
 
     def _select_query(self) -> str:
-        """Every row with its values in place of their numbers, lists being counted from 1."""
+        """A query for every row with its values in place of their numbers, lists being counted from 1."""
         axes = [
             f"getvariable('axis{number}')[priced.{quote_name(axis)} + 1] AS {quote_name(axis)}"
             for number, axis in enumerate(self._axes)
@@ -132,7 +129,7 @@ class ParquetFile:
 
 @contextmanager
 def _replacing_file(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write, put in its place at the end."""
+    """A file beside `path` to write, which is put in its place at the end."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with _reporting_disk_errors(path):
@@ -144,20 +141,17 @@ def _replacing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _reporting_disk_errors(path: Path) -> Iterator[None]:
-    """What goes wrong with a disk, as one sentence about the file."""
+    """Say an error of the disk as one sentence about the file."""
     try:
         yield
     except (OSError, duckdb.IOException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise CannotMeasure(f"--parquet {_shown(path)}: cannot be written ({visible(reason)}); name another") from error
+        place = f"--parquet {visible(str(path), 1000)}"
+        raise CannotMeasure(f"{place}: cannot be written ({visible(reason)}); name another") from error
 
 
 def _align_kinds(values: Sequence[Any]) -> list[Any]:
-    """The values of an axis as a list DuckDB has a type for: as they are, or as a spec writes them where kinds are mixed."""
+    """An axis' values as a list that DuckDB has a type for: as they are, or as a spec writes them where kinds are mixed."""
     kinds = {type(value) for value in values if value is not None}
     alike = len(kinds) <= 1 or kinds == {int, float}
     return list(values) if alike else [None if value is None else units.format_plain(value) for value in values]
-
-
-def _shown(path: Path) -> str:
-    return visible(str(path), 1000)

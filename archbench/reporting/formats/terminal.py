@@ -40,11 +40,11 @@ def _raise_again() -> NoReturn:
 
 def print_table(table: Table, console: Console) -> None:
     """Print the table, what failed and why, the caption. Names are escaped: none can format or steer the terminal."""
-    shown = table.rows[:MOST_ROWS]
+    rows = table.rows[:MOST_ROWS]
     named = [column for column in table.columns if _tells_something(column, table.rows)]
-    candidates = number_runs(named, shown, console.width)
-    chosen = choose_columns(candidates, shown, console.width)
-    console.print(_build_grid(table.title, chosen, shown, _name_room(candidates, shown, console.width)))
+    candidates = number_runs(named, rows, console.width)
+    chosen = choose_columns(candidates, rows, console.width)
+    console.print(_build_grid(table.title, chosen, rows, _name_room(candidates, rows, console.width)))
     console.print()
     for line in (*_explain_numbers(named, candidates), *_list_lines_below(table, _list_left_out(candidates, chosen))):
         console.print(Text(visible(line, LONGEST_LINE)), soft_wrap=not console.is_terminal)
@@ -75,10 +75,10 @@ def number_runs(columns: Sequence[Column], rows: Sequence[Row], width: int) -> l
 
 
 def _explain_numbers(named: Sequence[Column], candidates: Sequence[Column]) -> list[str]:
-    """Which run each number is, where numbers stand for runs."""
+    """The run that each number is, where numbers stand for runs."""
     pairs = zip(_list_run_names(candidates), _list_run_names(named), strict=True)
-    told = [f"{number} is {run}" for number, run in pairs if number != run]
-    return [", ".join(told)] if told else []
+    numbers = [f"{number} is {run}" for number, run in pairs if number != run]
+    return [", ".join(numbers)] if numbers else []
 
 
 def _list_run_names(columns: Iterable[Column]) -> list[str]:
@@ -91,7 +91,7 @@ def _label_without_run(column: Column) -> str:
 
 
 def _list_left_out(candidates: Sequence[Column], chosen: Sequence[Column]) -> Iterator[str]:
-    """What columns are called that did not fit; those of every run by what they hold alone."""
+    """The labels of the columns that did not fit; of columns that every run has, the label without the run."""
     left = [column for column in candidates if column not in chosen]
     for label in dict.fromkeys(map(_label_without_run, left)):
         own = [column for column in left if _label_without_run(column) == label]

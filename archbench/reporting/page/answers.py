@@ -66,7 +66,7 @@ def list_answers(run: JudgedRun, rows: Sequence[Row], by: Terms, best: Sequence[
 
 
 def _answer_verdicts(verdicts: Table | None) -> Facts:
-    """How many pairs have each verdict, and which variants regressed or improved."""
+    """The number of pairs with each verdict, and the variants that regressed or improved."""
     if verdicts is None:
         return ()
     names: dict[str, list[Row]] = {}

@@ -42,25 +42,21 @@ def render_html(review: Review) -> str:
     style, script = _page_style(), _read_source("report.js")
     rows = choose_telling(review.table.rows, MOST_ROWS)
     columns = [column for column in review.table.columns if has_content(column, review.table.rows)]
-    return (
-        _jinja_environment()
-        .get_template("report.html")
-        .render(
-            review=review,
-            charts=[(chart, _draw_inline(chart)) for chart in review.charts],
-            columns=columns,
-            main=_choose_main_columns(columns, rows),
-            rows=[
-                (_row_classes(row), [visible(column.format_cell(row), LONGEST) for column in columns]) for row in rows
-            ],
-            legend=_describe_marks(rows),
-            limits=_limit_columns(columns),
-            left_out=len(review.table.rows) - len(rows),
-            data=Markup(embed_json(_page_data(columns, rows, review.ties))),
-            style=Markup(style),
-            script=Markup(script),
-            policy=_security_policy(style, script),
-        )
+    cells = [(_row_classes(row), [visible(column.format_cell(row), LONGEST) for column in columns]) for row in rows]
+    template = _jinja_environment().get_template("report.html")
+    return template.render(
+        review=review,
+        charts=[(chart, _draw_inline(chart)) for chart in review.charts],
+        columns=columns,
+        main=_choose_main_columns(columns, rows),
+        rows=cells,
+        legend=_describe_marks(rows),
+        limits=_limit_columns(columns),
+        left_out=len(review.table.rows) - len(rows),
+        data=Markup(embed_json(_page_data(columns, rows, review.ties))),
+        style=Markup(style),
+        script=Markup(script),
+        policy=_security_policy(style, script),
     )
 
 
@@ -69,7 +65,7 @@ def _draw_inline(chart: Chart) -> Markup:
 
 
 def describe_chart(chart: Chart) -> str:
-    """What a chart shows, for whoever does not see it, and where its numbers are."""
+    """A chart in words, for whoever does not see it, and the place of its numbers."""
     said = f" {chart.said[0].upper()}{chart.said[1:]}." if chart.said else ""
     return f"{chart.title}.{said} The numbers are in the table of all variants."
 
@@ -90,14 +86,15 @@ def _is_main(column: Column, rows: Sequence[Row]) -> bool:
 
 
 def _describe_marks(rows: Sequence[Row]) -> str:
-    """How the rows of the table are marked, as far as any is."""
-    marks = {
-        "bold: on the Pareto front": any(row["pareto"] for row in rows),
-        "a bar before the name: the reference": any(row["reference"] for row in rows),
-        "italic: a base, for comparison": any(row.get("side") == "base" for row in rows),
-        "grey: failed": any(row["status"] == "failed" for row in rows),
+    """A legend of the marks that rows of the table have."""
+    words = {
+        "front": "bold: on the Pareto front",
+        "reference": "a bar before the name: the reference",
+        "base": "italic: a base, for comparison",
+        "failed": "grey: failed",
     }
-    return "; ".join(said for said, known in marks.items() if known)
+    known = {mark for row in rows for mark in _row_classes(row).split()}
+    return "; ".join(said for mark, said in words.items() if mark in known)
 
 
 def _row_classes(row: Row) -> str:
@@ -122,7 +119,7 @@ def embed_json(data: Any) -> str:
 
 
 def _page_data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> dict[str, Any]:
-    """What the script sorts, limits and names the fastest by: raw values, and whom each was compared with and is tied with.
+    """The data that the script sorts, limits and names the fastest by: raw values, ties, and groups that were compared.
 
     `order`: places of rows by speed. `ties`: of each row runs in it, the first of a run, the first after it, the next
     run's first, ...: of many rows that cannot be told apart the pairs would be longer than all else.
@@ -146,14 +143,14 @@ def _page_data(columns: Sequence[Column], rows: Sequence[Row], ties: Ties) -> di
 
 
 def _new_speeds(rows: Sequence[Row]) -> list[float | None]:
-    """As `list_speeds` has them; a base's is none, for the fastest is among the new networks."""
+    """The speed of each row; null for a base, since the fastest is among the new networks."""
     own = deciding_rows(rows)
-    told = {id(row): speed for row, speed in zip(own, list_speeds(own), strict=True)}
-    return [told.get(id(row)) for row in rows]
+    speeds = {id(row): speed for row, speed in zip(own, list_speeds(own), strict=True)}
+    return [speeds.get(id(row)) for row in rows]
 
 
 def _find_turns(flags: Sequence[bool]) -> list[int]:
-    """Where they turn true, and false again, in turn."""
+    """The places at which flags turn true, and false again, in turn."""
     return [place for place, (before, now) in enumerate(pairwise([False, *flags, False])) if before != now]
 
 
@@ -164,13 +161,13 @@ def _raw_value(value: Any) -> Any:
 
 
 def _limit_columns(columns: Sequence[Column]) -> list[tuple[int, Column]]:
-    """What a limit can be set for, by its place: numbers that are typed as they are written."""
+    """The columns that a limit can be set for, by their place: numbers that are typed as they are written."""
     numbers = ((place, column) for place, column in enumerate(columns) if column.numeric)
     return [(place, column) for place, column in numbers if not _metric_name(column).endswith("half_width")]
 
 
 def _metric_name(column: Column) -> str:
-    """What a column holds, on whichever device."""
+    """The metric of a column, on whichever device."""
     return column.name.partition("@")[0]
 
 

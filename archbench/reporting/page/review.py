@@ -46,7 +46,7 @@ from archbench.text import visible
 
 @dataclass(frozen=True)
 class Review:
-    """What a page shows, from top to bottom. Texts are not escaped."""
+    """The content of a page, from top to bottom. Texts are not escaped."""
 
     title: str
     question: str

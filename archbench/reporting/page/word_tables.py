@@ -35,7 +35,7 @@ class WordTable:
 
     @property
     def short(self) -> tuple[bool, ...]:
-        """Of each column whether all its cells are a word or two."""
+        """For each column whether all its cells are a word or two."""
         return tuple(all(len(cell) <= SHORT for cell in cells) for cells in zip(*self.rows, strict=True))
 
 

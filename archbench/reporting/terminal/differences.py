@@ -47,7 +47,7 @@ class LayerChange:
         return tuple(layer for layer in (self.base, self.new) if layer is not None)
 
     def count_more(self, count: str) -> int:
-        """How much more of a count the second network has here."""
+        """The count that the second network has here beyond the first."""
         before, after = (getattr(side, count) if side else 0 for side in (self.base, self.new))
         return int(after - before)
 

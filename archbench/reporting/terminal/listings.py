@@ -1,4 +1,4 @@
-"""What there is to choose from: parts, presets, stored runs."""
+"""Listings of what there is to choose from: parts, presets, stored runs, devices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from archbench import units
 from archbench.design.variants import preset
 from archbench.errors import ResultsError
-from archbench.models.presets import FROZEN_NOTE, PRESETS
+from archbench.models.presets import FROZEN_NOTE, PRESETS, Preset
 from archbench.models.variant import FAMILIES
 from archbench.pricing.price import price
 from archbench.runs.records import line_as_json
@@ -37,8 +37,8 @@ COUNTS: dict[str, units.Format] = {
     "classifier_macs": units.format_giga,
 }
 HEADINGS = {"stride_in": "stride in", "params": "params M", "macs": "MACs G", "classifier_macs": "classifier G"}
-SECTIONS = ("lineage", "family")  # what rows are gathered under
-NAMES = ("preset", "run", "name", "part", "device")  # what is looked for is not cut
+SECTIONS = ("lineage", "family")  # columns whose values rows are gathered under
+NAMES = ("preset", "run", "name", "part", "device")  # columns that are searched for a name are not cut
 
 NOTES = {
     "presets": f"every preset: {FROZEN_NOTE}. MACs at 800 x 1333; "
@@ -65,21 +65,20 @@ def list_parts() -> list[dict[str, Any]]:
 
 def list_presets() -> list[dict[str, Any]]:
     """Every preset with its parameters, its MACs at 800 x 1333, and its body's as a classifier at 224 x 224."""
-    found = []
-    for each in PRESETS.values():
-        cost, classifier = price(preset(each.name)), price(preset(each.name, AS_CLASSIFIER))
-        found.append(
-            {
-                "preset": each.name,
-                "lineage": each.lineage,
-                "stride_in": "1x1" if each.parts["backbone"].get("stride_in_1x1") else "3x3",
-                "params": cost.params,
-                "macs": cost.macs,
-                "classifier_macs": classifier.macs,
-                "doc": each.doc,
-            }
-        )
-    return found
+    return [_list_preset(each) for each in PRESETS.values()]
+
+
+def _list_preset(named: Preset) -> dict[str, Any]:
+    cost, classifier = price(preset(named.name)), price(preset(named.name, AS_CLASSIFIER))
+    return {
+        "preset": named.name,
+        "lineage": named.lineage,
+        "stride_in": "1x1" if named.parts["backbone"].get("stride_in_1x1") else "3x3",
+        "params": cost.params,
+        "macs": cost.macs,
+        "classifier_macs": classifier.macs,
+        "doc": named.doc,
+    }
 
 
 def list_runs(results: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one live line on a terminal, plain lines elsewhere; never on stdout."""
+"""The progress of a run as a person sees it: one live line on a terminal, plain lines elsewhere; never on stdout."""
 
 from __future__ import annotations
 
