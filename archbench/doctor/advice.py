@@ -1,4 +1,4 @@
-"""What would make measuring better on a diagnosed machine: only what applies to it, with the command to type.
+"""Advice for a diagnosed machine: only what applies to it, with the command to type.
 
 Each rule is one function from a diagnosis to the advice it gives, none where there is nothing to mend.
 """

@@ -218,14 +218,14 @@ def _log_times(blocks: Iterable[Block]) -> Logs:
 
 
 def between_processes(logs: Logs) -> float | None:
-    """How far a fresh process lies from its twin of the same generation: their differences' deviation over root 2."""
+    """The distance of a fresh process from its twin of the same generation: their differences' deviation over root 2."""
     twins = [tuple(fmean(values) for values in cells.values()) for cells in logs.values() if len(cells) == 2]
     differences = [first - second for first, second in twins]
     return stdev(differences) / math.sqrt(2) if len(differences) > 1 else None
 
 
 def between_rounds(logs: Logs) -> float | None:
-    """How far a block lies from the mean of its own process, pooled over processes."""
+    """The distance of a block from the mean of its own process, pooled over processes."""
     cells = [values for cell in logs.values() for values in cell.values()]
     freedom = sum(len(values) - 1 for values in cells)
     squares = sum((value - fmean(values)) ** 2 for values in cells for value in values)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ FIGURES: Mapping[Unit, Callable[[float], str]] = {
 
 @dataclass(frozen=True)
 class Advice:
-    """What would make measuring better here, and the command to type where there is one."""
+    """Advice that would make measuring better here, and the command to type where there is one."""
 
     text: str
     command: str | None = None
@@ -72,6 +73,19 @@ class Diagnosis:
     schema: int = field(default=SCHEMA)
 
 
+def _format_known(write: Callable[[Any], str], value: Any) -> str:
+    """A figure as the page shows it; one that could not be found out is unknown."""
+    return "unknown" if value is None else write(value)
+
+
+_whole = partial(_format_known, lambda value: units.format_count(round(value)))
+_decimal = partial(_format_known, units.format_decimal)
+_percent = partial(_format_known, units.format_percent)
+_gigahertz = partial(_format_known, units.format_gigahertz)
+_switch = partial(_format_known, lambda on: "on" if on else "off")
+_times = partial(_format_known, lambda count: f"seen {units.format_count(count)} times")
+
+
 def print_diagnosis(found: Diagnosis, console: Console) -> None:
     """Print the page. Names of processes and packages are escaped: none can format or steer the terminal."""
     width = min(console.width, WIDEST)
@@ -91,7 +105,7 @@ def headline(found: Diagnosis) -> str:
 
 
 def describe_answer(found: Diagnosis) -> Iterator[str]:
-    """What can be told here, in a sentence."""
+    """The answer in a sentence: how small a difference can be told here."""
     null = found.null_test
     if found.reason or null is None:
         yield f"Nothing can be measured: {visible(found.reason or '', LONGEST)}"
@@ -119,60 +133,41 @@ def null_rows(null: NullTest) -> Rows:
     if interval := null.interval:
         covers = "covers 1, as it should" if null.covers else "misses 1: something differed that should not"
         low_to_high = f"{units.format_ratio(interval[0])} to {units.format_ratio(interval[1])}, {covers}"
-    yield (
-        "measured",
-        f"{null.network}, twice over; generations: {null.generations}, in {units.format_duration(null.seconds)}",
-    )
+    took = units.format_duration(null.seconds)
+    yield "measured", f"{null.network}, twice over; generations: {null.generations}, in {took}"
     yield "ratio", f"{units.format_ratio(null.ratio)}, 95 %: {low_to_high}"
-    yield (
-        "spread",
-        f"between processes {_percent_text(null.between_processes)}, between rounds {_percent_text(null.between_rounds)}",
-    )
-    disturbed = (
-        f"{units.format_count(null.disturbed)} of them disturbed, {_percent_text(null.lost)} of the time lost to others"
-    )
-    yield "blocks", f"{units.format_count(null.blocks)} counted, {disturbed}"
+    processes, rounds = _percent(null.between_processes), _percent(null.between_rounds)
+    yield "spread", f"between processes {processes}, between rounds {rounds}"
+    disturbed = f"{units.format_count(null.disturbed)} of them disturbed"
+    lost = f"{_percent(null.lost)} of the time lost to others"
+    yield "blocks", f"{units.format_count(null.blocks)} counted, {disturbed}, {lost}"
 
 
 def gpu_rows(gpu: Gpu) -> Rows:
-    span = " to ".join(dict.fromkeys(_rounded_text(mhz) for mhz in (gpu.slowest_mhz, gpu.fastest_mhz)))
-    yield "clock", f"{span} MHz while measured, at most {_rounded_text(gpu.max_mhz)}"
+    span = " to ".join(dict.fromkeys(_whole(mhz) for mhz in (gpu.slowest_mhz, gpu.fastest_mhz)))
+    yield "clock", f"{span} MHz while measured, at most {_whole(gpu.max_mhz)}"
     yield "held down", ", ".join(gpu.throttle) or "no reason seen"
-    yield (
-        "power",
-        f"{_rounded_text(gpu.watts)} W of {_rounded_text(gpu.limit_watts)}, {_rounded_text(gpu.celsius)} degrees Celsius",
-    )
-    yield "others", f"{_rounded_text(gpu.others)} processes; persistence {_switch_text(gpu.persistence)}"
+    yield "power", f"{_whole(gpu.watts)} W of {_whole(gpu.limit_watts)}, {_whole(gpu.celsius)} degrees Celsius"
+    yield "others", f"{_whole(gpu.others)} processes; persistence {_switch(gpu.persistence)}"
 
 
 def host_rows(host: Host, threads: int | None) -> Rows:
     yield "processor", host.cpu or "unknown"
     limits = "" if host.quota_cores is None else f", {units.format_decimal(host.quota_cores)} by quota"
-    cores = f"{_rounded_text(host.physical_cores)} physical, {_rounded_text(host.logical_cores)} logical"
-    yield (
-        "cores",
-        f"{cores}, {_rounded_text(host.allowed_cores)} allowed{limits}; torch takes {_rounded_text(threads)} threads",
-    )
-    yield (
-        "clock",
-        f"{_clock_text(host.mhz)} GHz, at most {_clock_text(host.max_mhz)}; governor {host.governor or 'unknown'}",
-    )
-    yield (
-        "switches",
-        f"turbo {_switch_text(host.turbo)}, SMT {_switch_text(host.smt)}, heat throttling {_times_text(host.throttles)}",
-    )
-    yield "load", f"{_decimal_text(host.load)}; {', '.join(_describe_busy(host)) or 'nothing else seen to run'}"
+    cores = f"{_whole(host.physical_cores)} physical, {_whole(host.logical_cores)} logical"
+    yield "cores", f"{cores}, {_whole(host.allowed_cores)} allowed{limits}; torch takes {_whole(threads)} threads"
+    clock = f"{_gigahertz(host.mhz)} GHz, at most {_gigahertz(host.max_mhz)}"
+    yield "clock", f"{clock}; governor {host.governor or 'unknown'}"
+    yield "switches", f"turbo {_switch(host.turbo)}, SMT {_switch(host.smt)}, heat throttling {_times(host.throttles)}"
+    yield "load", f"{_decimal(host.load)}; {', '.join(_describe_busy(host)) or 'nothing else seen to run'}"
     if host.memory_bytes is not None and host.available_bytes is not None:
         free = f"{units.format_gib(host.available_bytes)} of {units.format_gib(host.memory_bytes)} GiB to be had"
-        yield (
-            "memory",
-            f"{free}, {units.format_gib(host.swap_used_bytes or 0)} of {units.format_gib(host.swap_bytes or 0)} GiB swap used",
+        swap = (
+            f"{units.format_gib(host.swap_used_bytes or 0)} of {units.format_gib(host.swap_bytes or 0)} GiB swap used"
         )
-    yield (
-        "inside",
-        f"{_wall_text(host.virtual, 'virtual machine')}, {_wall_text(host.container, 'container')}, "
-        f"stolen {_percent_text(host.steal)}",
-    )
+        yield "memory", f"{free}, {swap}"
+    walls = f"{_format_wall(host.virtual, 'virtual machine')}, {_format_wall(host.container, 'container')}"
+    yield "inside", f"{walls}, stolen {_percent(host.steal)}"
 
 
 def version_rows(found: Diagnosis) -> Rows:
@@ -185,9 +180,9 @@ def version_rows(found: Diagnosis) -> Rows:
 
 
 def _describe_busy(host: Host) -> Iterator[str]:
-    for each in host.busy:
-        several = f" x{each.processes}" if each.processes > 1 else ""
-        yield f"{visible(each.name)}{several} {units.format_decimal(each.cores)} cores"
+    for busy in host.busy:
+        several = f" x{busy.processes}" if busy.processes > 1 else ""
+        yield f"{visible(busy.name)}{several} {units.format_decimal(busy.cores)} cores"
 
 
 def _grid_of_checks(checks: tuple[Check, ...]) -> Grid:
@@ -232,31 +227,7 @@ def _print_section(title: str, grid: Grid, console: Console, width: int) -> None
     console.print(Padding(grid, (0, 0, 0, INDENT), expand=False), width=width)
 
 
-def _percent_text(value: float | None) -> str:
-    return "unknown" if value is None else units.format_percent(value)
-
-
-def _rounded_text(value: float | None) -> str:
-    return "unknown" if value is None else units.format_count(round(value))
-
-
-def _decimal_text(value: float | None) -> str:
-    return "unknown" if value is None else units.format_decimal(value)
-
-
-def _clock_text(value: float | None) -> str:
-    return "unknown" if value is None else units.format_gigahertz(value)
-
-
-def _switch_text(value: bool | None) -> str:
-    return "unknown" if value is None else "on" if value else "off"
-
-
-def _times_text(value: int | None) -> str:
-    return "unknown" if value is None else f"seen {units.format_count(value)} times"
-
-
-def _wall_text(value: bool | None, name: str) -> str:
+def _format_wall(value: bool | None, name: str) -> str:
     return f"{name} unknown" if value is None else name if value else f"no {name}"
 
 
@@ -281,7 +252,7 @@ def anonymise(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def _find_identifying() -> dict[str, str]:
-    """What tells who ran this, and what to write instead: the home folder first, since it holds the user's name."""
+    """Names that tell who ran this, and the word to write instead: the home folder first, since it holds the user's name."""
     names: dict[str, str] = {}
     with suppress(RuntimeError):
         names[str(Path.home())] = "~"

@@ -58,7 +58,7 @@ Say = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a diagnosis is made with: where the machine's files are, how time passes, what a worker is."""
+    """The surroundings of a diagnosis: where the machine's files are, how time passes, what a worker is."""
 
     root: Path = ROOT
     pause: Callable[[float], None] = time.sleep
@@ -68,7 +68,7 @@ class Surroundings:
 
 @dataclass
 class _Findings:
-    """What was found so far. What a failure kept from being found stays as it is here."""
+    """The findings so far; a finding that a failure prevented stays as it is here."""
 
     device: str
     facts: Mapping[str, Any] = field(default_factory=dict)  # of the worker
@@ -97,7 +97,7 @@ class _MemorySink:
 
 
 def plan_diagnosis(device: str, *, quick: bool) -> MeasurePlan:
-    """How a diagnosis measures. Raises SpecError for what is no device, or none."""
+    """The plan a diagnosis measures by. Raises SpecError for a device that is none."""
     if device == "none":
         raise SpecError("--device none: nothing to examine; take auto, cpu, cuda or cuda:N")
     return parse_measure_plan(
@@ -112,7 +112,7 @@ def plan_diagnosis(device: str, *, quick: bool) -> MeasurePlan:
 
 
 def examine(plan: MeasurePlan, say: Say, around: Surroundings | None = None) -> Diagnosis:
-    """Find out what the plan's device can measure. What is wrong with it is in the diagnosis, never raised."""
+    """Find out what the plan's device can measure. A fault of the device is in the diagnosis, never raised."""
     around = around or Surroundings()
     began = around.clock()
     say("watching what else runs", None)
@@ -145,7 +145,7 @@ def _probe_size(device: str) -> tuple[str, int, int]:
 def run_self_checks(
     device: str, plan: MeasurePlan, around: Surroundings
 ) -> tuple[Mapping[str, Any], tuple[Check, ...]]:
-    """What a worker found while starting, and the checks of its own clocks and allocator. Raises WorkerFailed."""
+    """A worker's facts from starting, and the checks of its own clocks and allocator. Raises WorkerFailed."""
     with around.worker(probe_variant(device), WorkerSetup(device, plan.seed), timeout=plan.timeout) as worker:
         facts = worker.start()
         worker.ask({"do": "warm"})
@@ -225,7 +225,7 @@ def find_versions(captured: Mapping[str, Any], identity: Mapping[str, Any]) -> d
 
 
 def find_extras(device: str) -> dict[str, str | None]:
-    """What is optional and here: packages by version, the compiler that torch.compile calls on the CPU by name."""
+    """Optional parts that are here: packages by version, the compiler that torch.compile calls on the CPU by name."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     found = {
         "onnxruntime": environment.package_version("onnxruntime"),

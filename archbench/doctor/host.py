@@ -99,7 +99,7 @@ def count_throttles(root: Path = ROOT) -> int | None:
 
 
 def watch_processes(root: Path, pause: Callable[[float], None]) -> tuple[BusyProcesses, ...]:
-    """What keeps most cores busy besides this process, by name, over a watch."""
+    """The processes that keep most cores busy besides this one, by name, over a watch."""
     before, began = _process_ticks(root), _read_uptime(root)
     pause(WATCH_SECONDS)
     after, ended = _process_ticks(root), _read_uptime(root)
@@ -141,14 +141,14 @@ def _describe_cores(root: Path) -> dict[str, Any]:
         "cpu": visible(model) if model else None,
         "physical_cores": len(set(siblings)) or None,
         "logical_cores": len(siblings) or None,
-        "allowed_cores": _count_listed(_read_field(root, "proc/self/status", "Cpus_allowed_list")),
+        "allowed_cores": _count_cpus(_read_field(root, "proc/self/status", "Cpus_allowed_list")),
         "quota_cores": read_cpu_quota(root),
         "smt": active == "1" if active else None,
     }
 
 
-def _count_listed(text: str | None) -> int | None:
-    """How many CPUs `0-3,8` names."""
+def _count_cpus(text: str | None) -> int | None:
+    """The number of CPUs that a list like `0-3,8` names."""
     if not text:
         return None
     ends = [part.split("-") for part in text.split(",")]
@@ -192,7 +192,7 @@ def _read_bytes(root: Path, name: str) -> int | None:
 
 
 def _describe_walls(root: Path) -> dict[str, Any]:
-    """What lies between us and the machine: load of others, a hypervisor, a container."""
+    """Everything between us and the machine: load of others, a hypervisor, a container."""
     flags = _read_field(root, "proc/cpuinfo", "flags")
     marks = (root / ".dockerenv", root / "run/.containerenv")
     load = _read_first_line(root, "proc/loadavg").split()

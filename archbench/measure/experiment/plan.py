@@ -41,7 +41,7 @@ class PlannedVariant:
 
     @property
     def title(self) -> str:
-        """Its name as progress shows it."""
+        """The variant's name as progress shows it."""
         return _name_replica(self.variant.name, self.replica)
 
     def open_record(self) -> Record:

@@ -42,7 +42,7 @@ STEP_S = 30.0  # people give half minutes
 
 @dataclass(frozen=True)
 class RunListener:
-    """What a caller hears while a run goes on: each step, a sentence, and each record once it is on disk."""
+    """A caller's ears while a run goes on: each step, a sentence, and each record once it is on disk."""
 
     step: Callable[[RunProgress], None] = lambda step: None
     say: Callable[[str], None] = lambda text: None

@@ -53,7 +53,7 @@ class DisturbanceJudge:
 
 @dataclass(frozen=True)
 class ExperimentSetup:
-    """Everything all workers of a run share, and until when (on `clock`) the run may go on; null: until it is done."""
+    """The bounds of a run, and until when (on `clock`) it may go on; null: until it is done."""
 
     plan: MeasurePlan
     device: str
@@ -80,7 +80,7 @@ class ExperimentSetup:
 
 @dataclass
 class ExperimentState:
-    """Everything measured so far: a sink that remembers, and the stopping rule."""
+    """The state of an experiment: a sink that remembers every block, and the stopping rule."""
 
     setup: ExperimentSetup
     sink: ResultSink
@@ -127,7 +127,7 @@ class ExperimentState:
             self._find_widest()
 
     def _find_widest(self) -> None:
-        """How wide the widest interval is, made as the table makes it; null while a variant of this run has none."""
+        """Find the widest interval, made as the table makes it; null while a variant of this run has none."""
         failed, quantity = frozenset(self.lost), self.setup.plan.quantity
         found = summarise_blocks(self.blocks, None, failed=failed, quantity=quantity, looked=self.setup.widened)
         widths = {key: summary.half_width for key, summary in found.items() if summary.half_width is not None}

@@ -1,4 +1,4 @@
-"""What a run was measured on and with: host, GPUs, driver, versions, flags, commit. Imports no torch."""
+"""The environment of a run: host, GPUs, driver, versions, flags, commit; and the devices a run can name. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run is asked to end: a first signal ends it at its next boundary, a second at once. Imports no torch."""
+"""Signals that ask a run to end: a first ends it at its next boundary, a second at once. Imports no torch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StopRequest:
         return self._requested
 
     def on_second_signal(self, end_workers: Callable[[], None]) -> None:
-        """What a second signal does before it raises, so that nobody goes on waiting for a worker's answer."""
+        """Register what a second signal does before it raises, so that nobody goes on waiting for a worker's answer."""
         self._end_workers = end_workers
 
     def __enter__(self) -> StopRequest:

@@ -1,4 +1,4 @@
-"""How archbench starts a process of its own: its package by its place, and nothing of the working folder.
+"""Processes that archbench starts of itself: the package by its place, and nothing of the working folder.
 
 `python -m` would put the working folder first on the path, and a `torch.py` that lies there before torch. This file is
 therefore run as a script too, which imports the package it lies in wherever that is: installed, linked, or a checkout.

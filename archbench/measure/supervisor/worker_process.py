@@ -31,7 +31,7 @@ class WorkerFailed(Exception):
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """How every worker of a run holds its network: on a device, from a seed, in so many bytes of the host beside torch itself."""
+    """The setup all workers of a run share: a device, a seed, plugins, and so many bytes of the host beside torch itself."""
 
     device: str
     seed: int
@@ -113,7 +113,7 @@ class Worker:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not been seen to end."""
+        """Whether the process has not been seen to end."""
         return self._process.returncode is None
 
     def kill(self) -> None:
@@ -134,7 +134,7 @@ class Worker:
         self._stderr.close()
 
     def _describe_death(self) -> str:
-        """How the process died, with the last line it wrote."""
+        """The reason of a process that died, with the last line it wrote."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(TERM_SECONDS)
         code = self._process.poll()
@@ -152,12 +152,12 @@ class Worker:
 
 
 def _describe_late_start(limit: float) -> str:
-    """What is said at the time limit of a worker that has made no timed call yet, and gives no signs of life meanwhile."""
+    """The reason of a worker that has made no timed call at its time limit; it gives no signs of life until then."""
     return f"not started in {limit:g} s: import, build, compile and checks take longer, or hang; raise measure.timeout"
 
 
 def _describe_overdue(limit: float, silent: float, longest: float) -> str:
-    """What is said at the time limit of a worker that was `silent` s then, and had never been for over `longest` s before."""
+    """The reason of a worker at its time limit that was `silent` s then, and had never been for over `longest` s before."""
     if silent <= min(BEATS_MISSED * longest, limit / 2):
         return f"not done in {limit:g} s though it was still calling; raise measure.timeout"
     way_out = "raise measure.timeout if one call takes so long"

@@ -81,14 +81,14 @@ class Device(Protocol):
         """Set the process's flags for the workload. Raises CannotMeasure for a precision the device has not."""
 
     def identity(self) -> dict[str, Any]:
-        """What it is and how it is set: name, versions, threads, flags."""
+        """The device as it is and is set: name, versions, threads, flags."""
 
     def telemetry(self) -> dict[str, float | None]:
-        """What disturbs or slows it, by name; shares are since this was last asked; null where unknown."""
+        """Figures of what disturbs or slows the device, by name; shares are since this was last asked; null where unknown."""
 
 
 class Driver(Protocol):
-    """What a GPU's driver tells beside torch: `Nvml`, and a double of it in tests."""
+    """A GPU's driver, asked what torch does not tell: `Nvml`, and a double of it in tests."""
 
     def telemetry(self) -> dict[str, float | None]: ...
 
@@ -287,7 +287,7 @@ class CudaDevice:
 
 
 def _torch_flags(workload: Workload) -> dict[str, Any]:
-    """How torch is set for the workload, as it says itself where it can."""
+    """The flags torch is set to for the workload, as torch says itself where it can."""
     dtype = AMP.get(workload.precision)
     return {
         "autocast": None if dtype is None else str(dtype).removeprefix("torch."),

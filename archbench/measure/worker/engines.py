@@ -53,7 +53,7 @@ class Subject:
     workload: Workload
 
     def make_call(self, run: Run) -> Forward:
-        """What is timed, `run` being the forward pass: that pass alone, or a step of training around it."""
+        """The call that is timed, `run` being the forward pass: that pass alone, or a step of training around it."""
         device, workload, image = self.device, self.workload, self.image
         if workload.mode == "train":
             return training_step(self.network, run, image, lambda: device.autocast(workload))
@@ -76,7 +76,7 @@ class PreparedCall:
 
 @dataclass(frozen=True)
 class Engine:
-    """How a subject's call is made, and the packages whose versions decide how fast it is."""
+    """A way to make a subject's call, and the packages whose versions decide how fast it is."""
 
     forward: Callable[[Subject], Forward]
     packages: tuple[str, ...] = ("torch",)

@@ -1,4 +1,4 @@
-"""Memory in a pass of its own: tensor bytes alive at once, seen op by op, and what a device's allocator and driver say.
+"""Memory, measured in a pass of its own: tensor bytes alive at once, seen op by op, and the figures of allocator and driver.
 
 The trace works on meta tensors, so costs no memory.
 """
@@ -93,7 +93,7 @@ def live_training_peak(module: nn.Module, image: torch.Tensor) -> int:
 
 @dataclass(frozen=True)
 class MemoryFigures:
-    """What one variant takes on its device; null where neither allocator nor driver says.
+    """The memory one variant takes on its device; null where neither allocator nor driver says.
 
     steady      the allocator's peak over one call once warm       reserved   what it held of the device for that
     cold        its peak until warm: cuDNN's search for the        requested  the peak before rounding to its block sizes

@@ -1,4 +1,4 @@
-"""What a worker sees of its own clocks and allocator, on the network it holds. Readings only; they are judged elsewhere."""
+"""Readings a worker takes of its own clocks and allocator, on the network it holds; they are judged elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def time_stretches(forward: Forward, device: Device) -> list[dict[str, int]]:
 
 
 def read_allocator(device: Device, allocate: Callable[[int], object]) -> dict[str, int] | None:
-    """What a tensor of a known size adds to the device's peak; null where there is no counter."""
+    """Bytes that a tensor of a known size adds to the device's peak; null where there is no counter."""
     device.reset_peak()
     before = device.peak_bytes()
     if before is None:

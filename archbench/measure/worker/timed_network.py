@@ -42,7 +42,7 @@ TRAINED = "train: counts and priced bytes are of inference"
 
 @dataclass(frozen=True)
 class NetworkCounts:
-    """What was counted on a network, and the tensor bytes alive at once in the workload's mode."""
+    """The counts of a network, and the tensor bytes alive at once in the workload's mode."""
 
     traced: dict[str, int]
     uncounted: dict[str, int]

@@ -83,7 +83,7 @@ class BeatTimer:
 
 @dataclass(frozen=True)
 class TimedCall:
-    """What a block is made of: the call, the device, how long a call takes as seen so far, and how it is asked for."""
+    """A call to time in blocks: on a device, with how long it takes as seen so far, and how it is asked for."""
 
     forward: Forward
     device: Device
@@ -285,7 +285,7 @@ def _capture_call(forward: Forward, device: Device) -> Forward | None:
 
 
 def _count_calls(ns: int, call_ns: int) -> int:
-    """How many calls last so long, and at least five."""
+    """The number of calls that last so long, five at least."""
     return max(BLOCK_CALLS, -(-ns // max(1, call_ns)))
 
 

@@ -95,7 +95,7 @@ def limit_memory(memory_bytes: int) -> None:
 
 
 class _WorkerState:
-    """What the process holds between requests."""
+    """The network a worker process holds between requests, and how it answers them."""
 
     def __init__(self, beat: Callable[[], None], clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.network: Any = None
