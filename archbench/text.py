@@ -6,6 +6,8 @@ import difflib
 import re
 from typing import Any
 
+from archbench.errors import SpecError
+
 # Printable by Unicode's book, yet nothing is seen: fillers, joiners, variation selectors.
 BLANK_LETTERS = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -47,3 +49,8 @@ def suggest_nearest(word: str, accepted: list[str]) -> str:
     """The question ` Did you mean x?` where one of `accepted` is close to `word`, else nothing."""
     close = difflib.get_close_matches(word, accepted, n=1, cutoff=0.6)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def wrong_value(key: str, value: Any, reason: str) -> SpecError:
+    """The error for a value that a spec's key does not accept: the reason begins with `is not`."""
+    return SpecError(f"{key}: {quote_value(value)} {reason}")

@@ -22,7 +22,7 @@ from archbench.design.spec.schema import OF_THE_RUN, WORKLOAD_IN_MEASURE, knob_p
 from archbench.errors import SpecError
 from archbench.metrics import EXACT, SCALED
 from archbench.models.variant import FAMILIES
-from archbench.text import quote_key, quote_value, suggest_nearest
+from archbench.text import quote_key, quote_value, suggest_nearest, wrong_value
 
 MAX_VALUES = 100_000  # of one list, range or zip
 MAX_LISTS = 4_000_000  # of one product that is walked, as many as are drawn at most; it may have more, and be sampled
@@ -102,7 +102,7 @@ class Axis:
 def parse_axes(given: Any, document: Document) -> tuple[Axis, ...]:
     """The axes of a spec, in its order. Raises SpecError beginning with the axis's key."""
     if not isinstance(given, dict):
-        raise SpecError(f"axes: {quote_value(given)} is not a mapping; write axes: {{neck.channels: [128, 256]}}")
+        raise wrong_value("axes", given, "is not a mapping; write axes: {neck.channels: [128, 256]}")
     axes = tuple(_parse_axis(key, form, document) for key, form in given.items())
     owners: dict[str, str] = {}
     for axis in axes:
@@ -176,10 +176,10 @@ def _parse_list(where: str, values: Any) -> tuple[AxisValue, ...]:
 def _check_values(where: str, values: Any, *, repeats: bool = False) -> list[Any]:
     """A list of at least one value, of one kind, each there once unless `repeats`."""
     if not isinstance(values, list) or not values:
-        raise SpecError(f"{where}: {quote_value(values)} is not a list of at least one value; {ACCEPTED}")
+        raise wrong_value(where, values, f"is not a list of at least one value; {ACCEPTED}")
     for value in values:
         if isinstance(value, dict):
-            raise SpecError(f"{where}: {quote_value(value)} is not a value; give each knob an axis of its own")
+            raise wrong_value(where, value, "is not a value; give each knob an axis of its own")
     if not repeats:
         _check_once(where, values)
     kinds = {_kind_of_value(value) for value in values if value is not None}
@@ -192,7 +192,7 @@ def _check_once(where: str, values: Sequence[Any]) -> None:
     seen = set()
     for value in values:
         if (key := hashable_value(value)) in seen:
-            raise SpecError(f"{where}: {quote_value(value)} is there twice")
+            raise wrong_value(where, value, "is there twice")
         seen.add(key)
 
 
@@ -210,7 +210,7 @@ def _kind_of_value(value: Any) -> str:
 def _check_numbers(where: str, given: Any, count: int, example: str) -> list[Any]:
     numbers = isinstance(given, list) and [n for n in given if isinstance(n, int | float) and not isinstance(n, bool)]
     if not numbers or len(numbers) != len(given) or len(given) != count:
-        raise SpecError(f"{where}: {quote_value(given)} is not {count} numbers; write {example}")
+        raise wrong_value(where, given, f"is not {count} numbers; write {example}")
     return numbers
 
 
@@ -219,7 +219,7 @@ def _parse_range(where: str, given: Any) -> tuple[AxisValue, ...]:
     numbers = _check_numbers(where, given, 3, "{range: [64, 256, 32]}: from, to, step")
     low, high, step = (Fraction(str(number)) for number in numbers)
     if step <= 0 or high < low:
-        raise SpecError(f"{where}: {quote_value(given)} goes nowhere; write the smaller first and a step over 0")
+        raise wrong_value(where, given, "goes nowhere; write the smaller first and a step over 0")
     count = (high - low) // step + 1
     if count > MAX_VALUES:
         many = quote_value(f"{count:,}").strip("'")
@@ -233,11 +233,9 @@ def _parse_log2(where: str, given: Any) -> tuple[AxisValue, ...]:
     low, high = _check_numbers(where, given, 2, "{log2: [64, 512]}: the first and the last power of two")
     for number in (low, high):
         if number <= 0 or number != math.ldexp(0.5, math.frexp(number)[1]):
-            raise SpecError(
-                f"{where}: {quote_value(number)} is not a power of two; write {{log2: [64, 512]}}, or a list"
-            )
+            raise wrong_value(where, number, "is not a power of two; write {log2: [64, 512]}, or a list")
     if high < low:
-        raise SpecError(f"{where}: {quote_value(given)} goes nowhere; write the smaller first")
+        raise wrong_value(where, given, "goes nowhere; write the smaller first")
     count = math.frexp(high)[1] - math.frexp(low)[1] + 1
     plain = int if isinstance(low, int) and isinstance(high, int) else float
     return tuple((plain(low * 2**power),) for power in range(count))
@@ -245,7 +243,7 @@ def _parse_log2(where: str, given: Any) -> tuple[AxisValue, ...]:
 
 def _parse_product(where: str, given: Any) -> Product:
     if not isinstance(given, list) or not given or not all(isinstance(factor, list) for factor in given):
-        raise SpecError(f"{where}: {quote_value(given)} is not a list of lists; write {{product: [[2, 3], [4, 6]]}}")
+        raise wrong_value(where, given, "is not a list of lists; write {product: [[2, 3], [4, 6]]}")
     factors = tuple(tuple(_check_values(f"{where}", factor)) for factor in given)
     if math.prod(map(len, factors)) > MAX_PRODUCT:
         raise SpecError(f"{where}: over 2**62 values; shorten the lists")
@@ -273,9 +271,7 @@ def _parse_zip(key: str, form: Mapping[str, Any], document: Document) -> Axis:
             raise SpecError(f"{where}.{quote_key(str(other))}: unknown key; beside zip there are name and when.{close}")
     columns = form["zip"]
     if not isinstance(columns, dict) or not columns:
-        raise SpecError(
-            f"{where}: {quote_value(columns)} is not a mapping; write {{zip: {{input.height: [480, 800], ..}}}}"
-        )
+        raise wrong_value(where, columns, "is not a mapping; write {zip: {input.height: [480, 800], ..}}")
     for path, values in columns.items():
         check_varies(path)
         _check_values(f"{where}: {path}", values, repeats=True)
@@ -286,7 +282,7 @@ def _parse_zip(key: str, form: Mapping[str, Any], document: Document) -> Axis:
     _check_once(where, levels)
     name = form.get("name", "")
     if not isinstance(name, str) or len(name) > 200 or ("name" in form and not name):
-        raise SpecError(f"{where}.name: {quote_value(name)} is not a name of 1 to 200 characters")
+        raise wrong_value(f"{where}.name", name, "is not a name of 1 to 200 characters")
     return Axis(key, tuple(columns), levels, name, _parse_when(where, key, form, document))
 
 

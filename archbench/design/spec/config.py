@@ -12,7 +12,7 @@ from archbench.design.spec.schema import MODULE_PATTERN, SPEC_VERSION
 from archbench.design.spec.yaml_file import parse_document, read_document
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS, Preset
-from archbench.text import quote_key, quote_value, suggest_nearest
+from archbench.text import quote_key, quote_value, suggest_nearest, wrong_value
 
 Config = dict[str, Any]  # parts, input and measure as mappings, the form every override is applied to
 
@@ -55,7 +55,7 @@ def base_config(base: Any, folder: Path, depth: int = 0) -> Config:
     if base is None:
         return {"top_block": {"type": "none"}, "head": {"type": "none"}}
     if not isinstance(base, str):
-        raise SpecError(f"base: {quote_value(base)} is not a preset's name or a spec's path")
+        raise wrong_value("base", base, "is not a preset's name or a spec's path")
     if not base.endswith((".yaml", ".yml")):
         try:
             return {family: dict(part) for family, part in find_preset(base).parts.items()}
@@ -84,7 +84,7 @@ def resolve_inside(folder: Path, name: str, key: str) -> Path:
     root = folder.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise SpecError(f"{key}: {quote_value(name)} is outside the spec's folder; move it below {folder}")
+        raise wrong_value(key, name, f"is outside the spec's folder; move it below {folder}")
     return path
 
 
@@ -94,9 +94,7 @@ def own_sections(data: Mapping[str, Any]) -> Config:
     for section in SECTIONS:
         if section in data:
             if not isinstance(data[section], dict):
-                raise SpecError(
-                    f"{section}: {quote_value(data[section])} is not a mapping; write {section}: {{key: value}}"
-                )
+                raise wrong_value(section, data[section], f"is not a mapping; write {section}: {{key: value}}")
             config[section] = dict(data[section])
     if data.get("module") is not None:
         config["module"] = read_factory(data["module"])
@@ -106,7 +104,7 @@ def own_sections(data: Mapping[str, Any]) -> Config:
 def read_factory(module: Any) -> str:
     """The factory of a hand-written module, as `package.file:factory` names it."""
     if not isinstance(module, str) or not re.fullmatch(MODULE_PATTERN, module):
-        raise SpecError(f"module: {quote_value(module)} is not package.file:factory")
+        raise wrong_value("module", module, "is not package.file:factory")
     return module
 
 

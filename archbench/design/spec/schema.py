@@ -16,7 +16,7 @@ from archbench import units
 from archbench.errors import SpecError
 from archbench.models.presets import PRESETS
 from archbench.models.variant import FAMILIES, PartChoice, Workload
-from archbench.text import quote_key, quote_value, suggest_nearest
+from archbench.text import quote_key, suggest_nearest, wrong_value
 
 SPEC_VERSION = 1
 WORKLOAD_IN_INPUT = ("batch", "height", "width")
@@ -60,7 +60,7 @@ def budget_seconds(plan: MeasurePlan) -> float | None:
     except ValueError:
         budget = 0.0
     if not 0 < budget < 1e8:
-        raise SpecError(f"measure.budget: {quote_value(plan.budget)} is not a duration; write 90s, 4m30s or 1h")
+        raise wrong_value("measure.budget", plan.budget, "is not a duration; write 90s, 4m30s or 1h")
     return budget
 
 
@@ -155,9 +155,7 @@ def choose_part(family: str, given: Mapping[str, Any]) -> PartChoice:
     if "type" not in given:
         raise SpecError(f"{family}.type: missing; say which: {', '.join(FAMILIES[family])}")
     if not isinstance(given["type"], str):
-        raise SpecError(
-            f"{family}.type: {quote_value(given['type'])} is not a word; take one of {', '.join(FAMILIES[family])}"
-        )
+        raise wrong_value(f"{family}.type", given["type"], f"is not a word; take one of {', '.join(FAMILIES[family])}")
     part = FAMILIES[family][given["type"]]
     knobs = {name: value for name, value in given.items() if name != "type"}
     return PartChoice(part.name, validate_knobs(part_model(family, part.name), knobs, family, part.name))
@@ -177,7 +175,7 @@ def validate_knobs(model: type[BaseModel], given: Mapping[str, Any], where: str,
     except ValidationError as error:
         key = str(error.errors()[0]["loc"][0])
         takes = describe_type(model.model_fields[key].rebuild_annotation())
-        raise SpecError(f"{where}.{key}: {quote_value(given[key])} is not accepted; it takes {takes}") from None
+        raise wrong_value(f"{where}.{key}", given[key], f"is not accepted; it takes {takes}") from None
 
 
 NOT_ACCEPTED = object()

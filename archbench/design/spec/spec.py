@@ -39,7 +39,7 @@ from archbench.design.spec.yaml_file import parse_document, read_document
 from archbench.errors import SpecError
 from archbench.metrics import METRICS, SCALED, resolve_limit_metric
 from archbench.models.presets import PRESETS
-from archbench.text import quote_value, suggest_nearest
+from archbench.text import quote_value, suggest_nearest, wrong_value
 
 MAX_CONSTRAINTS = 1_000  # of one spec; which of them refused a row is 16 bits of it
 DEVICE = re.compile(r"auto|cpu|none|cuda(:\d{1,3})?")
@@ -160,7 +160,7 @@ def parse_measure_plan(section: Mapping[str, Any]) -> MeasurePlan:
     known = validate_knobs(section_model("measure"), section, "measure", "measure")
     plan = MeasurePlan(**{name: value for name, value in known.items() if name not in WORKLOAD_IN_MEASURE})
     if not DEVICE.fullmatch(plan.device):
-        raise SpecError(f"measure.device: {quote_value(plan.device)} is not accepted; auto, cpu, cuda, cuda:N or none")
+        raise wrong_value("measure.device", plan.device, "is not accepted; auto, cpu, cuda, cuda:N or none")
     budget_seconds(plan)
     return plan
 
@@ -170,9 +170,7 @@ def parse_budgets(given: Any) -> dict[str, float]:
     if given is None:
         return {}
     if not isinstance(given, dict):
-        raise SpecError(
-            f"budgets: {quote_value(given)} is not a mapping; write budgets: {{latency_ms: 30, peak_bytes: 2GiB}}"
-        )
+        raise wrong_value("budgets", given, "is not a mapping; write budgets: {latency_ms: 30, peak_bytes: 2GiB}")
     budgets: dict[str, float] = {}
     for name, value in given.items():
         try:
@@ -194,20 +192,20 @@ def _parse_amount(name: str, metric: str, value: Any) -> float:
     if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) and number > 0:
         return number
     takes = "a number over 0" + (", or one with KiB, MiB or GiB" if metric.endswith("_bytes") else "")
-    raise SpecError(f"budgets.{name}: {quote_value(value)} is not accepted; it takes {takes}")
+    raise wrong_value(f"budgets.{name}", value, f"is not accepted; it takes {takes}")
 
 
 def _parse_name(name: Any, document: Document) -> str:
     if name is None:
         return Path(document.path).stem
     if not isinstance(name, str) or not 0 < len(name) <= 200:
-        raise SpecError(f"name: {quote_value(name)} is not a name of 1 to 200 characters")
+        raise wrong_value("name", name, "is not a name of 1 to 200 characters")
     return name
 
 
 def _parse_exclusions(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Exclusion, ...]:
     if not isinstance(given, list):
-        raise SpecError(f"exclude: {quote_value(given)} is not a list of {{path: value}} or expressions")
+        raise wrong_value("exclude", given, "is not a list of {path: value} or expressions")
     return tuple(
         _parse_exclusion(item, axes, document.place(("exclude", position)))
         if isinstance(item, str)
@@ -246,13 +244,13 @@ def _check_match(item: Any, axes: Sequence[Axis]) -> Mapping[str, Any]:
 
 def _check_assignments(key: str, items: Any) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(items, list):
-        raise SpecError(f"{key}: {quote_value(items)} is not a list of {{path: value}}")
+        raise wrong_value(key, items, "is not a list of {path: value}")
     return tuple(_check_assignment(key, item) for item in items)
 
 
 def _check_assignment(key: str, item: Any) -> Mapping[str, Any]:
     if not isinstance(item, dict) or not item:
-        raise SpecError(f"{key}: {quote_value(item)} is not {{path: value}}")
+        raise wrong_value(key, item, "is not {path: value}")
     for path in item:
         check_varies(path)
     return item
@@ -264,7 +262,7 @@ def _validate_settings(key: str, given: Any) -> dict[str, Any]:
             "sample": "{method: sobol, n: 1000}",
             "select": "{minimize: [peak_bytes], maximize: [macs], limit: 12}",
         }[key]
-        raise SpecError(f"{key}: {quote_value(given)} is not a mapping; write {key}: {example}")
+        raise wrong_value(key, given, f"is not a mapping; write {key}: {example}")
     return validate_knobs(settings_model(key), given, key, key)
 
 
@@ -299,7 +297,7 @@ def _parse_select(given: Any) -> Select | None:
 def _parse_constraints(given: Any, axes: Sequence[Axis], document: Document) -> tuple[Expression, ...]:
     """Expressions over the metrics and knobs of priced variants, whose every name some variant has."""
     if not isinstance(given, list):
-        raise SpecError(f"constraints: {quote_value(given)} is not a list of expressions")
+        raise wrong_value("constraints", given, "is not a list of expressions")
     if len(given) > MAX_CONSTRAINTS:
         raise SpecError(
             f"constraints: {len(given):,} are more than the {MAX_CONSTRAINTS:,} of one spec; join some by `and`"
@@ -316,5 +314,5 @@ def _find_scores(name: Any, folder: Path) -> Path | None:
     if name is None:
         return None
     if not isinstance(name, str) or not name:
-        raise SpecError(f"scores: {quote_value(name)} is not a file's name")
+        raise wrong_value("scores", name, "is not a file's name")
     return resolve_inside(folder, name, "scores")
