@@ -13,7 +13,7 @@ from archbench.comparison.pairs import Pair, Timing, judge_all
 from archbench.comparison.verdict_table import Judgement
 from archbench.errors import ResultsError
 from archbench.metrics import EXACT
-from archbench.runs.environments import find_differences
+from archbench.runs.manifest import find_differences
 from archbench.runs.records import Block, Record
 from archbench.runs.revisions import open_side
 from archbench.runs.run import StoredRun

@@ -5,32 +5,19 @@ Schema 1. Statistics are never stored: they are derived from blocks (`statistics
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, field, is_dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from archbench.design.spec.schema import Quantity
 from archbench.errors import ResultsError
 from archbench.metrics import Kind
-from archbench.runs.fields import (
-    COUNT,
-    COUNTS,
-    MAPPING,
-    TEXT,
-    TEXTS,
-    WHOLE,
-    Expected,
-    all_are,
-    is_amount,
-    is_count,
-    is_number,
-    is_text,
-    maps_to,
-    one_of,
-    or_null,
-)
 
 SCHEMA = 1
+
+INT64 = 2**63
 
 Status = Literal["priced", "measured", "failed", "not reached"]
 UNFINISHED: tuple[Status, ...] = ("failed", "not reached")  # it has no result to go by
@@ -38,30 +25,50 @@ Phase = Literal["warm-up", "steady"]
 Side = Literal["", "base", "new"]
 Key = tuple[str, int]  # (id, replica): what a row, a record and a summary are of
 
+# A file is data, not to be trusted: a stored value is of the very type said here, and its description says what is accepted.
+Text = Annotated[str, Field(description="text")]
+TextOrNull = Annotated[str | None, Field(description="text or null")]
+Flag = Annotated[bool, Field(strict=True, description="true or false")]
+Whole = Annotated[int, Field(strict=True, ge=-INT64, lt=INT64)]  # that every format can write
+Count = Annotated[int, Field(strict=True, ge=0, lt=INT64, description="a count")]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, description="a number")]
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Anything = Annotated[dict[str, Any], Field(description="a mapping")]
+Counts = Annotated[dict[str, Count] | None, Field(description="counts by name")]
+Texts = Annotated[tuple[str, ...], Field(description="a list of texts")]
+Wholes = Annotated[dict[str, Whole | None], Field(description="whole numbers by name")]
+Numbers = Annotated[dict[str, Number | None], Field(description="numbers by name")]
+Milliseconds = Annotated[dict[str, Amount], Field(description="milliseconds by name")]
+Nanoseconds = Annotated[tuple[Count, ...], Field(description="nanoseconds")]
+Positive = Annotated[int, Field(strict=True, gt=0, lt=INT64)]
+CallTimes = Annotated[tuple[Positive, ...], Field(min_length=1, description="positive nanoseconds")]
+
 
 @dataclass(frozen=True)
 class Record:
     """One variant of one run, failures included. Keyed by (id, replica)."""
 
-    id: str
-    name: str
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    id: Text
+    name: Text
     status: Status
-    axes: Mapping[str, Any]  # dotted path -> value, the axes that vary
-    architecture: Mapping[str, Any]  # as a spec writes it, every default filled in
-    workload: Mapping[str, Any]
-    exact: Mapping[str, int] | None = None  # priced metrics; null for a hand-written module
-    traced: Mapping[str, int] | None = None  # counted on the built module
-    memory_bytes: int | None = None
+    axes: Anything  # dotted path -> value, the axes that vary
+    architecture: Anything  # as a spec writes it, every default filled in
+    workload: Anything
+    exact: Counts = None  # priced metrics; null for a hand-written module
+    traced: Counts = None  # counted on the built module
+    memory_bytes: Annotated[Count | None, Field(description="a count")] = None
     memory_kind: Kind | None = None
-    memory: Mapping[str, int | None] = field(default_factory=dict)  # what the device tells of it, by name
-    cold_ms: Mapping[str, float] = field(default_factory=dict)  # to its first result: import, build, compile or call
-    energy_mj: float | None = None  # of one call
-    reason: str | None = None  # why a variant failed or was not reached
-    warnings: tuple[str, ...] = ()
-    reference: bool = False
-    replica: int = 0
+    memory: Wholes = field(default_factory=dict)  # what the device tells of it, by name
+    cold_ms: Milliseconds = field(default_factory=dict)  # to its first result: import, build, compile or call
+    energy_mj: Annotated[Amount | None, Field(description="millijoules")] = None  # of one call
+    reason: TextOrNull = None  # why a variant failed or was not reached
+    warnings: Texts = ()
+    reference: Flag = False
+    replica: Count = 0
     side: Side = ""  # in a comparison, whose it is
-    pair: str = ""  # and what names it and its partner
+    pair: Text = ""  # and what names it and its partner
 
     @property
     def key(self) -> Key:
@@ -76,23 +83,25 @@ class Block:
     between processes: kept, not counted.
     """
 
-    id: str
-    replica: int
-    generation: int
-    round: int
-    order: int
-    wall_ns: tuple[int, ...]  # of one call each, by the host's clock; entries of a step or device block are of several
-    device_ns: tuple[int, ...]  # CUDA events around the same calls; on the CPU, process CPU time
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    id: Text
+    replica: Count
+    generation: Count
+    round: Count
+    order: Count
+    wall_ns: CallTimes  # of one call each, by the host's clock; entries of a step or device block are of several
+    device_ns: Nanoseconds  # CUDA events around the same calls; on the CPU, process CPU time
     quantity: Quantity = "request"  # how its calls were made
     phase: Phase = "steady"
-    group: int = 0  # variants that do not fit in memory together are measured group by group
-    size: int = 0  # blocks planned in this round of this group; it is whole when it has as many
-    attempt: int = 0
-    dropped: int = 0
-    disturbed: tuple[str, ...] = ()  # reasons; a disturbed block is repeated and stays here
-    started: float = 0.0  # seconds since the epoch
-    telemetry: Mapping[str, float | None] = field(default_factory=dict)
-    start: Mapping[str, Any] = field(default_factory=dict)  # of a warm-up block: what its process found while starting
+    group: Count = 0  # variants that do not fit in memory together are measured group by group
+    size: Count = 0  # blocks planned in this round of this group; it is whole when it has as many
+    attempt: Count = 0
+    dropped: Count = 0
+    disturbed: Texts = ()  # reasons; a disturbed block is repeated and stays here
+    started: Annotated[Number, Field(description="seconds")] = 0.0  # seconds since the epoch
+    telemetry: Numbers = field(default_factory=dict)
+    start: Anything = field(default_factory=dict)  # of a warm-up block: what its process found while starting
 
     @property
     def key(self) -> Key:
@@ -124,67 +133,62 @@ def line_as_json(item: Record | Block) -> dict[str, Any]:
     return asdict(item)
 
 
+@cache
+def make_reader(kind: type) -> TypeAdapter[Any]:
+    """Whatever validates data as a class; made when it is first needed, which takes pydantic some milliseconds."""
+    return TypeAdapter(kind)
+
+
 def parse_line(kind: type, data: Any) -> Any:
     """A Record or Block from its line. A missing or unknown field, or a value that is not what it should be, raises."""
-    names = {f.name for f in fields(kind)}
-    if not isinstance(data, dict):
-        raise ResultsError(f"not a {kind.__name__} of schema {SCHEMA}")
-    if unknown := sorted(set(data) - names):
-        raise ResultsError(f"not a {kind.__name__} of schema {SCHEMA}: unknown {', '.join(map(ascii, unknown))}")
     try:
-        item = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
-    except TypeError as error:
-        raise ResultsError(f"not a {kind.__name__}: {error}") from error
-    _check_fields(item)
+        item = make_reader(kind).validate_python(data)
+    except ValidationError as error:
+        raise ResultsError(_describe_fault(error, kind)) from None
+    if isinstance(item, Block) and item.dropped >= len(item.wall_ns):
+        raise ResultsError(f"a Block drops {item.dropped} of its {len(item.wall_ns)} calls: none is left to count")
     return item
 
 
-def _check_fields(item: Any) -> None:
-    for name, (accepted, holds) in FIELDS[type(item)].items():
-        if not holds(getattr(item, name)):
-            raise ResultsError(
-                f"{name} of a {type(item).__name__} is not {accepted}: {ascii(getattr(item, name))[:60]}"
-            )
-    if isinstance(item, Block) and item.dropped >= len(item.wall_ns):
-        raise ResultsError(f"a Block drops {item.dropped} of its {len(item.wall_ns)} calls: none is left to count")
+def _describe_fault(error: ValidationError, kind: type) -> str:
+    fault = find_fault(error, kind)
+    if not fault.path:
+        return f"not a {kind.__name__} of schema {SCHEMA}"
+    if fault.missing or not fault.accepted:
+        return f"not a {kind.__name__} of schema {SCHEMA}: {fault.path!a} is {'missing' * fault.missing or 'unknown'}"
+    return f"{fault.path} of a {kind.__name__} is not {fault.accepted}: {ascii(fault.value)[:60]}"
 
 
-# What each field holds when it is read back: a file is data, not to be trusted.
-FIELDS: dict[type, dict[str, Expected]] = {
-    Record: {
-        "id": TEXT,
-        "name": TEXT,
-        "status": one_of(get_args(Status)),
-        "axes": MAPPING,
-        "architecture": MAPPING,
-        "workload": MAPPING,
-        "exact": COUNTS,
-        "traced": COUNTS,
-        "memory_bytes": ("a count", or_null(is_count)),
-        "memory_kind": (f"one of {', '.join(get_args(Kind))}", or_null(lambda value: value in get_args(Kind))),
-        "memory": WHOLE,
-        "cold_ms": ("milliseconds by name", maps_to(is_amount)),
-        "energy_mj": ("millijoules", or_null(is_amount)),
-        "reason": ("text", or_null(is_text)),
-        "warnings": TEXTS,
-        "reference": ("true or false", lambda value: isinstance(value, bool)),
-        "replica": COUNT,
-        "side": one_of(get_args(Side)),
-        "pair": TEXT,
-    },
-    Block: {
-        "id": TEXT,
-        **dict.fromkeys(("replica", "generation", "round", "order", "group", "size", "attempt", "dropped"), COUNT),
-        "wall_ns": (
-            "positive nanoseconds",
-            lambda value: bool(value) and all_are(lambda ns: is_count(ns) and ns > 0)(value),
-        ),
-        "device_ns": ("nanoseconds", all_are(is_count)),
-        "quantity": one_of(get_args(Quantity)),
-        "phase": one_of(get_args(Phase)),
-        "disturbed": TEXTS,
-        "started": ("seconds", is_number),
-        "telemetry": ("numbers by name", maps_to(or_null(is_number))),
-        "start": MAPPING,
-    },
-}
+@dataclass(frozen=True)
+class Fault:
+    """The first field of stored data that is not as its class says; of what is unknown nothing is accepted."""
+
+    path: str
+    accepted: str
+    value: Any
+    missing: bool
+
+
+def find_fault(error: ValidationError, kind: type) -> Fault:
+    """The innermost field pydantic refused that `kind` or a class in it declares."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    path: list[str] = []
+    accepted, inside = "", kind
+    for name in map(str, first["loc"]):
+        hints = get_type_hints(inside, include_extras=True)
+        if name not in hints and path:
+            break
+        path.append(name)
+        accepted, inside = _describe_accepted(hints.get(name))
+    return Fault(".".join(path), accepted, first["input"], first["type"] == "missing")
+
+
+def _describe_accepted(hint: Any) -> tuple[str, type]:
+    """The words for what a field accepts, and the class declared in it (`object`, which has no fields, where there is none)."""
+    parts = (hint, *get_args(hint))
+    inside = next((part for part in parts if isinstance(part, type) and is_dataclass(part)), object)
+    choices = [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+    words = next(
+        (each.description for each in getattr(hint, "__metadata__", ()) if getattr(each, "description", None)), ""
+    )
+    return words or (f"one of {', '.join(choices)}" if choices else "a mapping" if is_dataclass(inside) else ""), inside

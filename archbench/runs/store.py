@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from archbench.errors import CannotMeasure, ResultsError
-from archbench.runs.header import check_header
+from archbench.runs.manifest import check_manifest
 from archbench.runs.records import SCHEMA, Block, Record, line_as_json, parse_line
 from archbench.text import visible
 from archbench.units import NS_PER_S
@@ -72,7 +72,7 @@ class RunFolder:
             header = _parse_json(data)
         except ValueError as error:
             raise ResultsError(f"{quote_path(where)}: damaged ({error}); it is left as it is") from error
-        check_header(header, quote_path(where))
+        check_manifest(header, quote_path(where))
         return cls(path, header)
 
     def planned_records(self) -> tuple[Record, ...]:

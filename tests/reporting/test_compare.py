@@ -14,7 +14,7 @@ from archbench.api import Run
 from archbench.comparison.gate import parse_limits
 from archbench.comparison.stored import Comparison, compare
 from archbench.errors import ResultsError
-from archbench.runs.environments import find_differences
+from archbench.runs.manifest import find_differences
 from archbench.runs.records import line_as_json
 
 

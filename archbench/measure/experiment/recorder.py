@@ -17,7 +17,7 @@ from archbench.measure.experiment.groups import add_company
 from archbench.measure.experiment.plan import PlannedVariant
 from archbench.measure.machine.environment import capture_environment
 from archbench.measure.supervisor.plugins import code_digests
-from archbench.runs.environments import fingerprint
+from archbench.runs.manifest import fingerprint
 from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key, Record, line_as_json
 from archbench.runs.run import failed_keys, find_newest, planned_quantity
