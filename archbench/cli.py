@@ -368,9 +368,7 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
     failed, 3 or 4 as its gate or its budgets say.
     """
     from archbench.comparison.of_run import judge_run, worst_outcome
-    from archbench.reporting.page.html import render_html
     from archbench.reporting.page.several_runs import review_together
-    from archbench.reporting.print import print_runs, table_of
     from archbench.reporting.report import write_report
     from archbench.runs.run import read_stored_runs
 
@@ -384,11 +382,16 @@ def report_command(runs: tuple[str, ...], results: str, figures: str | None, for
         click.echo(f"{len(drawn)} files in {figures}", err=True)
     if form == "parquet" and not as_json:
         from archbench.reporting.formats.parquet import print_parquet  # DuckDB, which nothing else waits for
+        from archbench.reporting.side_by_side import table_of
 
         print_parquet(table_of(judged))
     elif form == "html" and not as_json:
+        from archbench.reporting.page.html import render_html
+
         click.echo(render_html(page), nl=False)
     else:
+        from archbench.reporting.print import print_runs
+
         print_runs(judged, "json" if as_json else form)
     return exits.code_of(worst_outcome(judged))
 

@@ -14,7 +14,7 @@ from archbench.reporting.ci import report_to_ci
 from archbench.reporting.formats.markdown import COMMENT, render_markdown, render_markdown_tables
 from archbench.reporting.formats.terminal import MOST_ROWS
 from archbench.reporting.formats.text_formats import print_in_format
-from archbench.reporting.side_by_side import tabulate_runs
+from archbench.reporting.side_by_side import table_of
 from archbench.tables.table import Table
 from archbench.text import visible
 
@@ -30,11 +30,6 @@ def print_runs(runs: Sequence[JudgedRun], form: str) -> None:
         print_run(runs[0], form, records=runs[0].stored.records_json)
     else:
         print_in_format(table_of(runs), form, runs=[run.stored.place for run in runs])
-
-
-def table_of(runs: Sequence[JudgedRun]) -> Table:
-    """The table of one run, or that of several."""
-    return runs[0].table if len(runs) == 1 else tabulate_runs(runs)
 
 
 def print_outcome(run: JudgedRun, form: str, *, junit: str | None, on_github: bool) -> None:

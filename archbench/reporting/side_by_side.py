@@ -21,6 +21,11 @@ WORDS = 2  # of a processor's name that tell it from others
 REASON = Column("reason", "reason", "text", 99)
 
 
+def table_of(runs: Sequence[JudgedRun]) -> Table:
+    """The table of one run, or that of several."""
+    return runs[0].table if len(runs) == 1 else tabulate_runs(runs)
+
+
 def tabulate_runs(runs: Sequence[JudgedRun]) -> Table:
     """One row a variant, matched by id and replica; a variant that a run lacks has nulls there.
 

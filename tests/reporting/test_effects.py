@@ -12,8 +12,8 @@ from made_runs import priced, stored, write_spec
 from runs_on_disk import record, summary
 
 from archbench.reporting.page import charts, effects
-from archbench.reporting.page.axes import find_varied_axes, find_zips
-from archbench.reporting.page.effects import find_separable_values, fit_factors
+from archbench.reporting.page.axes import find_varied_axes
+from archbench.reporting.page.effects import find_separable_values, find_zips, fit_factors
 from archbench.reporting.page.html import render_html
 from archbench.statistics.times import RunTimes
 from archbench.tables.table import Table, build_table

@@ -34,17 +34,6 @@ DARK_FROM = 4  # the shades of RAMP that take light letters
 LETTERS = [PAPER if place >= DARK_FROM else INK for place in range(len(RAMP))]
 
 
-def find_zips(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The paths of each zip of a run's spec, by its name. A file is data, not to be trusted: forms of no zip are passed over."""
-    axes = (manifest.get("spec") or {}).get("axes")
-    found = {}
-    for key, form in axes.items() if isinstance(axes, Mapping) else ():
-        paths = form.get("zip") if isinstance(form, Mapping) else None
-        if isinstance(paths, Mapping):
-            found[str(form.get("name") or key)] = tuple(map(str, paths))
-    return found
-
-
 @dataclass(frozen=True)
 class VariedAxis:
     """An axis as it was varied: one column, or the columns of a zip, whose values are written `480/800`."""

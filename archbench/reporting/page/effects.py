@@ -35,6 +35,17 @@ Array = NDArray[np.float64]
 Place = tuple[str, str]  # an axis by its name, one of its values
 
 
+def find_zips(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The paths of each zip of a run's spec, by its name. A file is data, not to be trusted: forms of no zip are passed over."""
+    axes = (manifest.get("spec") or {}).get("axes")
+    found = {}
+    for key, form in axes.items() if isinstance(axes, Mapping) else ():
+        paths = form.get("zip") if isinstance(form, Mapping) else None
+        if isinstance(paths, Mapping):
+            found[str(form.get("name") or key)] = tuple(map(str, paths))
+    return found
+
+
 def draw_effects(table: Table, cost: str, zips: Zips = MappingProxyType({})) -> Chart | None:
     """The effect of the axes on `cost`, those of a zip as one; null where none varies or nothing is known.
 

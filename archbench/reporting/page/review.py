@@ -13,7 +13,6 @@ from typing import Any
 from archbench import units
 from archbench.comparison.of_run import JudgedRun
 from archbench.reporting.page.answers import Facts, list_answers, metric_phrase, phrase_question
-from archbench.reporting.page.axes import find_zips
 from archbench.reporting.page.charts import Chart, draw_scatter, is_drawn
 from archbench.reporting.page.cost_breakdown import CostBreakdown, break_down_cost, draw_breakdowns
 from archbench.reporting.page.decision import (
@@ -26,7 +25,7 @@ from archbench.reporting.page.decision import (
     row_key,
     thin_line,
 )
-from archbench.reporting.page.effects import draw_effects
+from archbench.reporting.page.effects import draw_effects, find_zips
 from archbench.reporting.page.word_tables import (
     LONGEST,
     WordTable,
@@ -64,7 +63,7 @@ class Review:
 def build_review(run: JudgedRun) -> Review:
     """The review of one run. In a comparison what decides are the verdicts, then the new side's variants alone: the base's
     are drawn and listed beside them, on no line and no step."""
-    table, ties = run.table, find_run_ties(run.stored)
+    table, excesses, ties = run.table, run.excesses, find_run_ties(run.stored)
     rows = deciding_rows(table.rows)
     by = choose_terms(rows)
     best = find_line(rows, by.cost, by.gain)
@@ -74,7 +73,7 @@ def build_review(run: JudgedRun) -> Review:
         build_standing_table(rows),
         build_ladder_table(rungs),
         build_step_table(steps, len(best), by),
-        build_excess_table(run.excesses),
+        build_excess_table(excesses),
     )
     return Review(
         title=table.title,
@@ -126,18 +125,18 @@ def _draw_scatters(table: Table, by: Terms, best: Sequence[Row], competitors: st
         marks = ("bars are 95 % intervals, " if known else "no interval is known, ") + "the ring is the reference"
         line = find_line(own, "latency_ms", "macs")
         line_is = _join_phrases(", ", "most MACs for least latency", competitors)
-        yield from _draw_pair("latency", table, ("macs", "latency_ms"), line, marks, line_is)
+        yield from _draw_pair("latency", table, ("macs", "latency_ms"), line, marks=marks, line_is=line_is)
     else:
         marks = "nothing was measured: MACs in the place of latency"
-        yield from _draw_pair("macs", table, ("params", "macs"), (), marks)
+        yield from _draw_pair("macs", table, ("params", "macs"), (), marks=marks)
     if by.gain == "score":
         line_is = _join_phrases(", ", "most score for least cost", competitors)
-        yield from _draw_pair("score", table, (by.cost, "score"), best, "", line_is)
+        yield from _draw_pair("score", table, (by.cost, "score"), best, line_is=line_is)
     cost, memory = "latency_ms" if measured else "macs", _choose_memory_metric(table.rows)
     least = find_line(own, cost, memory, gain_side="min")
     marks = _join_phrases(", ", f"{full_name(least[0])} is least in both", competitors) if len(least) == 1 else ""
     line_is = _join_phrases(", ", "nothing is less in both", competitors)
-    yield from _draw_pair("memory", table, (cost, memory), least, marks, line_is)
+    yield from _draw_pair("memory", table, (cost, memory), least, marks=marks, line_is=line_is)
 
 
 def _join_phrases(between: str, *phrases: str) -> str:
@@ -145,7 +144,7 @@ def _join_phrases(between: str, *phrases: str) -> str:
 
 
 def _draw_pair(
-    name: str, table: Table, metrics: tuple[str, str], line: Sequence[Row], marks: str, line_is: str = ""
+    name: str, table: Table, metrics: tuple[str, str], line: Sequence[Row], *, marks: str = "", line_is: str = ""
 ) -> Iterable[Chart]:
     """Two metrics against each other; `line_is` describes the line, where there is one. Nothing where too few have both."""
     x, y = metrics
@@ -183,6 +182,7 @@ def list_run_facts(run: JudgedRun) -> tuple[str, Facts]:
     """When a run began, and what it was measured on and with; what is not known is left out."""
     manifest, records = run.stored.manifest, run.stored.records
     environment: Mapping[str, Any] = manifest["environment"]
+    workload = _shared_workload(records)
     begun = datetime.fromtimestamp(manifest["created_ns"] // units.NS_PER_S, UTC)
     given = {
         "device": environment["device"],
@@ -195,7 +195,7 @@ def list_run_facts(run: JudgedRun) -> tuple[str, Facts]:
         **environment["versions"],
         "flags": ", ".join(f"{name}={value}" for name, value in (environment.get("flags") or {}).items()),
         "commit": environment.get("commit"),
-        "workload": _shared_workload(records),
+        "workload": workload,
         "plan": ", ".join(f"{name} {units.format_plain(value)}" for name, value in manifest["plan"].items()),
     }
     facts = tuple((name, visible(str(value), LONGEST)) for name, value in given.items() if value)
