@@ -55,7 +55,7 @@ class SampledLanes:
             return values
         return values.reshape(-1).take(self._places_on(values.shape)).reshape((1,) * (values.ndim - 1) + (self.rows,))
 
-    def align(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def align_arrays(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Two arrays, both on the grid while what they make together is smaller than the points."""
         together = math.prod(map(max, x.shape, y.shape))
         if x.shape[-1] == y.shape[-1] == 1 and together <= self.rows:
@@ -75,13 +75,13 @@ class SampledLanes:
 def _operators(ufunc: np.ufunc, bound: BoundOf, prepare: Callable[[Any], Any] = lambda divisor: divisor) -> Any:
     """An arithmetic operator of lanes, and the same with its operands exchanged."""
     return (
-        lambda self, other: _combine(ufunc, self, prepare(other), bound),
-        lambda self, other: _combine(ufunc, other, prepare(self), bound),
+        lambda self, other: _combine_lanes(ufunc, self, prepare(other), bound),
+        lambda self, other: _combine_lanes(ufunc, other, prepare(self), bound),
     )
 
 
 def _comparison(ufunc: np.ufunc) -> Any:
-    return lambda self, other: _compare(ufunc, self, other)
+    return lambda self, other: _compare_lanes(ufunc, self, other)
 
 
 def _check_divisor(divisor: Any) -> Any:
@@ -121,7 +121,7 @@ class Lanes:
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, int) and other in (0, 1):
             return self if other else 0
-        return _combine(np.multiply, self, other, operator.mul)
+        return _combine_lanes(np.multiply, self, other, operator.mul)
 
     __rmul__ = __mul__
 
@@ -179,12 +179,12 @@ def make_lanes(values: Array, draw: SampledLanes | None = None, *, endless: bool
 
 def add_lanes(terms: Iterable[Any]) -> Any:
     """The sum of integers and lanes, those of one shape first: only the last additions are broad."""
-    return _fold(np.add, terms, operator.add)
+    return _fold_terms(np.add, terms, operator.add)
 
 
 def largest_lane(terms: Iterable[Any]) -> Any:
     """The greatest, lane by lane, of at least one number that is not negative."""
-    return _fold(np.maximum, terms, max)
+    return _fold_terms(np.maximum, terms, max)
 
 
 def group_by_identity(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]:
@@ -200,24 +200,24 @@ def holds_somewhere(truth: Any) -> bool:
     return bool(truth.points.any()) if isinstance(truth, Lanes) else bool(truth)
 
 
-def _fold(ufunc: np.ufunc, terms: Iterable[Any], fold: BoundOf) -> Any:
+def _fold_terms(ufunc: np.ufunc, terms: Iterable[Any], fold: BoundOf) -> Any:
     """The ufunc over all terms; `fold` is the same on two integers, and on two bounds."""
     plain, shaped = 0, dict[tuple[int, ...], Lanes]()
     for term in terms:
         if isinstance(term, Lanes):
             shape = term.values.shape
-            shaped[shape] = _combine(ufunc, shaped[shape], term, fold) if shape in shaped else term
+            shaped[shape] = _combine_lanes(ufunc, shaped[shape], term, fold) if shape in shaped else term
         else:
             plain = fold(plain, term)
     total: Any = plain
     for shape in sorted(shaped, key=math.prod):
-        total = _combine(ufunc, total, shaped[shape], fold) if total is not plain or plain else shaped[shape]
+        total = _combine_lanes(ufunc, total, shaped[shape], fold) if total is not plain or plain else shaped[shape]
     return total
 
 
-def _combine(ufunc: np.ufunc, a: Any, b: Any, bound: BoundOf) -> Lanes:
+def _combine_lanes(ufunc: np.ufunc, a: Any, b: Any, bound: BoundOf) -> Lanes:
     """The ufunc lane by lane, after its bound has been seen to fit."""
-    (x, p), (y, q), draw = _operands(a, b)
+    (x, p), (y, q), draw = _align_operands(a, b)
     if p is None or q is None:
         _refuse_inexact(x, p, y, q)
         return Lanes(ufunc(x, y), None, draw)
@@ -227,10 +227,10 @@ def _combine(ufunc: np.ufunc, a: Any, b: Any, bound: BoundOf) -> Lanes:
     return Lanes(ufunc(x, y), limit, draw)
 
 
-def _compare(ufunc: np.ufunc, a: Lanes, b: Any) -> Any:
+def _compare_lanes(ufunc: np.ufunc, a: Lanes, b: Any) -> Any:
     if not isinstance(b, (Lanes, int, float)):
         return NotImplemented
-    (x, p), (y, q), draw = _operands(a, b)
+    (x, p), (y, q), draw = _align_operands(a, b)
     _refuse_inexact(x, p, y, q)
     truths = np.asarray(ufunc(x, y), dtype=bool)
     if (agreed := _common_truth(truths)) is not None:
@@ -252,15 +252,15 @@ def _refuse_inexact(x: Any, p: Bound, y: Any, q: Bound) -> None:
             raise Wide
 
 
-def _operands(a: Any, b: Any) -> tuple[tuple[Any, Bound], tuple[Any, Bound], SampledLanes | None]:
+def _align_operands(a: Any, b: Any) -> tuple[tuple[Any, Bound], tuple[Any, Bound], SampledLanes | None]:
     """The values of both, ready to be combined, with their bounds; and the sample, if any, that they belong to."""
     if not isinstance(a, Lanes):
-        return _bounded(a), (b.values, b.bound), b.draw
+        return _with_bound(a), (b.values, b.bound), b.draw
     if not isinstance(b, Lanes):
-        return (a.values, a.bound), _bounded(b), a.draw
-    x, y = (a.values, b.values) if a.draw is None else a.draw.align(a.values, b.values)
+        return (a.values, a.bound), _with_bound(b), a.draw
+    x, y = (a.values, b.values) if a.draw is None else a.draw.align_arrays(a.values, b.values)
     return (x, a.bound), (y, b.bound), a.draw
 
 
-def _bounded(number: float) -> tuple[float, Bound]:
+def _with_bound(number: float) -> tuple[float, Bound]:
     return number, abs(number) if isinstance(number, int) else None

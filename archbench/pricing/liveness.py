@@ -80,14 +80,16 @@ def peak_feature_bytes(graph: Graph, *, batch: int = 1, feature_bytes: int = FLO
     if not all(is_regular(graph, region, owner, last) for region in graph.regions):
         raise Irregular
     peak: int = 0
-    for times, alive in group_by_identity(_alive(graph, owner, last, feature_bytes)):
+    for times, alive in group_by_identity(_list_alive(graph, owner, last, feature_bytes)):
         here = largest_lane(alive)
         if holds_somewhere(here > peak):  # rarely in a region: the block before it needs as much
             peak = largest_lane([peak, here * (times > 0)])
     return batch * peak
 
 
-def _alive(graph: Graph, owner: dict[str, str], last: dict[str, int], feature_bytes: int) -> Iterator[tuple[int, int]]:
+def _list_alive(
+    graph: Graph, owner: dict[str, str], last: dict[str, int], feature_bytes: int
+) -> Iterator[tuple[int, int]]:
     """For the input and each node, how often it runs, and the bytes alive when it returns."""
     freed: dict[int, list[str]] = {}
     for name, position in last.items():

@@ -69,11 +69,11 @@ def evaluate_columns(expression: Expression, names: Mapping[str, Array], kept: M
     """
     arrays = {name: np.asarray(given) for name in expression.names if (given := names.get(name)) is not None}
     with np.errstate(all="ignore"):
-        result = _result(expression.root, arrays)
+        result = _evaluate_node(expression.root, arrays)
     bad = result.bad if kept is None else result.bad & kept
     if bad.any():
         _raise_as_row(expression, names, bad)
-    return _fitting(expression, result.values, kept)
+    return _fit_in_64_bits(expression, result.values, kept)
 
 
 def evaluate_mask(expression: Expression, names: Mapping[str, Array], kept: Mask | None = None) -> Mask:
@@ -84,7 +84,7 @@ def evaluate_mask(expression: Expression, names: Mapping[str, Array], kept: Mask
     return met
 
 
-def _fitting(expression: Expression, values: Array, kept: Mask | None) -> Array:
+def _fit_in_64_bits(expression: Expression, values: Array, kept: Mask | None) -> Array:
     """Values that 64 bits hold. SpecError where one that is kept is beyond them; what is not kept may be cut."""
     if values.dtype != object:
         return values
@@ -110,16 +110,16 @@ def _raise_as_row(expression: Expression, names: Mapping[str, Array], bad: Mask)
     raise AssertionError(f"{expression.text}: computed for one row and not for many")
 
 
-def _result(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
+def _evaluate_node(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
     if isinstance(node, LogicOperation):
-        return _logic(node, [_truth(_result(operand, arrays)) for operand in node.operands])
+        return _join_truths(node, [_as_truths(_evaluate_node(operand, arrays)) for operand in node.operands])
     try:
-        return _numbers(node, arrays)
+        return _compute_numbers(node, arrays)
     except _PythonOnly:
         return _by_distinct_row(node, arrays)
 
 
-def _logic(node: LogicOperation, operands: Sequence[ColumnResult]) -> ColumnResult:
+def _join_truths(node: LogicOperation, operands: Sequence[ColumnResult]) -> ColumnResult:
     if node.word == "not":
         return ColumnResult(~operands[0].values, operands[0].bad)
     open_, bad = ~GOOD, GOOD  # open: no operand has decided yet
@@ -129,7 +129,7 @@ def _logic(node: LogicOperation, operands: Sequence[ColumnResult]) -> ColumnResu
     return ColumnResult(open_ if node.word == "and" else ~open_, bad)
 
 
-def _truth(result: ColumnResult) -> ColumnResult:
+def _as_truths(result: ColumnResult) -> ColumnResult:
     """Truth values; anything else is bad."""
     if result.values.dtype == bool:
         return result
@@ -144,7 +144,7 @@ def _by_distinct_row(node: ExpressionNode, arrays: Mapping[str, Array]) -> Colum
     codes, which = find_distinct_rows([(codes, len(values)) for values, codes in read.values()])
     columns = [[values[code] for code in at] for (values, _), at in zip(read.values(), codes, strict=True)]
     rows = [
-        _tried(node, dict(zip(read, row, strict=True))) for row in (zip(*columns, strict=True) if columns else [()])
+        _try_row(node, dict(zip(read, row, strict=True))) for row in (zip(*columns, strict=True) if columns else [()])
     ]
     bad = np.array([failed for _, failed in rows], bool)
     good = [value for value, failed in rows if not failed]
@@ -153,7 +153,7 @@ def _by_distinct_row(node: ExpressionNode, arrays: Mapping[str, Array]) -> Colum
     return ColumnResult(take_at(values, which), bad[which])
 
 
-def _tried(node: ExpressionNode, row: Mapping[str, Any]) -> tuple[Any, bool]:
+def _try_row(node: ExpressionNode, row: Mapping[str, Any]) -> tuple[Any, bool]:
     """A node's value on one row, and whether it could not be computed."""
     try:
         return evaluate_node(node, row), False
@@ -161,27 +161,27 @@ def _tried(node: ExpressionNode, row: Mapping[str, Any]) -> tuple[Any, bool]:
         return None, True
 
 
-def _numbers(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
+def _compute_numbers(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:
     """A node computed by numpy. Raises _PythonOnly where its result might not be Python's."""
     match node:
         case Constant():
-            return _number(box_values([node.value], ()))
+            return _as_numbers(box_values([node.value], ()))
         case NameRef() if node.name in arrays:
-            return _number(arrays[node.name])
+            return _as_numbers(arrays[node.name])
         case Arithmetic():
-            return _arithmetic(node.symbol, [_numbers(operand, arrays) for operand in node.operands])
+            return _compute_arithmetic(node.symbol, [_compute_numbers(operand, arrays) for operand in node.operands])
         case FunctionCall(_, "abs", (argument,)):
-            return _arithmetic("abs", [_numbers(argument, arrays)])
+            return _compute_arithmetic("abs", [_compute_numbers(argument, arrays)])
         case FunctionCall(_, "min" | "max", (ListLiteral(_, items),)) | FunctionCall(
             _, "min" | "max", (_, _, *_) as items
         ):
-            return _extreme(node.function, [_numbers(item, arrays) for item in items])
+            return _find_extreme(node.function, [_compute_numbers(item, arrays) for item in items])
         case ComparisonChain():
-            return _chain(node, arrays)
+            return _compare_chain(node, arrays)
     raise _PythonOnly
 
 
-def _number(values: Array) -> ColumnResult:
+def _as_numbers(values: Array) -> ColumnResult:
     match values.dtype.kind:
         case "b":
             return ColumnResult(values, GOOD)
@@ -196,7 +196,7 @@ def _any_bad(results: Sequence[ColumnResult]) -> Mask:
     return reduce(operator.or_, (result.bad for result in results), GOOD)
 
 
-def _arithmetic(symbol: str, operands: Sequence[ColumnResult]) -> ColumnResult:
+def _compute_arithmetic(symbol: str, operands: Sequence[ColumnResult]) -> ColumnResult:
     arrays, bad = [_as_integers(operand.values) for operand in operands], _any_bad(operands)
     if not _is_exact(symbol, arrays):
         raise _PythonOnly
@@ -209,21 +209,21 @@ def _arithmetic(symbol: str, operands: Sequence[ColumnResult]) -> ColumnResult:
     return ColumnResult(values, bad)
 
 
-def _extreme(function: str, operands: Sequence[ColumnResult]) -> ColumnResult:
+def _find_extreme(function: str, operands: Sequence[ColumnResult]) -> ColumnResult:
     """The least or the greatest of numbers of one kind; truth values stay what they are in Python alone."""
     if {operand.values.dtype for operand in operands} not in ({np.dtype(np.int64)}, {np.dtype(np.float64)}):
         raise _PythonOnly
     return ColumnResult(reduce(EXTREMES[function], (operand.values for operand in operands)), _any_bad(operands))
 
 
-def _chain(node: ComparisonChain, arrays: Mapping[str, Array]) -> ColumnResult:
+def _compare_chain(node: ComparisonChain, arrays: Mapping[str, Array]) -> ColumnResult:
     """Comparisons from left to right: where one fails, what stands right of it is not computed and never bad."""
-    left = _numbers(node.operands[0], arrays)
+    left = _compute_numbers(node.operands[0], arrays)
     holds, bad = ~GOOD, left.bad
     for symbol, operand in zip(node.symbols, node.operands[1:], strict=True):
         if symbol not in COMPARE or isinstance(operand, ListLiteral):
             raise _PythonOnly
-        right = _numbers(operand, arrays)
+        right = _compute_numbers(operand, arrays)
         if not _is_same_order(left.values, right.values):
             raise _PythonOnly
         bad = bad | (holds & right.bad)

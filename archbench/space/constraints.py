@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,8 @@ from archbench.metrics import SCALED
 from archbench.models.variant import ModuleFactory, Variant
 from archbench.pricing.price import Cost, price
 from archbench.space.columns import evaluate_mask
+from archbench.space.identity import WORKLOAD, Section
 from archbench.space.points import UNSET, Array, CodedColumn, Mask, Points, Rows, number_values
-
-if TYPE_CHECKING:
-    from archbench.space.grid import DesignSpace
 
 MANY = 4096  # variants; up to here each is priced by itself
 
@@ -158,11 +156,12 @@ def make_funnel(space: Expansion, kept: KeptVariants) -> Funnel:
 class NamedColumns(Mapping[str, Array]):
     """Every name a constraint may use, of all points of a chunk, made when it is asked for.
 
-    Every array broadcasts to the points' shape. A path is null where a point's parts have no such knob.
+    Every array broadcasts to the points' shape. A path is null where a point's parts have no such knob. `sections` are those
+    of the spec.
     """
 
-    def __init__(self, space: DesignSpace, points: Points, costs: Mapping[str, Array]) -> None:
-        self.space, self.points, self.costs = space, points, costs
+    def __init__(self, spec: Spec, sections: Mapping[str, Section], points: Points, costs: Mapping[str, Array]) -> None:
+        self.spec, self.sections, self.points, self.costs = spec, sections, points, costs
 
     def __getitem__(self, name: str) -> Array:
         if name in self.costs:
@@ -171,16 +170,16 @@ class NamedColumns(Mapping[str, Array]):
             metric, divisor = SCALED[name]
             return np.asarray(self.costs[metric] / divisor)
         if name in knob_paths():
-            return self.space.knob_values(self.points, name)
-        if any(name in axis.paths for axis in self.space.spec.axes):  # of `measure`, or a path without a key
-            return self.column(name).array()
+            return self._knob_values(name)
+        if any(name in axis.paths for axis in self.spec.axes):  # of `measure`, or a path without a key
+            return self.column(name).value_array()
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        yield from list_nameable(self.space.spec.axes)
+        yield from list_nameable(self.spec.axes)
 
     def __len__(self) -> int:
-        return len(list_nameable(self.space.spec.axes))
+        return len(list_nameable(self.spec.axes))
 
     def column(self, path: str) -> CodedColumn:
         """A path as every point has it: as it sets it, or else as the base and the part's defaults do."""
@@ -189,11 +188,16 @@ class NamedColumns(Mapping[str, Array]):
         if own.codes.min(initial=0) != UNSET:
             return own
         if path in ("base", "module"):  # paths without a key
-            spec = self.space.spec
-            value = spec.base if path == "base" else spec.overrides.get("module")
+            value = self.spec.base if path == "base" else self.spec.overrides.get("module")
             return CodedColumn(path, (*own.values, value), np.where(own.codes == UNSET, len(own.values), own.codes))
-        values, codes = number_values(self.space.knob_values(self.points, path).astype(object))
+        values, codes = number_values(self._knob_values(path).astype(object))
         return CodedColumn(path, tuple(values), codes)
+
+    def _knob_values(self, path: str) -> Array:
+        """A knob or a workload's key of each point, defaults included. A constraint finds the whole workload under `input`."""
+        section, _, key = path.partition(".")
+        home = "measure" if section == "input" and key in WORKLOAD["measure"] else section
+        return self.sections[home].knob_values(self.points.columns, key)
 
 
 @dataclass(frozen=True)
@@ -215,15 +219,15 @@ class PricedChunk:
         return np.flatnonzero(self.there)
 
     @cached_property
-    def kept(self) -> Mask:
+    def kept_mask(self) -> Mask:
         """The rows that no constraint refuses."""
         return self.there & (self.refused < 0)
 
-    def number(self, rows: Rows) -> Array:
+    def number_rows(self, rows: Rows) -> Array:
         """The numbers of some rows among all of the space that are looked at."""
         return np.asarray(self.first + np.searchsorted(self.rows, rows))
 
-    def at(self, rows: Rows, values: Array) -> Array:
+    def take_rows(self, rows: Rows, values: Array) -> Array:
         """An array that broadcasts to the points, at some rows."""
         broad = np.broadcast_to(values, self.there.shape).reshape(-1)
         return broad if len(rows) == len(broad) else broad[rows]
@@ -242,17 +246,17 @@ class ConstraintJudge:
 
     def judge(self, columns: NamedColumns) -> PricedChunk:
         """The chunk with the rows that are looked at, each refused by a constraint or by none."""
-        there = columns.points.wanted
+        there = columns.points.wanted_mask
         if self.where is not None:
             inside = there & evaluate_mask(self.where, columns, there)
             self.elsewhere += int(there.sum()) - int(inside.sum())
             there = inside
-        chunk = PricedChunk(columns, there, self._refusals(columns, there), self.rows)
-        self.kept += int(chunk.kept.sum())
+        chunk = PricedChunk(columns, there, self._refuse_rows(columns, there), self.rows)
+        self.kept += int(chunk.kept_mask.sum())
         self.rows += len(chunk.rows)
         return chunk
 
-    def _refusals(self, columns: NamedColumns, there: Mask) -> Array:
+    def _refuse_rows(self, columns: NamedColumns, there: Mask) -> Array:
         refused, left = np.full(there.shape, -1, dtype=np.int16), there
         for place, constraint in enumerate(self.constraints):
             met = left & evaluate_mask(constraint, columns, left)

@@ -52,38 +52,38 @@ class _PointPricing:
 
     def price_part(self, part: SubGrid) -> Iterator[tuple[SubGrid, Counts]]:
         """The metrics of a part, in smaller parts where it must be; each broadcasts to its part's shape."""
-        if not part.wanted:
+        if not part.has_wanted:
             return
         try:
             self._check_structure(part)
-            cost = self._cost(part)
+            cost = self._price_lanes(part)
         except Diverged as diverged:
-            for smaller in part.split(diverged.key):
+            for smaller in part.split_by(diverged.key):
                 yield from self.price_part(smaller)
         else:
             yield part, {metric: self._fit_in_64_bits(part, getattr(cost, metric)) for metric in EXACT}
 
-    def _variant(self, row: int) -> Variant:
+    def _variant_at(self, row: int) -> Variant:
         return self.make(self.points.assignment(row))
 
     def _check_structure(self, part: SubGrid) -> None:
         """Raise Diverged unless the part is of one structure, and not too many rows to be recorded at once."""
         for knob in self.knobs:
-            labels = knob.labels[part.take(knob.column.codes)]
+            labels = knob.labels[part.take_part(knob.column.codes)]
             if (labels != labels.flat[0]).any():
                 raise Diverged(labels)
         if len(part.shape) == 1 and part.shape[0] > ROWS:
             raise Diverged(np.arange(part.shape[0]) // ROWS)
 
-    def _cost(self, part: SubGrid) -> Cost:
+    def _price_lanes(self, part: SubGrid) -> Cost:
         """The cost of a part of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough."""
-        example = self._variant(part.row)
+        example = self._variant_at(part.first_row)
         if isinstance(example.architecture, ModuleFactory):
             return price(example)
         rolled, endless = True, False
         while True:
             try:
-                architecture, sizes = self._program(part, example, endless=endless)
+                architecture, sizes = self._make_program(part, example, endless=endless)
                 graph = record_network(architecture, sizes["height"], sizes["width"], rolled=rolled)
                 return add_up(graph, sizes["batch"], example.workload.feature_bytes)
             except Irregular:
@@ -91,10 +91,10 @@ class _PointPricing:
             except Wide:
                 endless = True
             except SpecError:  # it is every lane's: a branch that differs would have parted them
-                price(self._variant(part.row))  # says it of one variant
+                price(self._variant_at(part.first_row))  # says it of one variant
                 raise
 
-    def _program(self, part: SubGrid, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
+    def _make_program(self, part: SubGrid, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
         """The example's architecture and input, with the columns of numbers as lanes."""
         sections = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
         types = {section: given.get("type", "") for section, given in sections.items()}
@@ -112,8 +112,8 @@ class _PointPricing:
         if values.dtype == np.int64:
             return values
         over = np.asarray(values > INT64_MAX, dtype=bool)
-        if (row := part.first(over)) is not None:
-            price(self._variant(row))
+        if (row := part.find_first(over)) is not None:
+            price(self._variant_at(row))
         return np.where(over, 0, values).astype(np.int64)
 
 
@@ -150,7 +150,7 @@ class VaryingKnob:
 
         Null where it has no numbers. Raises Diverged where only some are accepted, SpecError where none is.
         """
-        codes = part.take(self.column.codes)
+        codes = part.take_part(self.column.codes)
         label = int(self.labels[codes.flat[0]])
         if not self._kinds[label].startswith("number"):
             return None

@@ -26,7 +26,7 @@ from archbench.errors import SpecError
 from archbench.pricing.lanes import INT64_MAX
 from archbench.space.columns import evaluate_mask
 from archbench.space.constraints import Funnel
-from archbench.space.identity import REFUSED, WORKLOAD, make_sections
+from archbench.space.identity import REFUSED, make_sections
 from archbench.space.points import (
     UNSET,
     Array,
@@ -65,8 +65,8 @@ class DesignSpace:
         self.grid, there = _sample_points(spec) if drawn else _lay_out(walked_axes(spec), spec)
         self.extras = make_points([spec.reference, *spec.include])
         self.sections = make_sections(spec, [*self.grid.columns, *self.extras.columns])
-        wanted = there & ~self._any(_excluded(spec.exclude, self.grid))
-        outcomes = list(self._outcomes())
+        wanted = there & ~self._join_masks(_find_excluded(spec.exclude, self.grid))
+        outcomes = list(self._number_outcomes())
         self._check_networks(wanted, outcomes)
         keys, extra_keys = _make_keys(outcomes)
         self._find_variants(wanted, np.broadcast_to(keys, self.grid.shape).reshape(-1), extra_keys)
@@ -81,11 +81,11 @@ class DesignSpace:
             kept=found + int(self.extra_variants.sum()),
         )
 
-    def _any(self, masks: Sequence[Mask]) -> Mask:
+    def _join_masks(self, masks: Sequence[Mask]) -> Mask:
         """The rows of the grid for which some mask holds."""
         return np.broadcast_to(reduce(np.logical_or, masks, np.zeros((), bool)), self.grid.shape).reshape(-1)
 
-    def _outcomes(self) -> Iterator[tuple[Codes, Codes, int]]:
+    def _number_outcomes(self) -> Iterator[tuple[Codes, Codes, int]]:
         """Of every outcome its numbers in the grid and in the extras, and how many there are."""
         for section in self.sections.values():
             grid, extras = (section.number_outcomes(points.columns) for points in (self.grid, self.extras))
@@ -94,7 +94,7 @@ class DesignSpace:
 
     def _check_networks(self, wanted: Mask, outcomes: Sequence[tuple[Codes, Codes, int]]) -> None:
         """Refuse a wanted point with a part that cannot be, in the words of its own variant."""
-        refused = wanted & self._any([codes == REFUSED for codes, _, _ in outcomes])
+        refused = wanted & self._join_masks([codes == REFUSED for codes, _, _ in outcomes])
         if refused.any():
             make_variant(self.spec, self.grid.assignment(int(refused.argmax())))
             raise AssertionError("a section was refused and its variant is not")
@@ -131,15 +131,6 @@ class DesignSpace:
             first += math.prod(shape)
         if self.extra_variants.any():
             yield replace(self.extras, kept=self.extra_variants, first=first)
-
-    def knob_values(self, points: Points, path: str) -> Array:
-        """A knob or a workload's key of each point, defaults included; null where a point's part has none of that name.
-
-        As broad as the axes it hangs on. A constraint finds the whole workload under `input`.
-        """
-        section, _, key = path.partition(".")
-        home = "measure" if section == "input" and key in WORKLOAD["measure"] else section
-        return self.sections[home].knob_values(points.columns, key)
 
 
 def _check_room(spec: Spec, *, drawn: bool) -> None:
@@ -194,7 +185,7 @@ def _make_columns(
         axis, position = axes[dim], positions[dim]
         if axis.when is not None:
             read = [column for columns in made.values() for column in columns if column.path in axis.when.names]
-            applies = evaluate_mask(axis.when, {column.path: column.array() for column in read})
+            applies = evaluate_mask(axis.when, {column.path: column.value_array() for column in read})
             there.append(applies | (position == 0))
             position = np.where(applies, position, UNSET)
         made[dim] = _axis_columns(axis, position)
@@ -214,20 +205,22 @@ def _axis_columns(axis: Axis, position: NDArray[np.int64]) -> list[CodedColumn]:
     return columns
 
 
-def _excluded(exclude: Sequence[Exclusion], points: Points) -> list[Mask]:
+def _find_excluded(exclude: Sequence[Exclusion], points: Points) -> list[Mask]:
     """Where each `exclude` holds, as broad as the axes it reads."""
     columns = {column.path: column for column in points.columns}
     masks: list[Mask] = []
     for item in exclude:
         if isinstance(item, Expression):
-            names = {path: columns[path].array() for path in item.names}
-            masks.append(_holds(item, names, masks))
+            names = {path: columns[path].value_array() for path in item.names}
+            masks.append(_where_it_holds(item, names, masks))
         else:
-            masks.append(reduce(np.logical_and, (_agrees(columns[path], value) for path, value in item.items())))
+            masks.append(
+                reduce(np.logical_and, (_where_it_agrees(columns[path], value) for path, value in item.items()))
+            )
     return masks
 
 
-def _holds(item: Expression, names: Mapping[str, Array], before: Sequence[Mask]) -> Mask:
+def _where_it_holds(item: Expression, names: Mapping[str, Array], before: Sequence[Mask]) -> Mask:
     """Where an expression holds; it is not asked about a point that an earlier `exclude` took."""
     try:
         return evaluate_mask(item, names)
@@ -237,7 +230,7 @@ def _holds(item: Expression, names: Mapping[str, Array], before: Sequence[Mask])
     return evaluate_mask(item, names, ~reduce(np.logical_or, before))
 
 
-def _agrees(column: CodedColumn, value: Any) -> Mask:
+def _where_it_agrees(column: CodedColumn, value: Any) -> Mask:
     return np.array([*(given == value for given in column.values), False])[column.codes]  # unset agrees with nothing
 
 
@@ -276,4 +269,4 @@ def _column_of(column: CodedColumn, slices: Sequence[slice], rows: int) -> Coded
     codes = column.codes.reshape((1,) * (len(slices) - column.codes.ndim) + column.codes.shape)
     cut = codes[tuple(slice(None) if size == 1 else each for size, each in zip(codes.shape, slices, strict=True))]
     part = CodedColumn(column.path, column.values, cut)
-    return part.trimmed() if len(column.values) > rows else part
+    return part.drop_unused() if len(column.values) > rows else part

@@ -73,7 +73,7 @@ class Frame:
     given: Mapping[str, Any] = field(default_factory=dict)
     last_level: int = 0
 
-    def texts(self, keys: Sequence[str], rows: KnobRows, *, outcome: str) -> Iterator[str | None]:
+    def outcome_texts(self, keys: Sequence[str], rows: KnobRows, *, outcome: str) -> Iterator[str | None]:
         """An outcome as text for each combination of these knobs; null where one of the values is not accepted.
 
         An outcome that makes no difference is its default here, as an id leaves both out; another part's is empty.
@@ -94,7 +94,7 @@ class Frame:
             value = default if value == default else value
             yield repr(value) if type(value) in (int, float, str, bool) else CANONICAL(value)
 
-    def values(self, keys: Sequence[str], rows: KnobRows, *, knob: str) -> Sequence[Any]:
+    def knob_values(self, keys: Sequence[str], rows: KnobRows, *, knob: str) -> Sequence[Any]:
         """One knob for each combination of knobs: the first of them where it varies, else the frame's own."""
         if keys:
             return [None if value is NOT_ACCEPTED else value for (value,) in rows]
@@ -137,7 +137,7 @@ class Section:
         """By outcome, its number at each point, REFUSED where it is none; each as broad as the axes it hangs on."""
         view, found = _SectionView(self, columns), {}
         for outcome, keys in self.outcomes.items():
-            texts, places = view.work_out(keys, partial(Frame.texts, outcome=outcome))
+            texts, places = view.work_out(keys, partial(Frame.outcome_texts, outcome=outcome))
             numbers = self.numbers.setdefault(outcome, {None: REFUSED})
             table = [numbers.setdefault(text, len(numbers) - 1) for text in texts]
             found[outcome] = take_at(np.array(table, np.int32), places)
@@ -153,7 +153,7 @@ class Section:
     def knob_values(self, columns: Sequence[CodedColumn], key: str) -> Array:
         """One knob of each point's section, defaults included; null where its part has none of that name."""
         keys = (key,) if key in self.varied else ()
-        values, places = _SectionView(self, columns).work_out(keys, partial(Frame.values, knob=key))
+        values, places = _SectionView(self, columns).work_out(keys, partial(Frame.knob_values, knob=key))
         return take_at(box_values(values, (-1,)), places)
 
 
@@ -171,7 +171,7 @@ class _SectionView:
     @cached_property
     def _frames(self) -> tuple[list[Frame], Codes]:
         """The distinct frames, and the number among them of each point's."""
-        codes, places = self._combine(self._leading, [])
+        codes, places = self._combine_columns(self._leading, [])
         numbering, numbers = ValueNumbering(), []
         for row in zip(*codes, strict=True) if codes else [()]:
             pairs = zip(self._leading, row, strict=True)
@@ -184,7 +184,7 @@ class _SectionView:
         frames, which = self._frames
         nowhere = np.full(1, UNSET, np.int32)
         knobs = [self._own.get(key, CodedColumn(key, (), nowhere)) for key in keys]
-        (at_frame, *at_knobs), places = self._combine([CodedColumn("", frames, which), *knobs], keys)
+        (at_frame, *at_knobs), places = self._combine_columns([CodedColumn("", frames, which), *knobs], keys)
         found: list[Any] = [None] * len(at_frame)
         for number, frame in enumerate(frames):
             rows = np.flatnonzero(at_frame == number)
@@ -197,7 +197,7 @@ class _SectionView:
                     found[row] = result
         return found, places
 
-    def _combine(self, columns: Sequence[CodedColumn], keys: Sequence[str]) -> tuple[list[Codes], Codes]:
+    def _combine_columns(self, columns: Sequence[CodedColumn], keys: Sequence[str]) -> tuple[list[Codes], Codes]:
         """Distinct combinations of columns. SpecError for more than can be worked out, before any is."""
         size = math.prod(np.broadcast_shapes(*(column.codes.shape for column in columns)))
         if size > MAX_COMBINATIONS:

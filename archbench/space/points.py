@@ -64,7 +64,7 @@ class ValueNumbering:
             self._values.append(value)
         return number
 
-    def codes(self, column: CodedColumn) -> Codes:
+    def number_column(self, column: CodedColumn) -> Codes:
         """A column's codes in this numbering; unset stays unset."""
         if self._last is None or self._last[0] is not column.values:  # chunks of one space share their values
             self._last = column.values, np.array([*map(self.number, column.values), UNSET], np.int32)
@@ -89,14 +89,14 @@ class CodedColumn:
     values: Sequence[Any]
     codes: Codes  # broadcasts to the points' shape
 
-    def trimmed(self) -> CodedColumn:
+    def drop_unused(self) -> CodedColumn:
         """The same without the values that no point has."""
         used, codes = np.unique(self.codes, return_inverse=True)
         unset = int((used == UNSET).any())
         values = tuple(self.values[code] for code in used[unset:].tolist())
         return CodedColumn(self.path, values, (codes - unset).reshape(self.codes.shape).astype(np.int32))
 
-    def array(self) -> Array:
+    def value_array(self) -> Array:
         """Each code's value, in the codes' shape, as an expression takes it: numbers, or objects; null where it is unset."""
         unset = (self.codes == UNSET).any()
         table = box_values([*self.values, *([None] if unset else [])], (-1,))  # UNSET counts from the end
@@ -117,7 +117,7 @@ class Points:
         return math.prod(self.shape)
 
     @property
-    def wanted(self) -> Mask:
+    def wanted_mask(self) -> Mask:
         """Which points are wanted, in their shape."""
         return np.ones(self.shape, bool) if self.kept is None else np.broadcast_to(self.kept, self.shape)
 
@@ -127,11 +127,11 @@ class Points:
         codes = [int(np.broadcast_to(column.codes, self.shape)[at]) for column in self.columns]
         return {c.path: c.values[code] for c, code in zip(self.columns, codes, strict=True) if code != UNSET}
 
-    def take(self, rows: NDArray[Any]) -> Points:
+    def take_rows(self, rows: NDArray[Any]) -> Points:
         """Some rows as points of one dimension."""
         at = np.unravel_index(rows, self.shape)
         columns = [CodedColumn(c.path, c.values, np.broadcast_to(c.codes, self.shape)[at]) for c in self.columns]
-        return Points((len(rows),), tuple(c.trimmed() if len(c.values) > len(rows) else c for c in columns))
+        return Points((len(rows),), tuple(c.drop_unused() if len(c.values) > len(rows) else c for c in columns))
 
 
 def make_points(assignments: Sequence[Mapping[str, Any]]) -> Points:
@@ -151,7 +151,7 @@ def join_points(parts: Sequence[Points]) -> Points:
         numbering, codes = ValueNumbering(), []
         for points in parts:
             own = [column for column in points.columns if column.path == path]
-            codes.append(numbering.codes(own[0]) if own else np.full(points.shape, UNSET, np.int32))
+            codes.append(numbering.number_column(own[0]) if own else np.full(points.shape, UNSET, np.int32))
         columns.append(CodedColumn(path, numbering.values, np.concatenate(codes)))
     return Points((sum(points.size for points in parts),), tuple(columns))
 

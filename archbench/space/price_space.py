@@ -85,8 +85,8 @@ class PickedRows:
     keys: tuple[Array, ...]
     at: Array
 
-    def take(self, rows: Rows) -> PickedRows:
-        return PickedRows(self.points.take(rows), tuple(key[rows] for key in self.keys), self.at[rows])
+    def take_rows(self, rows: Rows) -> PickedRows:
+        return PickedRows(self.points.take_rows(rows), tuple(key[rows] for key in self.keys), self.at[rows])
 
 
 class RowPicker:
@@ -97,21 +97,21 @@ class RowPicker:
         self._held: list[PickedRows] = []
         self._room = HELD
 
-    def add(self, points: Points, rows: Rows, keys: Keys, at: Array) -> None:
+    def add_rows(self, points: Points, rows: Rows, keys: Keys, at: Array) -> None:
         """Rows of a chunk, with their keys and their places among all rows of all chunks."""
         best = self._best(keys)
-        self._held.append(PickedRows(points.take(rows[best]), tuple(key[best] for key in keys), at[best]))
+        self._held.append(PickedRows(points.take_rows(rows[best]), tuple(key[best] for key in keys), at[best]))
         if sum(len(part.at) for part in self._held) > self._room:
-            self._room = HELD + 2 * len(self.best().at)
+            self._room = HELD + 2 * len(self.find_best().at)
 
-    def best(self) -> PickedRows:
+    def find_best(self) -> PickedRows:
         """The best so far, in the order they came."""
         parts = self._held
         keys = tuple(np.concatenate(columns) for columns in zip(*(part.keys for part in parts), strict=True))
         joined = PickedRows(
             join_points([part.points for part in parts]), keys, np.concatenate([part.at for part in parts])
         )
-        self._held = [joined.take(self._best(joined.keys))]
+        self._held = [joined.take_rows(self._best(joined.keys))]
         return self._held[0]
 
 
@@ -162,22 +162,24 @@ def price_space(
     reference, reference_at, done = spec.reference, None, 0
     for points, score in zip(space.chunks(), scores or repeat(None), strict=False):
         costs = price_points(points, partial(make_variant, spec))
-        chunk = judge.judge(NamedColumns(space, points, costs if score is None else {**costs, "score": score}))
-        rows = np.flatnonzero(chunk.kept)
-        front.add(chunk, rows)
+        chunk = judge.judge(
+            NamedColumns(spec, space.sections, points, costs if score is None else {**costs, "score": score})
+        )
+        rows = np.flatnonzero(chunk.kept_mask)
+        front.add_chunk(chunk, rows)
         if query.by is not None:
-            least.add(points, rows, [_order_by(query.by, chunk, rows)], chunk.number(rows))
+            least.add_rows(points, rows, [_order_by(query.by, chunk, rows)], chunk.number_rows(rows))
         if sink is not None:
             sink.add(chunk)
         if 0 <= (row := space.reference_row - points.first) < points.size:
             reference = points.assignment(row)
-            reference_at = int(chunk.number(np.array(row))) if chunk.there.flat[row] else None
+            reference_at = int(chunk.number_rows(np.array(row))) if chunk.there.flat[row] else None
         said(done := done + points.size)
-    on_front = front.picker.best()
+    on_front = front.picker.find_best()
     shown = (
-        least.best()
+        least.find_best()
         if query.by is not None
-        else on_front.take(thin_front(on_front.keys, [a.direction for a in aims], limit))
+        else on_front.take_rows(thin_front(on_front.keys, [a.direction for a in aims], limit))
     )
     (spared,) = price_all([make_variant(spec, reference)])
     funnel = replace(
@@ -214,14 +216,14 @@ def _find_scores(
     made = [
         make_variant(space.spec, points.assignment(int(row)))
         for points in chunks
-        for row in np.flatnonzero(points.wanted)
+        for row in np.flatnonzero(points.wanted_mask)
     ]
     variants = assign_names(made, space.spec)
     known = {text for variant in variants for text in (variant.id, variant.name)}
     found = iter([given.get(each.id, given.get(each.name, math.nan)) for each in variants])
     columns = [np.full(points.shape, math.nan) for points in chunks]
     for column, points in zip(columns, chunks, strict=True):
-        column[points.wanted] = [next(found) for _ in range(int(points.wanted.sum()))]
+        column[points.wanted_mask] = [next(found) for _ in range(int(points.wanted_mask.sum()))]
     strangers = tuple(text for text in given if text not in known)
     return (None if all(np.isnan(column).all() for column in columns) else columns), strangers
 
@@ -234,19 +236,19 @@ class _FrontPicker:
         self.picker, self.unscored = RowPicker(lambda keys: find_front_of_columns(keys, directions)), 0
         self._metrics = [aim.metric for aim in aims]
 
-    def add(self, chunk: PricedChunk, rows: Rows) -> None:
+    def add_chunk(self, chunk: PricedChunk, rows: Rows) -> None:
         """Rows of a chunk that are kept."""
         if "score" in self._metrics:
-            scored = ~np.isnan(chunk.at(rows, chunk.columns["score"]))
+            scored = ~np.isnan(chunk.take_rows(rows, chunk.columns["score"]))
             self.unscored += len(rows) - int(scored.sum())
             rows = rows[scored]
-        keys = [chunk.at(rows, chunk.columns[metric]) for metric in self._metrics]
-        self.picker.add(chunk.columns.points, rows, keys, chunk.number(rows))
+        keys = [chunk.take_rows(rows, chunk.columns[metric]) for metric in self._metrics]
+        self.picker.add_rows(chunk.columns.points, rows, keys, chunk.number_rows(rows))
 
 
 def _order_by(by: Expression, chunk: PricedChunk, rows: Rows) -> Array:
     """The numbers that an order goes by, at rows that are kept; what others have is not looked at."""
-    values = chunk.at(rows, evaluate_columns(by, chunk.columns, chunk.kept))
+    values = chunk.take_rows(rows, evaluate_columns(by, chunk.columns, chunk.kept_mask))
     if values.dtype == object:
         values = box_values(list(values), values.shape)
     if len(rows) and values.dtype.kind not in "if":

@@ -59,24 +59,27 @@ def make_aims(select: Select | None, *, scored: bool = False) -> tuple[Aim, ...]
     Of what only a measurement or a person knows an exact metric takes the place; `scored`: scores are known. Raises
     SpecError for a metric without one.
     """
-    minimize, maximize = _wished(select)
+    minimize, maximize = _list_wishes(select)
     known = (*EXACT, "score") if scored else EXACT
-    return (*(_aim(name, "min", known) for name in minimize), *(_aim(name, "max", known) for name in maximize))
+    return (
+        *(_make_aim(name, "min", known) for name in minimize),
+        *(_make_aim(name, "max", known) for name in maximize),
+    )
 
 
 def is_scored(select: Select | None) -> bool:
     """Whether the front is over the score, where there is one."""
-    minimize, maximize = _wished(select)
+    minimize, maximize = _list_wishes(select)
     return "score" in (*minimize, *maximize)
 
 
-def _wished(select: Select | None) -> tuple[Sequence[str], Sequence[str]]:
+def _list_wishes(select: Select | None) -> tuple[Sequence[str], Sequence[str]]:
     if select is None or not [*select.minimize, *select.maximize]:
         return ("latency_ms", "peak_bytes"), ("score",)
     return select.minimize, select.maximize
 
 
-def _aim(name: str, direction: Direction, known: Sequence[str]) -> Aim:
+def _make_aim(name: str, direction: Direction, known: Sequence[str]) -> Aim:
     metric = SCALED[name][0] if name in SCALED else name
     if metric in known:
         return Aim(metric, direction)
@@ -105,7 +108,7 @@ def find_front(points: Sequence[Sequence[float]], directions: Sequence[Direction
     """
     lower = [_lower_is_better(point, directions) for point in points]
     ordered = sorted(set(lower))  # whoever beats a point comes before it
-    best = set(_staircase(ordered) if len(directions) <= 3 else _scan(ordered))
+    best = set(_staircase(ordered) if len(directions) <= 3 else _scan_front(ordered))
     return tuple(point in best for point in lower)
 
 
@@ -137,7 +140,7 @@ def _staircase(ordered: Iterable[Point]) -> Iterator[Point]:
         seconds[start:end], thirds[start:end] = [second], [third]
 
 
-def _scan(ordered: Iterable[Point]) -> Iterator[Point]:
+def _scan_front(ordered: Iterable[Point]) -> Iterator[Point]:
     """The front of sorted distinct points in any dimension: each against the front so far, the last that beat one first."""
     found: list[Point] = []
     for point in ordered:
@@ -170,20 +173,20 @@ def sift_front(columns: Sequence[Array], directions: Sequence[Direction]) -> Row
         if len(rows) > FEW:
             # Of fewer than three coordinates some stand twice: who is beaten stays the same.
             first, second, third = (lower[(turn + place) % len(lower)][rows] for place in range(3))
-            rows = rows[_unbeaten(first, second, third)]
+            rows = rows[_keep_unbeaten(first, second, third)]
     return rows
 
 
-def _unbeaten(first: Array, second: Array, third: Array) -> Mask:
+def _keep_unbeaten(first: Array, second: Array, third: Array) -> Mask:
     """The points that have no less of the third than the least of all cells lower in both the first and the second."""
-    x, y = _cells(first), _cells(second)
+    x, y = _coarse_cells(first), _coarse_cells(second)
     least = np.full((CELLS + 1, CELLS + 1), third.max())
     np.minimum.at(least, (x + 1, y + 1), third)
     least = np.minimum.accumulate(np.minimum.accumulate(least, axis=0), axis=1)
     return np.asarray(third <= least[x, y])
 
 
-def _cells(column: Array) -> Rows:
+def _coarse_cells(column: Array) -> Rows:
     """The cell of each value, 0 to CELLS - 1: rising with the value, equal for equal ones."""
     sample = np.sort(column[:: max(1, len(column) // SAMPLE)])
     edges = np.unique(sample[:: max(1, -(-len(sample) // (CELLS - 1)))])
@@ -199,8 +202,8 @@ def thin_front(columns: Sequence[Array], directions: Sequence[Direction], limit:
     count = len(columns[0])
     if count <= limit:
         return np.arange(count)
-    scaled = np.stack([_scaled(column) for column in columns], axis=1)
-    chosen = list(dict.fromkeys(_extremes(columns, directions)))[:limit]
+    scaled = np.stack([_scale_column(column) for column in columns], axis=1)
+    chosen = list(dict.fromkeys(_find_extremes(columns, directions)))[:limit]
     gap = np.full(count, np.inf)
     for place in range(limit):
         if place == len(chosen):
@@ -210,21 +213,21 @@ def thin_front(columns: Sequence[Array], directions: Sequence[Direction], limit:
     return np.sort(np.array(chosen))
 
 
-def _extremes(columns: Sequence[Array], directions: Sequence[Direction]) -> list[int]:
+def _find_extremes(columns: Sequence[Array], directions: Sequence[Direction]) -> list[int]:
     """For each coordinate the row that is best in it; among ties, the best in the others in turn."""
     lower = [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
     turned = (lower[place:] + lower[:place] for place in range(len(lower)))
-    return [_first(keys) for keys in turned]
+    return [_choose_first(keys) for keys in turned]
 
 
-def _first(keys: Sequence[Array]) -> int:
+def _choose_first(keys: Sequence[Array]) -> int:
     rows = np.arange(len(keys[0]))
     for key in keys:
         rows = rows[key[rows] == key[rows].min()]
     return int(rows[0])
 
 
-def _scaled(column: Array) -> NDArray[np.float64]:
+def _scale_column(column: Array) -> NDArray[np.float64]:
     """A coordinate with its least at 0 and its most at 1."""
     low = column.min()
     return np.asarray((column - low) / ((column.max() - low) or 1), dtype=np.float64)

@@ -24,27 +24,27 @@ class SubGrid:
         return tuple(len(places) for places in self.index)
 
     @cached_property
-    def kept(self) -> Mask | None:
+    def kept_mask(self) -> Mask | None:
         """Which of its points are wanted; null: all."""
-        return None if self.points.kept is None else self.take(self.points.kept)
+        return None if self.points.kept is None else self.take_part(self.points.kept)
 
     @property
-    def wanted(self) -> bool:
+    def has_wanted(self) -> bool:
         """Whether any of its points is."""
-        return math.prod(self.shape) > 0 and (self.kept is None or bool(self.kept.any()))
+        return math.prod(self.shape) > 0 and (self.kept_mask is None or bool(self.kept_mask.any()))
 
     @property
-    def row(self) -> int:
+    def first_row(self) -> int:
         """The number, among all points, of the first that is wanted."""
-        found = self.first(np.True_)
+        found = self.find_first(np.True_)
         assert found is not None, "nothing is wanted"
         return found
 
-    def first(self, where: Array | np.bool_) -> int | None:
+    def find_first(self, where: Array | np.bool_) -> int | None:
         """The row of the first that is wanted and where `where`, which broadcasts, holds; null where there is none."""
         chosen = np.broadcast_to(where, self.shape)
-        if self.kept is not None:
-            chosen = chosen & self.kept
+        if self.kept_mask is not None:
+            chosen = chosen & self.kept_mask
         if not chosen.any():
             return None
         row = 0
@@ -53,7 +53,7 @@ class SubGrid:
             row = row * length + int(places[place])
         return row
 
-    def take(self, broad: Array) -> Array:
+    def take_part(self, broad: Array) -> Array:
         """The places of an array that broadcasts to the points' shape; as many dimensions, length one kept."""
         whole = broad.reshape((1,) * (len(self.index) - broad.ndim) + broad.shape)
         for axis, places in enumerate(self.index):
@@ -61,15 +61,15 @@ class SubGrid:
                 whole = whole[(slice(None),) * axis + (_as_slice(places),)]
         return whole
 
-    def split(self, key: Array) -> list[SubGrid]:
+    def split_by(self, key: Array) -> list[SubGrid]:
         """Sub-grids along one axis that keep places with equal keys together. The key is not the same throughout."""
         for axis in sorted(range(key.ndim), key=lambda axis: key.shape[axis]):
             labels = _label_lines(key, axis)
             if labels.any():
-                return [self._at(axis, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
+                return [self._choose_places(axis, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
         raise AssertionError("nothing differs")
 
-    def _at(self, axis: int, chosen: Rows) -> SubGrid:
+    def _choose_places(self, axis: int, chosen: Rows) -> SubGrid:
         return SubGrid(self.points, (*self.index[:axis], self.index[axis][chosen], *self.index[axis + 1 :]))
 
 

@@ -222,7 +222,7 @@ def test_the_rows_of_every_chunk_have_the_costs_of_their_networks(spec: Spec, on
 
     class Collect:
         def add(self, chunk: Any) -> None:
-            columns = [chunk.at(chunk.rows, chunk.columns[metric]).tolist() for metric in EXACT]
+            columns = [chunk.take_rows(chunk.rows, chunk.columns[metric]).tolist() for metric in EXACT]
             found.extend(zip(*columns, strict=True))
 
     price_space(spec, sink=Collect())

@@ -153,7 +153,7 @@ def test_what_outgrows_its_memory_is_kept_on_disk(spec: Spec, tmp_path: Path, mo
     points = Points((1 << 18,), (width,))
     costs = {metric: np.arange(1 << 18) * 1_000_003 + place for place, metric in enumerate(EXACT)}
     nobody = np.full(1 << 18, -1, dtype=np.int8)
-    chunk = PricedChunk(NamedColumns(spec, points, costs), np.ones(1 << 18, dtype=bool), nobody)
+    chunk = PricedChunk(NamedColumns(spec, {}, points, costs), np.ones(1 << 18, dtype=bool), nobody)
     with ParquetFile(tmp_path / "out.parquet", ["neck.channels"], []) as out:
         for _ in range(12):
             out.add(chunk)

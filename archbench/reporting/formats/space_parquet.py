@@ -93,9 +93,9 @@ class ParquetFile:
 
     def _insert_chunk(self, chunk: PricedChunk) -> None:
         rows, columns = chunk.rows, chunk.columns
-        codes = {axis: numbering.codes(columns.column(axis)) for axis, numbering in self._numberings.items()}
+        codes = {axis: numbering.number_column(columns.column(axis)) for axis, numbering in self._numberings.items()}
         arrays = codes | {metric: columns[metric] for metric in EXACT} | {"refused": chunk.refused}
-        given = {f"c{place}": chunk.at(rows, array) for place, array in enumerate(arrays.values())}
+        given = {f"c{place}": chunk.take_rows(rows, array) for place, array in enumerate(arrays.values())}
         self._table.register("chunk", given)
         self._table.execute("INSERT INTO priced SELECT * FROM chunk")
         self._table.unregister("chunk")
