@@ -121,7 +121,7 @@ def _walk_points(spec: Spec, draw: Sampler | None) -> tuple[int, list[Assignment
     else:
         grid = itertools.product(*(range(len(axis.values)) for axis in axes))
         pairs = ((row, apply_conditions(axes, order, row)) for row in grid)
-        rows = [at for row, at in pairs if not any(row[i] for i, place in enumerate(at) if place == UNSET)]
+        rows = [at for row, at in pairs if not any(row[i] for i, position in enumerate(at) if position == UNSET)]
     distinct = dict.fromkeys(rows)
     return len(rows) - len(distinct), [assign_values(axes, row) for row in distinct]
 
@@ -130,12 +130,12 @@ def apply_conditions(axes: Sequence[Axis], order: Sequence[int], positions: Sequ
     """Positions with UNSET where an axis's `when` does not hold: its paths are null to the others. `order`: `order_axes`."""
     given = list(positions)
     values: dict[str, Any] = {path: None for axis in axes for path in axis.paths}
-    for place in order:
-        axis = axes[place]
+    for index in order:
+        axis = axes[index]
         if axis.when is None or axis.when.holds(values):
-            values |= zip(axis.paths, axis.values[given[place]], strict=True)
+            values |= zip(axis.paths, axis.values[given[index]], strict=True)
         else:
-            given[place] = UNSET
+            given[index] = UNSET
     return tuple(given)
 
 
@@ -160,21 +160,21 @@ def coarsen_axes(axes: Sequence[Axis], count: int) -> tuple[Axis, ...]:
 def _choose_sizes(sizes: Sequence[int], count: int) -> list[int]:
     """The number of values kept of each axis, `count` combinations at most: the poorest is refined first."""
     kept = [1] * len(sizes)
-    growing = {place for place, size in enumerate(sizes) if size > 1}
+    growing = {index for index, size in enumerate(sizes) if size > 1}
     while growing:
-        place = min(growing, key=lambda place: (kept[place], place))
-        if math.prod(kept) // kept[place] * (kept[place] + 1) > count:
-            growing.discard(place)
+        index = min(growing, key=lambda index: (kept[index], index))
+        if math.prod(kept) // kept[index] * (kept[index] + 1) > count:
+            growing.discard(index)
         else:
-            kept[place] += 1
-            growing -= {place} if kept[place] == sizes[place] else set()
+            kept[index] += 1
+            growing -= {index} if kept[index] == sizes[index] else set()
     return kept
 
 
-def _coarsen_values(levels: Sequence[AxisValue], steps: Sequence[int]) -> Sequence[AxisValue]:
-    if isinstance(levels, Product):
-        return Product(tuple(_take_middles(factor, kept) for factor, kept in zip(levels.factors, steps, strict=True)))
-    return _take_middles(levels, steps[0])
+def _coarsen_values(values: Sequence[AxisValue], steps: Sequence[int]) -> Sequence[AxisValue]:
+    if isinstance(values, Product):
+        return Product(tuple(_take_middles(factor, kept) for factor, kept in zip(values.factors, steps, strict=True)))
+    return _take_middles(values, steps[0])
 
 
 def _take_middles(values: Sequence[Any], steps: int) -> tuple[Any, ...]:
@@ -260,26 +260,17 @@ def assign_names(variants: list[Variant], spec: Spec) -> list[Variant]:
     return [v if counts[v.name] == 1 else replace(v, name=f"{v.name}#{v.id[:6]}") for v in named]
 
 
-@dataclass(frozen=True)
-class _NamedPaths:
-    """Paths that a name writes as one, and leaves out where they are null and `may_be_unset`."""
-
-    label: str
-    paths: tuple[str, ...]
-    may_be_unset: bool = False
-
-
-def _group_paths(paths: Sequence[str], spec: Spec) -> list[_NamedPaths]:
-    """Each path by itself, the paths of a zip that has a name together, in the order of the axes."""
+def _group_paths(paths: Sequence[str], spec: Spec) -> list[tuple[str, Sequence[str], bool]]:
+    """Labels with the paths each stands for, and whether the axis of these has a `when`: a named zip's are together."""
     labels = _shorten_paths(paths)
     owners = {path: axis for axis in spec.axes for path in axis.paths}
-    groups = []
+    groups: list[tuple[str, Sequence[str], bool]] = []
     for path in paths:
         axis = owners.get(path)
         if axis is None or not axis.name:
-            groups.append(_NamedPaths(labels[path], (path,), axis is not None and axis.when is not None))
+            groups.append((labels[path], (path,), axis is not None and axis.when is not None))
         elif path == axis.paths[0]:
-            groups.append(_NamedPaths(axis.name, axis.paths, axis.when is not None))
+            groups.append((axis.name, axis.paths, axis.when is not None))
     return groups
 
 
@@ -289,16 +280,16 @@ def _shorten_paths(paths: Sequence[str]) -> dict[str, str]:
     return {path: label if counts[label] == 1 else path for path, label in short.items()}
 
 
-def _make_name(variant: Variant, groups: list[_NamedPaths]) -> str:
+def _make_name(variant: Variant, groups: Sequence[tuple[str, Sequence[str], bool]]) -> str:
     if list(variant.axes) == ["base"]:  # a preset's own name says it all
         return str(variant.axes["base"])
-    own = (group for group in groups if any(path in variant.axes for path in group.paths))
-    said = ((group, [variant.axes.get(path) for path in group.paths]) for group in own)
-    return ",".join(
-        f"{group.label}={'/'.join(map(_format_axis_value, values))}"
-        for group, values in said
-        if not group.may_be_unset or any(value is not None for value in values)
-    )
+    words = []
+    for label, paths, may_be_unset in groups:
+        values = [variant.axes.get(path) for path in paths]
+        unset = may_be_unset and all(value is None for value in values)
+        if not unset and any(path in variant.axes for path in paths):
+            words.append(f"{label}={'/'.join(map(_format_axis_value, values))}")
+    return ",".join(words)
 
 
 def _format_axis_value(value: Any) -> str:

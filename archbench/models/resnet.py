@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
@@ -87,25 +87,12 @@ def widen_channels(channels: int, width: float) -> int:
     return channels + (rounded - channels) * (width != 1)
 
 
-def _drop_shorthand() -> Any:
-    """A shorthand makes no difference once it is written out."""
-    return UNREAD
-
-
 def _resolve_block(depth: int, block: BlockName | None) -> BlockName:
     return block or NAMED_DEPTHS[depth][0]
 
 
-def _resolve_depths(last_level: int, depth: int, depths: list[int] | None) -> list[int]:
-    return list(depths or NAMED_DEPTHS[depth][1])[: last_level - 1]
-
-
 def _resolve_planes(last_level: int, width: float) -> list[int]:
     return [widen_channels(planes, width) for planes in PLANES[: last_level - 1]]
-
-
-def _resolve_stem_channels(stem_channels: int, width: float) -> int:
-    return widen_channels(stem_channels, width)
 
 
 def _resolve_width_per_group(last_level: int, width: float, width_per_group: int) -> int:
@@ -119,20 +106,16 @@ def _resolve_stride_in_1x1(last_level: int, depth: int, block: BlockName | None,
     return stride_in_1x1 and _resolve_block(depth, block) != "basic" and last_level > 2
 
 
-def _resolve_norm_eps(norm: Norm, norm_eps: float) -> Any:
-    return UNREAD if norm == "none" else norm_eps + 0.0  # -0.0 is 0.0
-
-
-RESOLVERS: Resolvers = {  # `depth` as block and depths, `width` as channels, unbuilt stages gone
-    "depth": _drop_shorthand,
-    "width": _drop_shorthand,
+RESOLVERS: Resolvers = {  # shorthands make no difference once they are written out; of stages, those that are built
+    "depth": lambda: UNREAD,
+    "width": lambda: UNREAD,
     "block": _resolve_block,
-    "depths": _resolve_depths,
+    "depths": lambda last_level, depth, depths: list(depths or NAMED_DEPTHS[depth][1])[: last_level - 1],
     "planes": _resolve_planes,
-    "stem_channels": _resolve_stem_channels,
+    "stem_channels": lambda stem_channels, width: widen_channels(stem_channels, width),
     "width_per_group": _resolve_width_per_group,
     "stride_in_1x1": _resolve_stride_in_1x1,
-    "norm_eps": _resolve_norm_eps,
+    "norm_eps": lambda norm, norm_eps: UNREAD if norm == "none" else norm_eps + 0.0,  # -0.0 is 0.0
 }
 
 

@@ -90,7 +90,7 @@ def add_up(graph: Graph, batch: int, feature_bytes: int) -> Cost:
     """The whole graph's cost for a batch of images, features at `feature_bytes` an element."""
     kernels = _sum_times((node.times, int(node.op.writes != "view")) for node in graph.nodes)
     costs = [(node.times, cost) for node, cost in zip(graph.nodes, graph.costs, strict=True)]
-    total = OpCost(*(_sum_times((times, cost[place]) for times, cost in costs) for place in range(len(OpCost._fields))))
+    total = OpCost(*(_sum_times((times, cost[index]) for times, cost in costs) for index in range(len(OpCost._fields))))
     weights, macs = total.params * FLOAT_BYTES + total.buffer_bytes, batch * total.macs
     return Cost(
         params=total.params,
