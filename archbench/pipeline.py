@@ -71,7 +71,7 @@ def run_spec(
         make_manifest(spec, funnel, plan, device, against=against, plugins=plugins), Path(results), new=new
     )
     with folder.lock():
-        folder.repair()
+        folder.cut_torn_lines()
         folder = keep_limits(folder, join_limits(limits))
         recorder = RunRecorder(folder, listener)
         try:

@@ -22,7 +22,7 @@ from archbench.api import Run
 from archbench.cli import exit_code_of
 from archbench.reporting.report import rewrite_report
 from archbench.runs.run import read_folder
-from archbench.tables.run_table import tabulate
+from archbench.tables.run_table import tabulate_run
 
 SPEC = (
     "archbench: 1\nname: sweep\nbase: R-18-FPN\ninput: {height: 64, width: 64}\naxes: {neck.channels: [64, 128, 256]}\n"
@@ -178,7 +178,7 @@ def test_a_run_whose_samples_are_gone_says_whose_and_exits_with_4(run: Run, caps
         assert exit_code_of(["report", str(run.path), "--json"]) == 4
         told = json.loads(capsys.readouterr().out)
         assert line in told["caption"]
-        assert line in tabulate(read_folder(run.stored.folder)).table.distrust
+        assert line in tabulate_run(read_folder(run.stored.folder)).table.distrust
 
 
 def test_a_record_that_was_never_planned_is_damage_and_no_row_that_vanishes(

@@ -1,4 +1,4 @@
-"""What a spec allows its variants: each budget against each row of a run's table, by the interval where there is one."""
+"""Budgets, which a spec sets its variants: each against each row of a run's table, by the interval where there is one."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ class Excess:
 def find_excesses(
     records: Sequence[Record], rows: Sequence[Row], budgets: Mapping[str, float]
 ) -> tuple[tuple[Excess, ...] | None, ...]:
-    """What each record's row has against the budgets, nothing where it keeps them all.
+    """The excesses of each record's row; none where it keeps all budgets.
 
-    Null where there are none, and for the base of a comparison, which is not held to them.
+    Null where there are no budgets, and for the base of a comparison, which is not held to them.
     """
     return tuple(
         tuple(find_row_excesses(row, budgets)) if budgets and record.side != "base" else None
@@ -99,7 +99,7 @@ def stored_budgets(header: Mapping[str, Any]) -> dict[str, float]:
 
 
 def judge_standing(found: Sequence[Excess]) -> str:
-    """How a row stands with all its budgets: over where it is over one, else what cannot be told of one is not of all."""
+    """The standing of a row with all its budgets: over where it is over one, else not to be told where one cannot be told."""
     words = {each.word for each in found}
     return STANDING_WORDS["over"] if "over" in words else STANDING_WORDS["untold"] if words else WITHIN
 
@@ -132,7 +132,7 @@ def budget_table(found: Sequence[Excess], budgets: Mapping[str, float]) -> Table
 
 
 def _excess_row(found: Excess) -> Row:
-    """In base units; an exact number has no ends but itself."""
+    """An excess as a row, in base units; an exact number has no interval."""
     ends = (None, None) if found.low == found.high else (found.low, found.high)
     return {
         "name": found.name,

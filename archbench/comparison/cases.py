@@ -1,4 +1,4 @@
-"""What CI is told: a case a network, the worst first, with its word and what is said of it. Whoever tells it reads this.
+"""The cases that CI is shown: one a network, the worst first, with its word and its faults.
 
 regressed, over                                fails
 inconclusive, removed, cannot be told, failed  nothing is shown of it, so it does not pass
@@ -32,7 +32,7 @@ ALL = "the comparison"  # what stands for it where no network is in both
 
 @dataclass(frozen=True)
 class Case:
-    """One network: its word and, where it has anything against it, what that is."""
+    """One network: its word, and the faults that keep it from passing."""
 
     name: str
     word: str
@@ -45,7 +45,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Suite:
-    """The cases of one question, who asked it, and its table; `summary` is one line on all."""
+    """The cases of one gate, the command that asked, and its table; `summary` is one line on all."""
 
     name: str
     command: str
@@ -58,13 +58,13 @@ class Suite:
 
 
 def make_suites(run: JudgedRun) -> tuple[Suite, ...]:
-    """What a run is held to: its base, its budgets, both or neither."""
+    """The suites of a run: against its base, against its budgets, both or neither."""
     judged = (judgement_suite(run.judgement),) if run.judgement else ()
     return (*judged, *((_budget_suite(run, run.budget_table),) if run.budget_table else ()))
 
 
 def judgement_suite(judgement: Judgement) -> Suite:
-    """New networks against their bases."""
+    """The suite of new networks against their bases."""
     cases = [
         *map(_judged_case, judgement.judged),
         *(Case(each.name, "removed", (ONLY_BASE,)) for each in judgement.removed),
@@ -82,7 +82,7 @@ def _judged_case(judged: NetworkJudgement) -> Case:
 
 
 def _added_case(record: Record, judgement: Judgement) -> Case:
-    """Nothing to hold it against; but where it failed in the very run that is told of, that is."""
+    """The case of a network without a base: it passes, unless it failed in the very run that is judged."""
     if judgement.paired and record.status in UNFINISHED:
         return Case(record.name, record.status, (record.reason or record.status,))
     return Case(record.name, "added", (judgement.only_new,))
@@ -94,7 +94,7 @@ def _budget_suite(run: JudgedRun, view: Table) -> Suite:
 
 
 def _held_case(row: Row, own: Sequence[Excess]) -> Case:
-    """A variant that ended before it was all there is not within its budgets, whatever is known of it."""
+    """The case of a row held to budgets; an unfinished variant is not within them, whatever is known of it."""
     word = judge_standing(own)
     if word == WITHIN and row["status"] in UNFINISHED:
         return Case(row["name"], row["status"], (row["reason"] or row["status"],))

@@ -1,4 +1,4 @@
-"""A gate: what may not get worse by how much, and what each limit says of each network. It passes only what it can judge.
+"""The gate: limits on how much a metric may get worse, and the finding of each on each network. It passes only what it can judge.
 
 exact      one number a side; the change is compared with what is allowed, to the digit
 timed      the interval decides (`verdicts.py`): regressed, improved, equivalent within what is allowed, or inconclusive
@@ -50,7 +50,7 @@ LATENCY = Limit("latency_ms", MARGIN, True, f"latency_ms > {MARGIN:.0%}")
 
 @dataclass(frozen=True)
 class Finding:
-    """What one limit says of one network. `verdict` is behind a timed one; `why` says what kept it from telling."""
+    """The finding of one limit on one network. `verdict` is behind a timed one; `why` says what kept it from telling."""
 
     limit: Limit
     word: Word
@@ -63,11 +63,11 @@ class Finding:
         """`params 10 to 12 (limit params > 0)`, for a line about what is wrong."""
         metric = METRICS[self.limit.metric]
         sides = [metric.format(value) if value is not None else units.MISSING for value in (self.base, self.new)]
-        return f"{metric.label} {sides[0]} to {sides[1]}{self._interval()} ({self.limit.text})" + (
+        return f"{metric.label} {sides[0]} to {sides[1]}{self._describe_interval()} ({self.limit.text})" + (
             f": {self.why}" if self.why else ""
         )
 
-    def _interval(self) -> str:
+    def _describe_interval(self) -> str:
         found = self.verdict
         if found is None or found.ratio is None or found.low is None or found.high is None:
             return ""
@@ -76,7 +76,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class NetworkJudgement:
-    """One network and its base, with the worst of what its limits say; `beside` is its latency where none names that.
+    """The judgement of one network against its base by all limits; `beside` is its latency where no limit names that.
 
     `unfinished` says that a side failed or was not reached.
     """
@@ -98,7 +98,7 @@ class NetworkJudgement:
 
     @property
     def is_timed(self) -> bool:
-        """Whether anything measured is behind it."""
+        """Whether measured times are behind the judgement."""
         verdicts = [self.beside, *(finding.verdict for finding in self.findings)]
         return any(verdict is not None and verdict.generations > 0 for verdict in verdicts)
 
@@ -106,7 +106,7 @@ class NetworkJudgement:
         return tuple(finding for finding in self.findings if finding.word == word)
 
     def describe_word(self, word: Word) -> tuple[str, ...]:
-        """A line a finding of this word; what a side that is not all there keeps from being told is one line together."""
+        """A line for each finding of this word; all that an unfinished side keeps from being told is one line."""
         told = tuple(
             each.describe() for each in self.findings_of(word) if not self.unfinished or each.why != self.unfinished
         )
@@ -116,20 +116,20 @@ class NetworkJudgement:
 
 
 def worst_word(words: Sequence[Word]) -> Word:
-    """The word a gate goes by; of nothing at all it can tell nothing."""
+    """The worst word, which a gate goes by; inconclusive where there is none."""
     return next((word for word in WORST_FIRST if word in words), "inconclusive")
 
 
 def parse_limits(text: str) -> tuple[Limit, ...]:
     """`latency_ms > 3%, peak_bytes > 1MiB, gmacs > 0.5`. Raises SpecError with the character it stumbles over."""
     if len(text) > LONGEST:
-        raise _stumble(0, f"{len(text):,} characters are more than {LONGEST:,}; {EXAMPLE}")
+        raise _syntax_error(0, f"{len(text):,} characters are more than {LONGEST:,}; {EXAMPLE}")
     limits: dict[str, Limit] = {}
     at = 0
     for term in text.split(","):
         limit = _parse_limit(term, at)
         if limit.metric in limits:
-            raise _stumble(at, f"{limit.metric} has a limit already, {limits[limit.metric].text}; keep one")
+            raise _syntax_error(at, f"{limit.metric} has a limit already, {limits[limit.metric].text}; keep one")
         limits[limit.metric] = limit
         at += len(term) + 1
     return tuple(limits.values())
@@ -138,24 +138,24 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
 def _parse_limit(term: str, at: int) -> Limit:
     found = TERM.fullmatch(term)
     if found is None:
-        raise _stumble(at, f"{visible(term) or 'nothing'}: not METRIC > AMOUNT; {EXAMPLE}")
+        raise _syntax_error(at, f"{visible(term) or 'nothing'}: not METRIC > AMOUNT; {EXAMPLE}")
     name, digits, unit = found.groups()
     try:
         metric, scale = resolve_limit_metric(name)
     except SpecError as error:
-        raise _stumble(at + found.start(1), error.message) from None
+        raise _syntax_error(at + found.start(1), error.message) from None
     amount = float(digits) * _unit_scale(name, metric, unit, scale, at + found.start(2))
     if not math.isfinite(amount):
-        raise _stumble(at + found.start(2), f"{digits}: more than a number can hold; {EXAMPLE}")
+        raise _syntax_error(at + found.start(2), f"{digits}: more than a number can hold; {EXAMPLE}")
     if metric in TIMED and not amount:
-        raise _stumble(
+        raise _syntax_error(
             at + found.start(2), f"{digits}: a measured metric scatters; allow it something, like {metric} > 3%"
         )
     return Limit(metric, amount, unit == "%", " ".join(term.split()))
 
 
 def _unit_scale(name: str, metric: str, unit: str | None, scale: float, at: int) -> float:
-    """Base units in one of what the amount is written in."""
+    """The factor from the unit an amount is written in to base units."""
     if unit is None:
         return scale
     if unit == "%":
@@ -163,11 +163,11 @@ def _unit_scale(name: str, metric: str, unit: str | None, scale: float, at: int)
     suffix, factor = UNITS.get(unit, ("", 0))
     if not suffix or name != metric or not metric.endswith(suffix):
         known = ", ".join(["%", *(each for each, (end, _) in UNITS.items() if name == metric and metric.endswith(end))])
-        raise _stumble(at, f"{visible(unit)}: not a unit of {name}; it takes a plain number or {known}")
+        raise _syntax_error(at, f"{visible(unit)}: not a unit of {name}; it takes a plain number or {known}")
     return float(factor)
 
 
-def _stumble(at: int, message: str) -> SpecError:
+def _syntax_error(at: int, message: str) -> SpecError:
     return SpecError(message, f"--fail-on:{at + 1}")
 
 
@@ -183,12 +183,12 @@ def read_limits(header: Mapping[str, Any]) -> tuple[Limit, ...]:
 
 
 def join_limits(limits: Iterable[Limit]) -> str | None:
-    """As `read_limits` reads them back; null of none."""
+    """Limits as text that `read_limits` reads back; null without any."""
     return ", ".join(limit.text for limit in limits) or None
 
 
 def withhold(finding: Finding, why: str) -> Finding:
-    """What does not pass for this reason: anything but a regression is not told."""
+    """A finding that must not pass, for this reason: anything but a regression becomes inconclusive."""
     if finding.word == "regressed":
         return finding
     verdict = finding.verdict and replace(finding.verdict, word="inconclusive", why=why)
@@ -196,7 +196,7 @@ def withhold(finding: Finding, why: str) -> Finding:
 
 
 def judge_exact(limit: Limit, base: float | None, new: float | None, why: str) -> Finding:
-    """A number a side, compared to the digit; `why` says what is wrong with one that is not there."""
+    """The finding on one number a side, compared to the digit; `why` says why one is missing."""
     if base is None or new is None or not (math.isfinite(base) and math.isfinite(new)):
         return Finding(limit, "inconclusive", base, new, why=why)
     allowed, change = limit.allowance(base), new - base

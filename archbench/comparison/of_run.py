@@ -1,4 +1,4 @@
-"""A run held to what it was given: its budgets, in a comparison its limits, and the one word that it all comes to."""
+"""A run held to its budgets and, in a comparison, to its limits; and the one word that it all comes to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archbench.comparison.verdict_table import Judgement
 from archbench.runs.records import Key, Record
 from archbench.runs.run import StoredRun
 from archbench.statistics.verdicts import choose_blocks, contrast_pair
-from archbench.tables.run_table import RunTable, tabulate
+from archbench.tables.run_table import RunTable, tabulate_run
 from archbench.tables.table import Row, Table
 
 Outcome = Literal["done", "failed", "inconclusive", "regressed"]
@@ -22,7 +22,7 @@ WORSE: tuple[Outcome, ...] = ("done", "failed", "inconclusive", "regressed")
 
 @dataclass(frozen=True)
 class JudgedRun:
-    """A run, its table with how each row stands with the budgets, and in a comparison what is said of each pair.
+    """A run, its table with the standing of each row, and in a comparison the judgement of its pairs.
 
     `held` are the rows that are held to the budgets, each with what it has against them; a comparison's bases are not.
     """
@@ -44,25 +44,25 @@ class JudgedRun:
 
     @property
     def verdicts(self) -> dict[str, NetworkJudgement]:
-        """In a comparison, what is said of each pair; nothing in another run."""
+        """The judgement of each pair of a comparison; empty in another run."""
         return self.judgement.verdicts if self.judgement else {}
 
     @property
     def outcome(self) -> Outcome:
-        """A regression or a budget exceeded goes before what could not be told or was lost, that before a variant that failed."""
+        """A regression or a budget exceeded goes first, then what could not be told or was lost, then a failed variant."""
         judged = self.judgement.word if self.judgement else None
         budgets = {excess.word for excess in self.excesses}
         if judged == "regressed" or "over" in budgets:
             return "regressed"
-        if judged == "inconclusive" or "untold" in budgets or self.unmarked.lost:
+        if judged == "inconclusive" or "untold" in budgets or self.unmarked.has_lost_samples:
             return "inconclusive"
-        return "done" if self.stored.complete else "failed"
+        return "done" if self.stored.is_complete else "failed"
 
 
 def judge_run(stored: StoredRun) -> JudgedRun:
     """Hold a run to its budgets, and a comparison to its limits. Raises ResultsError where a stored limit is none."""
-    run = tabulate(stored)
-    judgement = judge_pairs(run, read_limits(stored.manifest)) if stored.compares else None
+    run = tabulate_run(stored)
+    judgement = judge_pairs(run, read_limits(stored.manifest)) if stored.is_comparison else None
     verdicts = judgement.table if judgement else None
     budgets = stored_budgets(stored.manifest)
     if not budgets:
@@ -74,7 +74,7 @@ def judge_run(stored: StoredRun) -> JudgedRun:
 
 
 def judge_pairs(run: RunTable, limits: Sequence[Limit] = ()) -> Judgement:
-    """Each pair under each limit; without any, latency may rise by the margin of `verdicts.py` and counts are no matter.
+    """Judge each pair by each limit; without any, latency may rise by the margin of `verdicts.py` and counts do not matter.
 
     What has no partner was measured alone: new ones are named, and what only the base has cannot be told, as in two stored
     runs. The latency of a pair is told where no limit names it too.
@@ -96,7 +96,7 @@ def judge_pairs(run: RunTable, limits: Sequence[Limit] = ()) -> Judgement:
 
 
 def pair_records(records: Iterable[Record]) -> tuple[Pair, ...]:
-    """Those that have both sides, in the order of the new ones."""
+    """The pairs of records that have both sides, in the order of the new ones."""
     sides: dict[str, dict[str, Record]] = {}
     for record in records:
         if record.pair:
@@ -108,7 +108,7 @@ def pair_records(records: Iterable[Record]) -> tuple[Pair, ...]:
 def _time_pairs(run: RunTable, metric: str, pairs: Sequence[Pair]) -> list[Timing]:
     stored = run.stored
     blocks = choose_blocks(
-        metric, stored.blocks, failed=stored.failed_keys, latency=stored.quantity, synchronous=stored.synchronous
+        metric, stored.blocks, failed=stored.failed_keys, latency=stored.quantity, synchronous=stored.is_synchronous
     )
     times: dict[Key, float | None] = {(row["id"], row["replica"]): row.get(metric) for row in run.table.rows}
     keys = [(pair.base[0].key, pair.new[0].key) for pair in pairs]
@@ -116,17 +116,17 @@ def _time_pairs(run: RunTable, metric: str, pairs: Sequence[Pair]) -> list[Timin
 
 
 def _find_alone(records: Iterable[Record], side: str) -> tuple[Record, ...]:
-    """What has no partner, one of its replicas."""
+    """The records without a partner, one of the replicas each."""
     found = {record.id: record for record in records if record.side == side and not record.pair}
     return tuple(found.values())
 
 
 def mark_run(run: RunTable) -> Table:
-    """The run's table; where there are budgets with how each row stands."""
+    """A run's table; where there are budgets, with the standing of each row."""
     budgets = stored_budgets(run.stored.manifest)
     return mark_table(run.table, find_excesses(run.stored.records, run.table.rows, budgets)) if budgets else run.table
 
 
 def worst_outcome(runs: Iterable[JudgedRun]) -> Outcome:
-    """The worst of what several runs came to."""
+    """The worst outcome of several runs."""
     return max((run.outcome for run in runs), key=WORSE.index)

@@ -1,4 +1,4 @@
-"""Networks in pairs, base and new, each under each limit: counts to the digit, times by what their blocks told."""
+"""Pairs of networks, base and new, judged by each limit: counts to the digit, times by the contrast of their blocks."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class Pair:
 
     @property
     def why_unfinished(self) -> str:
-        """Why a side is not all there, one that failed or was not reached; empty where both are."""
+        """The reason why a side is unfinished, having failed or not been reached; empty where both are finished."""
         return next((_describe_side(side, each) for side, each in self._sides if each.status in UNFINISHED), "")
 
     @property
     def why_missing(self) -> str:
-        """Why there are no times to compare."""
-        return self._unmeasured("base", "new") or "no times of it are kept"
+        """The reason why there are no times to compare."""
+        return self._why_unmeasured("base", "new") or "no times of it are kept"
 
     def why_lacking(self, *, base: bool, new: bool) -> str:
-        """Why a number is not known on the sides that lack it; empty where none does."""
+        """The reason why the sides that lack a number lack it; empty where none does."""
         sides = ["base"] * base + ["new"] * new
         where = " or ".join(sides)
-        return self._unmeasured(*sides) or (f"not known of {where}" if where else "")
+        return self._why_unmeasured(*sides) or (f"not known of {where}" if where else "")
 
-    def _unmeasured(self, *sides: str) -> str:
+    def _why_unmeasured(self, *sides: str) -> str:
         return next(
             (_describe_side(s, each) for s, each in self._sides if s in sides and each.status != "measured"), ""
         )
@@ -53,7 +53,7 @@ def _describe_side(side: str, record: Record) -> str:
 
 @dataclass(frozen=True)
 class Timing:
-    """What was measured of one pair: the contrast of its blocks, and the milliseconds the table has for either side."""
+    """The measured times of one pair: the contrast of its blocks, and the milliseconds the table has for either side."""
 
     contrast: Contrast
     base_ms: float | None
@@ -66,7 +66,7 @@ Timings = Callable[[str, Sequence[Pair]], Sequence[Timing]]  # by a metric's nam
 def judge_all(
     pairs: Sequence[Pair], limits: Iterable[Limit], timings: Timings, *, every: bool
 ) -> tuple[NetworkJudgement, ...]:
-    """Each pair under each limit. With `every`, a metric that neither side has is passed over, not held against it.
+    """Judge each pair by each limit. With `every`, a metric that neither side has is passed over, not held against the pair.
 
     A side that failed or was not reached passes no limit, whatever is known of it; what got worse did so all the same.
     """
@@ -86,7 +86,7 @@ def _judge_pair(pair: Pair, findings: Iterable[Finding]) -> NetworkJudgement:
 
 
 def judge_counts(limit: Limit, pairs: Iterable[Pair]) -> list[Finding]:
-    """Numbers of which a side has one: counts, and the memory a device told of."""
+    """Findings on numbers of which a side has one: counts, and the memory a device told of."""
     found = []
     for pair in pairs:
         base, new = (_metric_of(limit.metric, side) for side in (pair.base, pair.new))
@@ -104,7 +104,7 @@ def _metric_of(metric: str, records: Iterable[Record]) -> int | None:
 
 
 def judge_timed(limit: Limit, pairs: Sequence[Pair], timings: Sequence[Timing]) -> list[Finding]:
-    """Times by their intervals, each allowed its share of the base's own; tested over all pairs together."""
+    """Findings on times by their intervals, each allowed its share of the base's; tested over all pairs together."""
     numbered = {str(place): timing for place, timing in enumerate(timings)}
     margins = {place: _relative_margin(limit, timing.base_ms) for place, timing in numbered.items()}
     verdicts = judge_contrasts({place: timing.contrast for place, timing in numbered.items()}, margin=margins)
@@ -117,7 +117,7 @@ def judge_timed(limit: Limit, pairs: Sequence[Pair], timings: Sequence[Timing]) 
 
 
 def _relative_margin(limit: Limit, base_ms: float | None) -> float:
-    """The share that is allowed; where the base has no time there is nothing to allow it of, and nothing to judge."""
+    """The allowance as a share; where the base has no time there is nothing to judge, and it does not matter."""
     if limit.relative or base_ms is None:
         return limit.amount
     return limit.allowance(base_ms) / base_ms

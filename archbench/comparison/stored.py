@@ -18,7 +18,7 @@ from archbench.runs.records import Block, Record
 from archbench.runs.revisions import open_side
 from archbench.runs.run import StoredRun
 from archbench.statistics.verdicts import Word, choose_blocks, contrast_runs
-from archbench.tables.run_table import RunTable, tabulate
+from archbench.tables.run_table import RunTable, tabulate_run
 
 CountedBlocks = Mapping[str, Sequence[Block]]  # id -> its counted blocks, replicas together
 
@@ -32,7 +32,7 @@ class HoldsRun(Protocol):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, and what is said of them."""
+    """Two stored runs and the judgement of the new one against the base."""
 
     base: RunTable
     new: RunTable
@@ -40,12 +40,12 @@ class Comparison:
 
     @property
     def verdicts(self) -> dict[str, NetworkJudgement]:
-        """By the network's name in the new run."""
+        """The judgement of each network, by its name in the new run."""
         return self.judgement.verdicts
 
     @property
     def word(self) -> Word:
-        """The worst of all verdicts."""
+        """The worst word of all verdicts."""
         return self.judgement.word
 
 
@@ -67,7 +67,7 @@ def compare(
     timed = any(run.device != "none" for run in (before, after))
     asked = tuple(limits) or (*EVERY_COUNT, *([LATENCY] if timed else []))
     around = check_comparable(before, after, asked, across=across) if pairs else ()
-    tables = tabulate(before), tabulate(after)
+    tables = tabulate_run(before), tabulate_run(after)
     judged = judge_all(pairs, asked, partial(_time_networks, *tables), every=not limits)
     return Comparison(*tables, Judgement(after.name, asked, judged, added, removed, around))
 
@@ -97,7 +97,7 @@ def _group_by_id(records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
 
 
 def check_comparable(base: StoredRun, new: StoredRun, limits: Iterable[Limit], *, across: bool) -> tuple[str, ...]:
-    """What differs between the environments of two measured runs. Raises ResultsError where that was not asked for."""
+    """The differences between the environments of two measured runs. Raises ResultsError where any was not allowed."""
     if all(limit.metric in EXACT for limit in limits) or not (is_measured(base) and is_measured(new)):
         return ()
     if base.quantity != new.quantity:
@@ -114,12 +114,12 @@ def check_comparable(base: StoredRun, new: StoredRun, limits: Iterable[Limit], *
 
 
 def is_measured(run: StoredRun) -> bool:
-    """Whether a run has anything of its machine: blocks too, of which one that was killed has more than records."""
+    """Whether a run has measured anything: by its blocks too, as a killed run has more blocks than records."""
     return any(record.status == "measured" for record in run.records) or bool(run.blocks)
 
 
 def _time_networks(base: RunTable, new: RunTable, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
-    """Of runs that shared no turns."""
+    """The times of each pair of two runs, which shared no turns."""
     before, after = find_counted_blocks(base.stored, metric), find_counted_blocks(new.stored, metric)
     times = [_average_times(run, metric) for run in (base, new)]
     return [
@@ -131,7 +131,7 @@ def _time_networks(base: RunTable, new: RunTable, metric: str, pairs: Iterable[P
 
 
 def _average_times(run: RunTable, metric: str) -> dict[str, float]:
-    """The table's time of each network, the mean over its replicas."""
+    """The time of each network in the run's table, the mean over its replicas."""
     found: dict[str, list[float]] = {}
     for row in run.table.rows:
         if row[metric] is not None:
@@ -146,7 +146,7 @@ def find_counted_blocks(run: StoredRun, metric: str) -> CountedBlocks:
         run.blocks,
         failed=run.failed_keys,
         latency=run.quantity,
-        synchronous=run.synchronous,
+        synchronous=run.is_synchronous,
     )
     found: dict[str, list[Block]] = {}
     for block in blocks:

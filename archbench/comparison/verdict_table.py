@@ -1,4 +1,4 @@
-"""What is said of networks against their bases, of two stored runs or of one experiment, and its table: a row a network."""
+"""The judgement of networks against their bases, in two stored runs or one experiment, and its table: a row a network."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), *COLUMNS[2:])
 
 @dataclass(frozen=True)
 class Judgement:
-    """Each network that has a base, under each limit. `paired`: both took turns in one experiment.
+    """The judgement of each network that has a base, by each limit. `paired`: both took turns in one experiment.
 
     `added` and `removed` are on one side only; `across` is what differs around two stored runs.
     """
@@ -69,23 +69,23 @@ class Judgement:
 
     @property
     def command(self) -> str:
-        """What it is called where another program shows it."""
+        """The command that judged, as other programs name it."""
         return "archbench run --against" if self.paired else "archbench compare"
 
     @property
     def only_new(self) -> str:
-        """What is said of what has no base."""
+        """The phrase for a network that has no base."""
         return f"only in the new {'spec' if self.paired else 'run'}"
 
     @property
     def verdicts(self) -> dict[str, NetworkJudgement]:
-        """By the network's name on the new side, with its id where others have that name too."""
+        """The judgement of each network by its new name, with its id where others have that name too."""
         counts = Counter(each.name for each in self.judged)
         return {each.name if counts[each.name] == 1 else f"{each.name} ({each.id})": each for each in self.judged}
 
     @property
     def word(self) -> Word:
-        """The worst of all: what vanished, and nothing in common, cannot be told."""
+        """The worst word of all: networks that vanished, and two runs with nothing in common, are inconclusive."""
         gone: list[Word] = ["inconclusive"] if self.removed else []
         return worst_word([*(each.word for each in self.judged), *gone])
 

@@ -75,7 +75,7 @@ def _name_device(environment: Mapping[str, Any]) -> str:
 def _own_columns(run: JudgedRun) -> list[Column]:
     """The columns in which a run says something of its own."""
     table = run.table
-    others = {*SHARED, "reason", *(["status"] if run.stored.complete else [])}
+    others = {*SHARED, "reason", *(["status"] if run.stored.is_complete else [])}
     own = (column for column in table.columns if not (column.axis or column.name in others))
     return [column for column in own if column.detail or has_content(column, table.rows)]
 

@@ -1,4 +1,4 @@
-"""What run.json says of a run, read by nobody unchecked; and what two runs' environments must share to be compared.
+"""The content of run.json, checked whenever it is read; and what two environments must share for their times to be compared.
 
 The classes have every field that anything is computed of. Others may stand beside them, and a table or page shows them as
 text.
@@ -153,8 +153,8 @@ def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    """What differs, a phrase each: `host a, then b`, `torch 2.14.0, then 2.14.1`. Nothing where they are of one kind."""
-    before, after = dict(_flatten(fingerprint(base))), dict(_flatten(fingerprint(new)))
+    """A phrase for each difference: `host a, then b`, `torch 2.14.0, then 2.14.1`. None where times of both may be compared."""
+    before, after = dict(_flatten_fields(fingerprint(base))), dict(_flatten_fields(fingerprint(new)))
     names = dict.fromkeys([*before, *after])
     return tuple(
         f"{visible(name)} {_tell_apart(before.get(name), after.get(name))}"
@@ -163,8 +163,8 @@ def find_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[s
     )
 
 
-def _flatten(environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """A package's version and a flag stand for themselves; no GPU is the same whether it is said or left out."""
+def _flatten_fields(environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every field by its name, each package's version and each flag as a field; no GPU is null whether it is said or left out."""
     for name, value in environment.items():
         if isinstance(value, Mapping):
             yield from value.items()
@@ -173,7 +173,7 @@ def _flatten(environment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _tell_apart(before: Any, after: Any) -> str:
-    """Two that differ, told apart: of GPUs those that are on one side alone, and where words do not do it, as stored."""
+    """Two values that differ, in words: of GPUs those on one side alone; where words are the same, the values as stored."""
     if isinstance(before, list) and isinstance(after, list):
         before, after = _take_away(before, after), _take_away(after, before)
         if not (before or after):
@@ -185,7 +185,7 @@ def _tell_apart(before: Any, after: Any) -> str:
 
 
 def _take_away(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """What is left of `one` when each of `other` has taken its equal away."""
+    """The items of `one` that have no equal of their own in `other`."""
     left = list(one)
     for each in other:
         if each in left:

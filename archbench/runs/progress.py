@@ -1,4 +1,4 @@
-"""Where a run stands, as it is told to whoever listens."""
+"""The progress of a run, as a listener hears it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Doing = Literal["starting", "warming up", "metering", "measuring"]
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What is done to which variant, and how far the run is.
+    """The work that goes on, the variant it is on, and how far the run is.
 
     `widest` is the widest half-width of the intervals so far, a share; null before there is one. `seconds_left` is the
     most the run may still take; where nothing bounds it an estimate (`estimated`), null before there is one. Generations
@@ -34,7 +34,7 @@ class RunProgress:
         return f"generation {self.generation}{turn}: {self.doing} {self.variant}"
 
     def after(self, seconds: float) -> RunProgress:
-        """The same step once it took so long: less time is left."""
+        """The same progress some seconds later: less time is left."""
         return self if self.seconds_left is None else replace(self, seconds_left=max(0.0, self.seconds_left - seconds))
 
     @property

@@ -1,4 +1,4 @@
-"""What one variant came to (`Record`) and what one turn at the device gave (`Block`): the two lines a run is made of.
+"""The two lines a run is made of: a `Record` is the result of one variant, a `Block` the times of one turn at the device.
 
 Schema 1. Statistics are never stored: they are derived from blocks (`statistics/`), so they can always be rebuilt.
 """
@@ -123,19 +123,19 @@ class Block:
 
     @property
     def counted_ns(self) -> tuple[int, ...]:
-        """The times of its quantity after the hand-over: the device's own for `device`, else the host's."""
+        """The times of the block's quantity after the hand-over: the device's own for `device`, else the host's."""
         times = self.device_ns if self.quantity == "device" else self.wall_ns
         return times[self.dropped :]
 
 
 def line_as_json(item: Record | Block) -> dict[str, Any]:
-    """The line's content, fields in the order of the class."""
+    """A record or block as the content of its line, fields in the order of the class."""
     return asdict(item)
 
 
 @cache
 def make_reader(kind: type) -> TypeAdapter[Any]:
-    """Whatever validates data as a class; made when it is first needed, which takes pydantic some milliseconds."""
+    """The validator of a class; made when it is first needed, because that takes pydantic some milliseconds."""
     return TypeAdapter(kind)
 
 

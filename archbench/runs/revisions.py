@@ -18,7 +18,7 @@ from pathlib import Path
 
 from archbench.errors import ResultsError
 from archbench.runs.run import LATEST, StoredRun, find_run, read_folder
-from archbench.runs.store import FILES, slug
+from archbench.runs.store import FILES, folder_name
 from archbench.text import visible
 
 GIT = "git:"
@@ -66,12 +66,12 @@ def _find_repository(text: str, results: Path) -> Path:
 
 
 def _name_within(within: Path, name: str, text: str) -> str:
-    """What `find` takes for a run below `within`: a path where there is one, so that it never looks in the working tree."""
+    """A text by which `find_run` finds a run below `within`, a path where there is one: the working tree is never searched."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ResultsError(f"{visible(text, 200)}: RUN of git:REV:RUN is a place in the results folder")
     if name != LATEST and (within / name.removesuffix(LATEST)).is_dir():
         return str(within / name)
-    by_id = sorted(within.glob(f"*/{name}")) if slug(name) == name else []
+    by_id = sorted(within.glob(f"*/{name}")) if folder_name(name) == name else []
     return str(by_id[0]) if by_id else name
 
 
@@ -82,7 +82,7 @@ def _check_revision(text: str, revision: str) -> str:
 
 
 def ask_git(about: str, *arguments: str, within: Path | None = None) -> bytes:
-    """What git prints, in a folder of the repository (this one unless told).
+    """The output of git, started in a folder of the repository (by default the working folder).
 
     Raises ResultsError, beginning with what it was asked about, with git's own reason.
     """

@@ -16,7 +16,7 @@ from typing import Any
 from archbench.design.spec.schema import Quantity
 from archbench.errors import ResultsError
 from archbench.runs.records import UNFINISHED, Block, Key, Record, line_as_json
-from archbench.runs.store import RUN, RunFolder, quote_path, slug
+from archbench.runs.store import RUN, RunFolder, folder_name, quote_path
 from archbench.text import visible
 from archbench.units import NS_PER_S
 
@@ -55,7 +55,7 @@ class StoredRun:
         return str(self.manifest["environment"]["device"])
 
     @property
-    def synchronous(self) -> bool:
+    def is_synchronous(self) -> bool:
         """Whether the host's time of a call is the device's too."""
         return self.device == "cpu"
 
@@ -65,12 +65,12 @@ class StoredRun:
         return self.manifest["budget_s"] is not None
 
     @property
-    def compares(self) -> bool:
+    def is_comparison(self) -> bool:
         """Whether two specs were measured against each other."""
         return self.manifest.get("against") is not None
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every variant was priced or measured."""
         return not any(record.status in UNFINISHED for record in self.records)
 
@@ -89,7 +89,7 @@ class StoredRun:
 
 
 def read_folder(folder: RunFolder, called: str = "") -> StoredRun:
-    """Everything in a run's folder. Raises ResultsError where a line is damaged or a record's variant was never planned."""
+    """Read everything in a run's folder. Raises ResultsError where a line is damaged or a record's variant was never planned."""
     finished = {record.key: record for record in folder.records()}
     records = tuple(finished.pop(record.key, record) for record in folder.planned_records())
     folder.refuse_strangers(finished.values())
@@ -97,12 +97,12 @@ def read_folder(folder: RunFolder, called: str = "") -> StoredRun:
 
 
 def read_stored_run(run: str | Path, results: str | Path = "results") -> StoredRun:
-    """A stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
+    """Read a stored run by its folder, `SPEC/@latest` or id. Raises ResultsError with the way out."""
     return read_folder(find_run(Path(results), str(run)))
 
 
 def read_stored_runs(runs: Sequence[str], results: str | Path) -> list[StoredRun]:
-    """Several stored runs. Raises ResultsError where two are one: its columns would stand twice."""
+    """Read several stored runs. Raises ResultsError where two are one: its columns would stand twice."""
     found = [read_stored_run(run, results) for run in runs]
     first_named: dict[Path, str] = {}
     for text, run in zip(runs, found, strict=True):
@@ -128,7 +128,7 @@ def failed_keys(records: Iterable[Record]) -> frozenset[Key]:
 
 @dataclass(frozen=True)
 class FoundRun:
-    """A folder with a run.json: the run, or why it does not open."""
+    """A folder with a run.json, and the run, or the reason why it does not open."""
 
     path: Path
     run: RunFolder | None
@@ -136,13 +136,16 @@ class FoundRun:
 
     @property
     def age(self) -> tuple[float, str]:
-        """When it began, then its name. What does not open has the end of its id's second, or where that tells none, no end:
-        it may be the newest, and then nothing older is taken for it."""
+        """The time at which the run began, then its name.
+
+        A run that does not open began by the end of its id's second; where the id tells none, it may be the newest of all,
+        so that nothing older is taken for it.
+        """
         began = self.run.manifest["created_ns"] if self.run else _end_of_second(self.path.name)
         return began, self.path.name
 
-    def opened(self) -> RunFolder:
-        """The run. Raises ResultsError where it does not open."""
+    def require_run(self) -> RunFolder:
+        """The run that was found. Raises ResultsError where it does not open."""
         if self.run is None:
             raise ResultsError(
                 f"{self.damage}; no older run stands in for it: name one, or move {quote_path(self.path)} away"
@@ -157,7 +160,7 @@ def list_stored(results: Path) -> tuple[FoundRun, ...]:
 
 def find_newest(results: Path, name: str) -> RunFolder | None:
     """The newest run of the spec called `name` that opens, to go on with; null where there is none."""
-    runs = [each.run for each in _open_all((results / slug(name)).glob("*")) if each.run]
+    runs = [each.run for each in _open_all((results / folder_name(name)).glob("*")) if each.run]
     return next((run for run in reversed(runs) if run.manifest["name"] == name), None)
 
 
@@ -181,13 +184,15 @@ def _find_latest(results: Path, text: str) -> RunFolder | None:
     if not name:
         return _newest_of(list_stored(results))
     of_spec = [
-        each for each in _list_inside(results / slug(name)) if each.run is None or each.run.manifest["name"] == name
+        each
+        for each in _list_inside(results / folder_name(name))
+        if each.run is None or each.run.manifest["name"] == name
     ]
     return _newest_of(_list_inside(Path(name))) or _newest_of(of_spec) or _newest_of(_list_inside(results / name))
 
 
 def _newest_of(found: Sequence[FoundRun]) -> RunFolder | None:
-    return found[-1].opened() if found else None
+    return found[-1].require_run() if found else None
 
 
 def _list_inside(folder: Path) -> tuple[FoundRun, ...]:
@@ -202,7 +207,7 @@ def _open_all(folders: Iterable[Path]) -> tuple[FoundRun, ...]:
 
 def _find_named(results: Path, text: str) -> RunFolder | None:
     candidates = [Path(text), results / text]
-    if slug(text) == text:  # an id, not a pattern or a path
+    if folder_name(text) == text:  # an id, not a pattern or a path
         candidates += sorted(results.glob(f"*/{text}"))
     return next((RunFolder.open(path) for path in candidates if os.path.exists(path / RUN)), None)
 

@@ -1,4 +1,4 @@
-"""The column people care about most: their own accuracy, one score a variant, from a CSV file."""
+"""The scores of a spec: the user's own accuracy figures, one a variant, from a CSV file."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def spec_scores(spec: Spec) -> dict[str, float] | None:
 def select_scores(
     scores: Mapping[str, float] | None, records: Iterable[Record], strangers: Sequence[str] | None
 ) -> Mapping[str, float] | None:
-    """The scores that a table of a few of a space's variants is told of: theirs, and those of no variant of the space.
+    """The scores for a table of a few of a space's variants: of these variants, and those that are of no variant of the space.
 
-    Where nobody looked for those (`strangers` null) all.
+    Where nobody looked for the latter (`strangers` null), all scores.
     """
     if scores is None or strangers is None:
         return scores

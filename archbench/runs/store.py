@@ -50,7 +50,7 @@ class RunFolder:
     def create(cls, results: Path, name: str, header: Mapping[str, Any]) -> RunFolder:
         """Begin a run of the spec called `name`. Raises CannotMeasure where the folder cannot be written."""
         now = time.time_ns()
-        path = results / slug(name) / make_run_id(now)
+        path = results / folder_name(name) / make_run_id(now)
         full = {"schema": SCHEMA, **header, "name": name, "created_ns": now}
         with _say_unwritable(results):
             path.mkdir(parents=True)
@@ -61,7 +61,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """A stored run. Raises ResultsError where run.json is missing, damaged or of a newer schema."""
+        """Open a stored run. Raises ResultsError where run.json is missing, damaged or of a newer schema."""
         where = path / RUN
         if not (data := _read_bytes(where)):
             raise ResultsError(
@@ -105,7 +105,7 @@ class RunFolder:
         """Add a block; it is on disk when this returns. Raises CannotMeasure where it cannot be."""
         _append_item(self.path / SAMPLES, block)
 
-    def repair(self) -> None:
+    def cut_torn_lines(self) -> None:
         """Cut off torn last lines and remove unfinished files. Only for who holds the lock."""
         with _say_unwritable(self.path):
             for name in (RECORDS, SAMPLES):
@@ -116,7 +116,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only writer. Raises Busy where another process is; a lock dies with its process."""
+        """Be the only writer. Raises RunInUse where another process is; a lock dies with its process."""
         with _say_unwritable(self.path):
             folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -127,7 +127,7 @@ class RunFolder:
             os.close(folder)
 
     def amend(self, **changed: Any) -> RunFolder:
-        """The run with other values in its run.json, written whole or not at all. Only for who holds the lock."""
+        """Change values in run.json, written whole or not at all; the run as it is then. Only for who holds the lock."""
         amended = RunFolder(self.path, {**self.manifest, **changed})
         with _say_unwritable(self.path):
             _replace_file(self.path / RUN, _render_json(amended.manifest) + "\n")
@@ -148,18 +148,18 @@ class RunFolder:
             _replace_file(self.path / name, text)
 
 
-def slug(name: str) -> str:
+def folder_name(name: str) -> str:
     """A folder's name for a label: letters, digits, `._-`; never empty, hidden or a path. Two labels may share one."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:LONGEST_SLUG].strip("._-") or "unnamed"
 
 
 def quote_path(path: Path) -> str:
-    """A path as an error names it."""
+    """A path as an error message shows it."""
     return visible(str(path), 1000)
 
 
 def make_run_id(now_ns: int) -> str:
-    """UTC to the second, and four random digits for those who begin in the same one: 20260131-142500-9f3a."""
+    """An id of UTC to the second, and four random digits for runs that begin in the same one: 20260131-142500-9f3a."""
     return f"{datetime.fromtimestamp(now_ns // NS_PER_S, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
@@ -173,7 +173,7 @@ def _read_lines(path: Path, kind: type, key_of: Callable[[Any], object]) -> Iter
 def _parse_items(
     read: Iterable[tuple[str, Callable[[], Any]]], kind: type, key_of: Callable[[Any], object]
 ) -> Iterator[Any]:
-    """Each place's Record or Block; none stands twice."""
+    """The Record or Block of each place. Raises ResultsError where one stands twice."""
     seen: dict[object, str] = {}
     for place, parse in read:
         item = _parse_item(parse, kind, place)
@@ -192,7 +192,7 @@ def _parse_item(parse: Callable[[], Any], kind: type, place: str) -> Any:
 
 
 def _find_torn(data: bytes) -> int | None:
-    """Where a torn last line begins. Only the beginning of a line can be torn: NULs or foreign text are damage."""
+    """The offset of a torn last line, or null. Only the beginning of a line can be torn: NULs or foreign text are damage."""
     start = data.rfind(b"\n") + 1
     tail = data[start:]
     return start if tail.startswith(b"{") and b"\0" not in tail else None
@@ -240,7 +240,7 @@ def _render_json(data: Any) -> str:
 
 
 def _append_item(path: Path, item: Record | Block) -> None:
-    """One write, or nothing: a line that does not fit the disk is taken back, so that the next one starts at its own."""
+    """Append a line whole or not at all: one that does not fit the disk is taken back, so that the next starts on its own."""
     line = (_render_json(line_as_json(item)) + "\n").encode()
     with _say_unwritable(path):
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -268,7 +268,7 @@ def _write_all(file: int, data: bytes) -> None:
 
 
 def _replace_file(path: Path, text: str) -> None:
-    """Atomic and durable: a temporary file, fsync, rename, fsync of the folder."""
+    """Replace a file atomically and durably: a temporary file, fsync, rename, fsync of the folder."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
@@ -308,7 +308,7 @@ def _take_lock(folder: int, path: Path) -> None:
 
 @contextmanager
 def _say_unwritable(path: Path) -> Iterator[None]:
-    """An operating system's refusal, said as what to do."""
+    """Turn an operating system's refusal to write into CannotMeasure, which says what to do."""
     try:
         yield
     except OSError as error:
@@ -318,7 +318,7 @@ def _say_unwritable(path: Path) -> Iterator[None]:
 
 
 def check_writable(option: str, path: Path) -> None:
-    """Raises CannotMeasure, naming the option, where the file could not be put."""
+    """Refuse a file that could not be written, before minutes are spent. Raises CannotMeasure, which names the option."""
     shown = f"{option} {visible(str(path), 1000)}"
     if path.exists() and not path.is_file():
         raise CannotMeasure(f"{shown}: not a regular file; name another")

@@ -23,7 +23,7 @@ from archbench.statistics.readings import Array, Cells, link_variants, number_it
 
 @dataclass(frozen=True)
 class Fit:
-    """The fitted effects, variants first, in log milliseconds up to a shared constant, and how sure the cells make them."""
+    """A fit of cells: the effects in log milliseconds up to a shared constant, and how sure the cells make them."""
 
     keys: Mapping[Key, int]  # the place of each variant
     cells: Mapping[Key, int]  # how many each has
@@ -39,16 +39,16 @@ class Fit:
         return self.components[key] == self.components[reference]
 
     def half_width(self, variance: float) -> float:
-        """Of the interval of an effect with so many times the residual's variance, as a share. Needs df > 0."""
+        """The half width, as a share, of an effect's interval; its variance is for a residual of one. Needs df > 0."""
         return math.expm1(student_t(self.df, self.confidence) * self.residual * math.sqrt(max(0.0, variance)))
 
     def ratio_variance(self, key: Key, reference: Key) -> float:
-        """Of the difference of two effects, for a residual of one."""
+        """The variance of the difference of two effects, for a residual of one."""
         one, other = self.keys[key], self.keys[reference]
         return float(self.covariance[one, one] + self.covariance[other, other] - 2 * self.covariance[one, other])
 
     def find_indistinct(self, keys: Sequence[Key]) -> NDArray[np.bool_]:
-        """Whether each two of `keys` could be equally fast: they are linked, and the interval of their ratio holds 1.
+        """A matrix of which two of `keys` could be equally fast: they are linked, and the interval of their ratio holds 1.
 
         Pair by pair, none corrected for the others. Needs df > 0.
         """
@@ -64,7 +64,7 @@ class Fit:
 
 
 def fit_cells(values: Cells, confidence: float = 0.95) -> Fit:
-    """Least squares of cells on variant and session; on one mean alone where there is one variant."""
+    """Fit cells by least squares on variant and session; on one mean alone where there is one variant."""
     keys = number_items(key for key, _ in values)
     sessions = number_items(session for _, session in values) if len(keys) > 1 else {}
     design = np.zeros((len(values), len(keys) + len(sessions)))
@@ -105,7 +105,7 @@ def two_sided_p(t: float, df: int) -> float:
 
 @lru_cache(maxsize=1024)
 def _find_quantile(df: int, confidence: float) -> float:
-    """Solved by halving: the probability only rises with the angle."""
+    """The quantile, found by halving: the probability only rises with the angle."""
     low, high = 0.0, math.pi / 2
     for _ in range(60):  # to the last bit of a double
         middle = (low + high) / 2

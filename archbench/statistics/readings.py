@@ -1,4 +1,4 @@
-"""Which blocks count, and one number a variant and session from them: the cells that a fit is made of.
+"""The blocks that count, and the cells made of them: one number a variant and session, of which a fit is made.
 
 counted  the blocks of steady rounds that ran to their end, one a turn; disturbed ones only in a session that could tell
          nothing without them
@@ -52,7 +52,7 @@ def whole_rounds(blocks: Iterable[Block], failed: frozenset[Key] = frozenset()) 
 
 
 def _take_turn(turns: dict[int, Block], block: Block) -> None:
-    """Keep the attempt that counts: undisturbed before disturbed, then the last."""
+    """Keep the attempt of a turn that counts: undisturbed before disturbed, then the last."""
     before = turns.get(block.order)
     if before is None or (not block.disturbed, block.attempt) >= (not before.disturbed, before.attempt):
         turns[block.order] = block
@@ -77,7 +77,7 @@ def _is_whole(turns: Mapping[int, Block], owing: set[Key]) -> bool:
 
 @dataclass(frozen=True)
 class BlockReading:
-    """One counted block as a fit sees it: whose, in which session and round, its times, the log of their median in ms."""
+    """One counted block as a fit sees it: its variant, session and round, its times, the log of their median in ms."""
 
     key: Key
     session: Session
@@ -102,13 +102,13 @@ def make_reading(block: Block, times_ns: Sequence[int]) -> BlockReading:
 
 
 def _find_median(times: Sequence[int]) -> float:
-    """The middle of a handful: several times sooner than numpy's."""
+    """The median of a handful of numbers, several times sooner than numpy's."""
     ordered, middle = sorted(times), len(times) // 2
     return float(ordered[middle]) if len(times) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def make_cells(readings: Iterable[BlockReading]) -> Cells:
-    """Every variant in every session, in log milliseconds."""
+    """The cell of every variant in every session, in log milliseconds."""
     return {(key, session): value for session, own in _by_session(readings) for key, value in _fit_session(own).items()}
 
 
@@ -133,7 +133,7 @@ def _choose_calm(readings: list[BlockReading]) -> list[BlockReading]:
 
 
 def _fit_session(readings: list[BlockReading]) -> dict[Key, float]:
-    """One session's cells."""
+    """The cells of one session."""
     taken = _choose_calm(readings)
     effects = _fit_rounds(taken)
     values: dict[Key, list[float]] = defaultdict(list)
@@ -148,7 +148,7 @@ def _are_linked(readings: Sequence[BlockReading], keys: set[Key]) -> bool:
 
 
 def link_variants(met: Iterable[tuple[Key, Hashable]]) -> list[set[Key]]:
-    """Variants by what links them: those that met somewhere, or met one that did, and so on, are in one set."""
+    """Sets of variants that are linked: two that met somewhere are in one set, and so is whoever met one of them."""
     places: dict[Hashable, set[Key]] = defaultdict(set)
     for key, place in met:
         places[place].add(key)
@@ -160,7 +160,7 @@ def link_variants(met: Iterable[tuple[Key, Hashable]]) -> list[set[Key]]:
 
 
 def _fit_rounds(readings: Sequence[BlockReading]) -> dict[int, float]:
-    """What each round adds to everybody's log time, zero on average over the rounds."""
+    """The effect of each round on every log time, zero on average over the rounds."""
     rounds = number_items(each.round for each in readings)
     if len(rounds) == 1:
         return dict.fromkeys(rounds, 0.0)

@@ -1,4 +1,4 @@
-"""From raw blocks to one summary a variant: the only statistics there are, always derived, never stored.
+"""One summary a variant from raw blocks: the only statistics there are, always derived, never stored.
 
 Counting semantics
   counted      calls after a hand-over, of steady blocks, of whole rounds, of variants that did not fail; of a turn that
@@ -47,7 +47,7 @@ NO_SESSION = "no session in common"
 
 @dataclass(frozen=True)
 class Ties:
-    """What the fit can say of two variants: nothing, that they are told apart, or that they could be equal.
+    """For each two variants, whether they were compared, and whether they could be equally fast.
 
     `components`: of each variant that has an interval a number, the same for those that sessions in common, or a chain of
     them, link. Only two of one number are compared.
@@ -59,14 +59,14 @@ class Ties:
     close: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
 
     def ties_of(self, key: Key) -> frozenset[Key]:
-        """The others that a variant cannot be told from."""
+        """The other variants that one cannot be told from."""
         if key not in self.components:
             return frozenset()
         row = self.close[list(self.components).index(key)]
         return frozenset(other for other, near in zip(self.components, row, strict=True) if near and other != key)
 
     def why_apart(self, one: Key, other: Key) -> str | None:
-        """Why two were not compared; null where they were."""
+        """The reason why two variants were not compared; null where they were."""
         if one not in self.components or other not in self.components:
             return NO_INTERVAL
         return None if self.components[one] == self.components[other] else NO_SESSION
@@ -74,7 +74,7 @@ class Ties:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a variant's counted calls say. Times in milliseconds; widths are shares of the centre; null: not known."""
+    """The summary of a variant's counted calls. Times in milliseconds; widths are shares of the centre; null: not known."""
 
     calls: int
     blocks: int
@@ -116,7 +116,7 @@ def summarise_blocks(
     told = choose_counted(each for own in taken.values() for each in own)
     fitted = _fit_readings(told, looked=looked)
     unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
-    ranks = _rank(fitted, {key for key, own in taken.items() if _count_generations(own) > 1} - unranked)
+    ranks = _rank_variants(fitted, {key for key, own in taken.items() if _count_generations(own) > 1} - unranked)
     return {
         key: _summarise_variant(
             VariantReadings(
@@ -136,7 +136,7 @@ def find_ties(
     quantity: Quantity = "request",
     looked: bool = False,
 ) -> Ties:
-    """Who was compared with whom, and who could be as fast as whom; arguments as for `summarise_blocks`."""
+    """Find which variants were compared, and which could be equally fast; arguments as for `summarise_blocks`."""
     taken = _take_readings(blocks, failed, quantity, _counted_times)
     sure = [key for key, own in taken.items() if _count_generations(own) > 1]
     if not sure:
@@ -155,7 +155,7 @@ def _fit_readings(told: Iterable[BlockReading], *, looked: bool) -> Fit:
 def _take_readings(
     blocks: Iterable[Block], failed: frozenset[Key], quantity: Quantity, times: Callable[[Block], Sequence[int]]
 ) -> dict[Key, list[BlockReading]]:
-    """The readings of each variant's blocks of whole rounds that tell a time."""
+    """The readings of each variant: its blocks of whole rounds that have a time."""
     taken: dict[Key, list[BlockReading]] = defaultdict(list)
     for block in whole_rounds(blocks, failed):
         if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
@@ -177,7 +177,7 @@ def _count_generations(readings: Iterable[BlockReading]) -> int:
 
 @dataclass(frozen=True)
 class VariantReadings:
-    """What one variant's summary is made of: all its readings, and those that count."""
+    """All readings of one variant, and those of them that count."""
 
     taken: Sequence[BlockReading]
     counted: Sequence[BlockReading]
@@ -211,7 +211,7 @@ def _summarise_variant(told: VariantReadings, fitted: Fit, reference: Key | None
 
 
 def _compare_with(fitted: Fit, key: Key, reference: Key | None, *, known: bool) -> tuple[float | None, float | None]:
-    """The ratio to the reference and its half-width."""
+    """The ratio of a variant to the reference, and its half width."""
     if reference is None or reference not in fitted.keys or not fitted.are_linked(key, reference):
         return None, None
     effects, places = fitted.effects, fitted.keys
@@ -219,8 +219,8 @@ def _compare_with(fitted: Fit, key: Key, reference: Key | None, *, known: bool) 
     return ratio, fitted.half_width(fitted.ratio_variance(key, reference)) if known else None
 
 
-def _rank(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
-    """1 for the fastest; a variant that cannot be told from the first of a rank shares it, else it has its own place.
+def _rank_variants(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
+    """Ranks, 1 the fastest; a variant that cannot be told from the first of a rank shares it, else its place is its rank.
 
     Of those that have an interval; the others have no rank. Nobody has one where not all of those are linked: who is
     first of some would read as first of all.

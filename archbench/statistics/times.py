@@ -40,7 +40,7 @@ class RunTimes:
         return self.by_quantity.get(quantity, {}).get(key)
 
     def select(self, keys: Collection[Key]) -> RunTimes:
-        """The same of these variants alone."""
+        """The summaries of these variants alone."""
         kept = {
             quantity: {key: each for key, each in found.items() if key in keys}
             for quantity, found in self.by_quantity.items()
@@ -55,6 +55,6 @@ class RunTimes:
         return step.median_ms / device.median_ms > HOST_BOUND
 
     def throughput(self, key: Key, batch: int | None) -> float | None:
-        """Images a second back to back; null without a step, but where a device is synchronous a request stands for one."""
+        """Images a second, back to back; null without a step, for which a request stands where the device is synchronous."""
         step = self.summary_of(key, "step") or (self.summary_of(key, "request") if self.synchronous else None)
         return None if step is None or batch is None else MS_PER_S * batch / step.median_ms

@@ -54,7 +54,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of one variant. Ratios are new to base; widths are shares; null: not known."""
+    """The verdict on one variant. Ratios are new to base; widths are shares; null: not known."""
 
     word: Word
     ratio: float | None
@@ -69,7 +69,7 @@ class Verdict:
 
 
 def contrast_pair(counted: Sequence[Block], base: Key, new: Key) -> Contrast:
-    """The contrast of two that took turns in one experiment, from its counted blocks, over the sessions both were in."""
+    """The contrast of two variants that took turns in one experiment, over the sessions both were in."""
     before, after = ([block for block in counted if block.key == key] for key in (base, new))
     disturbed = max(_disturbed_share(before), _disturbed_share(after))
     found = _cells_of_blocks([*before, *after])
@@ -153,7 +153,7 @@ def _p_value(contrast: Contrast) -> float | None:
 
 
 def _find_different(p_values: Mapping[str, float]) -> frozenset[str]:
-    """The names whose difference is found at LEVEL over all of them: step down until one is not."""
+    """The names whose difference is significant over all of them, by Holm: step down until one is not."""
     found: list[str] = []
     for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
         if p > SIGNIFICANCE / (len(p_values) - place):
@@ -163,7 +163,7 @@ def _find_different(p_values: Mapping[str, float]) -> frozenset[str]:
 
 
 def withheld_verdict(why: str) -> Verdict:
-    """The verdict of which nothing is known but the reason."""
+    """An inconclusive verdict of which nothing is known but the reason."""
     return Verdict("inconclusive", None, None, None, None, 0, None, disturbed=0.0, paired=False, why=why)
 
 
@@ -203,7 +203,7 @@ def _choose_word(log_ratio: float, error: float, df: int, margin: float, *, diff
 
 
 def _smallest_change(error: float, df: int) -> float:
-    """The log ratio that a test at LEVEL finds with POWER: both quantiles away from nothing."""
+    """The log ratio that a test at SIGNIFICANCE finds with POWER: both quantiles away from nothing."""
     return (student_t(df, 1 - SIGNIFICANCE) + student_t(df, 2 * POWER - 1)) * error
 
 

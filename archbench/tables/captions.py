@@ -1,4 +1,4 @@
-"""What must be said of a whole table: what its numbers are, how sure, and of which rows they are not what they seem."""
+"""The caption of a table: lines on what its numbers are, how sure they are, and which rows to distrust."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reference_line(base: Record | None, *, measured: bool, spared: bool = False)
 
 
 def latency_lines(times: RunTimes) -> list[str]:
-    """What latency is, how often it was taken, how its interval was made and what precision was reached."""
+    """Lines that say what latency is, how often it was taken, how its interval was made and how wide it came out."""
     found = list(times.latencies.values())
     if not found:
         return []
@@ -47,14 +47,14 @@ def latency_lines(times: RunTimes) -> list[str]:
 
 
 def disturbed_line(times: RunTimes) -> list[str]:
-    """How many blocks were disturbed and never got better."""
+    """A line with how many counted blocks stayed disturbed."""
     found = list(times.latencies.values())
     disturbed, blocks = sum(each.disturbed for each in found), sum(each.blocks for each in found)
     return [f"{disturbed} of {blocks} counted blocks were disturbed each time they were taken"] if disturbed else []
 
 
 def _describe_median(found: Sequence[Summary], times: RunTimes) -> str:
-    """What latency is the median of; a sample of a step or of the device may be a mean of several calls."""
+    """The calls that latency is the median of; an entry of a step or of the device may be a mean of several calls."""
     counts, generations = (
         [each.calls for each in found],
         _format_range([each.generations for each in found], "generation"),
@@ -74,7 +74,7 @@ def _describe_widest(found: Sequence[Summary]) -> str:
 
 
 def target_line(times: RunTimes) -> list[str]:
-    """That the run ended with wider intervals than it wanted."""
+    """A line that says that the run ended with wider intervals than were wanted."""
     widths = [each.half_width for each in times.latencies.values() if each.half_width is not None]
     if times.target is None or not widths or max(widths) <= times.target:
         return []
@@ -83,14 +83,14 @@ def target_line(times: RunTimes) -> list[str]:
 
 
 def _estimator_line(found: Sequence[Summary], times: RunTimes) -> list[str]:
-    """How ± was made; all that have one share it."""
+    """A line that says how ± was made, which is the same for all that have one."""
     made = dict.fromkeys(each.estimator for each in found if each.half_width is not None)
     looks = ", widened for the looks of the stopping rule" if times.looked else ""
     return [f"±: {estimator}{looks}" for estimator in made]
 
 
 def beside_lines(times: RunTimes) -> list[str]:
-    """What the other quantities are, and how sure."""
+    """A line for each other quantity: what it is, and how sure."""
     return [
         f"{quantity}: {_describe_quantity(quantity, times)}; {_describe_widest(list(found.values()))}"
         for quantity, found in times.by_quantity.items()
@@ -105,11 +105,11 @@ def _describe_quantity(quantity: Quantity, times: RunTimes) -> str:
 def rank_line(rows: Rows) -> list[str]:
     counts = Counter(row["rank"] for row in rows if row["rank"] is not None)
     tied = any(count > 1 for count in counts.values())
-    return ["rank: = is a tie, the interval of its ratio to the first of its rank holds 1"] if tied else []
+    return ["rank: = marks a tie: the 95 % interval of its ratio to the first of that rank holds 1"] if tied else []
 
 
 def unranked_line(rows: Rows) -> list[str]:
-    """Why there are no ranks though there are intervals."""
+    """A line that says why there are no ranks though there are intervals."""
     sure = [row for row in rows if row["half_width"] is not None]
     if not sure or any(row["rank"] is not None for row in sure):
         return []
@@ -144,7 +144,7 @@ def found_front_line(rows: Rows, over: str) -> list[str]:
 
 
 def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
-    """How many there were at each step, as a run's header keeps it (`pricing.funnel`); nothing where none was left out."""
+    """Lines with how many variants there were at each step, as the manifest counts them; none where none was left out."""
     refused = sum(counts["refused"].values())
     steps = [f"{counts['excluded']:,} excluded", f"{counts['duplicates']:,} the same network"]
     if counts.get("collapsed_draws"):
@@ -161,7 +161,7 @@ def funnel_lines(counts: Mapping[str, Any]) -> list[str]:
 
 
 def counted_lines(name: str, counts: Mapping[str, Any]) -> list[str]:
-    """What `check` says of a spec: its variants, and what became of the others at each step."""
+    """The lines of `check`: how many variants a spec has, and what became of the others at each step."""
     lines = [
         f"{name}: {_format_range([counts['variants']], 'variant')} of {counts['raw']:,} raw, the reference included"
     ]
@@ -189,7 +189,7 @@ def front_step(counts: Mapping[str, Any]) -> str:
 
 
 def _unscored_part(counts: Mapping[str, Any]) -> str:
-    """Those that no front over the score can have."""
+    """The part of a step on variants without a score, which no front over the score can have."""
     return f"; {counts['unscored']:,} have no score and cannot be on it" if counts.get("unscored") else ""
 
 
@@ -200,7 +200,7 @@ def score_lines(records: Iterable[Record], scores: Mapping[str, float] | None) -
 
 
 def status_lines(records: Sequence[Record], rows: Rows) -> list[str]:
-    """How many have no result, or none any more."""
+    """Lines with how many variants have no result, or none any more."""
     counts = Counter(record.status for record in records)
     said = []
     if counts["failed"]:
@@ -209,11 +209,11 @@ def status_lines(records: Sequence[Record], rows: Rows) -> list[str]:
         shown = any(row["status"] == "not reached" and row["latency_ms"] is not None for row in rows)
         so_far = ": what is shown of them is of the rounds so far" if shown else ""
         said.append(f"{counts['not reached']} of {len(records)} not reached{so_far}")
-    return said + lost_line(rows)
+    return said + lost_lines(rows)
 
 
-def lost_line(rows: Rows) -> list[str]:
-    """Whose samples are gone: a record is `measured` only once they are on disk."""
+def lost_lines(rows: Rows) -> list[str]:
+    """A line on variants whose samples are gone: a record is `measured` only once they are on disk."""
     lost = [row["name"] for row in rows if row["status"] == "measured" and row["latency_ms"] is None]
     if not lost:
         return []
@@ -221,7 +221,7 @@ def lost_line(rows: Rows) -> list[str]:
 
 
 def warning_lines(records: Iterable[Record]) -> list[str]:
-    """Each warning once, with whom it is about."""
+    """A line for each warning, with the variants it is about."""
     about: dict[str, list[str]] = {}
     for record in records:
         for warning in record.warnings:
@@ -240,7 +240,7 @@ def _format_range(values: Sequence[int], noun: str) -> str:
 
 
 def run_lines(manifest: Mapping[str, Any], *, untimed: bool = False) -> list[str]:
-    """What is said of the whole run: where it was measured, and what was left out on the way.
+    """Lines on a whole run: where it was measured, and what was left out on the way.
 
     `untimed`: nothing was measured, though it may have been tried.
     """

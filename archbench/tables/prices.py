@@ -1,4 +1,4 @@
-"""The table of prices alone: what `archbench price` prints."""
+"""The table of exact costs alone, which `archbench price` prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNPRICED = "a hand-written module is counted when it is run, not priced"
 
 
 def tabulate_prices(spec: Spec) -> Table:
-    """Every variant its constraints leave, priced one by one."""
+    """The table of every variant that the constraints of a spec leave, priced one by one."""
     space = expand(spec)
     kept = keep_variants(price_all(space.variants), spec.constraints)
     funnel = make_funnel(space, kept)
@@ -39,7 +39,7 @@ def tabulate_priced(
     found: SpaceFront | None = None,
     spared: bool = False,
 ) -> Table:
-    """One row a variant with its exact metrics; a hand-written module's are null and its row says why.
+    """The table of priced variants; a hand-written module's metrics are null and its row says why.
 
     `notes` end the caption; `found` is the front of the whole space these are some of, see `tables.table.build_table`.
     """
@@ -51,7 +51,7 @@ def tabulate_priced(
 
 
 def priced_record(item: PricedVariant) -> Record:
-    """A priced variant as a row."""
+    """A priced variant as a record."""
     variant, cost = item.variant, item.cost
     return Record(
         id=variant.id,

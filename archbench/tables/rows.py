@@ -1,4 +1,4 @@
-"""One record as a row of the comparison table: its counts, what was measured of it, and of which kind each number is."""
+"""A record as a row of the comparison table: its counts, its measured numbers, and the kind of each number."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _latency_fields(summary: Summary | None) -> Row:
 
 
 def _beside_fields(record: Record, times: RunTimes) -> Row:
-    """What was measured beside the latency. Where the latency is itself a step's or the device's, it has that name too."""
+    """The measured numbers beside the latency. Where the latency is a step's or the device's, it has that name too."""
     step, device = times.summary_of(record.key, "step"), times.summary_of(record.key, "device")
     batch = record.workload.get("batch")
     return {
@@ -80,7 +80,7 @@ def _beside_fields(record: Record, times: RunTimes) -> Row:
 
 
 def memory_name(name: str) -> str:
-    """The key of one thing a device told of memory: no other column begins so."""
+    """The key of a device's own memory figure: no other column begins so."""
     return f"memory.{name}"
 
 

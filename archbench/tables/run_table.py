@@ -1,4 +1,4 @@
-"""A stored run's comparison table: its samples summed up, a row a variant, and what is said of the whole run."""
+"""The comparison table of a stored run: its samples summed up, a row a variant, and its caption."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archbench.runs.run import StoredRun
 from archbench.runs.scores import select_scores
 from archbench.statistics.summary import Ties, find_ties, summarise_blocks
 from archbench.statistics.times import RunTimes
-from archbench.tables.captions import lost_line, run_lines
+from archbench.tables.captions import lost_lines, run_lines
 from archbench.tables.table import Table, build_table
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
@@ -26,12 +26,12 @@ class RunTable:
     table: Table
 
     @property
-    def lost(self) -> bool:
-        """Whether something was measured whose samples are not there."""
-        return bool(lost_line(self.table.rows))
+    def has_lost_samples(self) -> bool:
+        """Whether a variant was measured whose samples are not there."""
+        return bool(lost_lines(self.table.rows))
 
 
-def tabulate(stored: StoredRun) -> RunTable:
+def tabulate_run(stored: StoredRun) -> RunTable:
     """The table of a stored run, as every format writes it."""
     times = summarise_times(stored)
     untimed = not times.latencies and all(record.status != "measured" for record in stored.records)
@@ -49,7 +49,7 @@ def tabulate(stored: StoredRun) -> RunTable:
 
 
 def summarise_times(stored: StoredRun) -> RunTimes:
-    """Every quantity summed up. The processor's time on a CPU needs no blocks of its own: those of the plan's have it."""
+    """Summaries of every quantity. The processor's time on a CPU is in the blocks of the plan's quantity."""
     bases = frozenset(record.key for record in stored.records if record.side == "base")
     of_blocks = partial(
         summarise_blocks,
@@ -60,10 +60,10 @@ def summarise_times(stored: StoredRun) -> RunTimes:
         looked=stored.has_budget,
     )
     summaries = {quantity: of_blocks(quantity=quantity) for quantity in QUANTITIES}
-    if stored.synchronous and not summaries["device"]:
+    if stored.is_synchronous and not summaries["device"]:
         summaries["device"] = of_blocks(quantity=stored.quantity, processor_time=True)
     target = stored.manifest["plan"].get("target") if stored.has_budget else None
-    return RunTimes(summaries, stored.quantity, stored.has_budget, stored.synchronous, target)
+    return RunTimes(summaries, stored.quantity, stored.has_budget, stored.is_synchronous, target)
 
 
 def find_run_ties(stored: StoredRun) -> Ties:

@@ -45,11 +45,11 @@ class Column:
     of: str = ""  # where each row's number is of a metric of its own, the column that names it, to be written as that
 
     @property
-    def numeric(self) -> bool:
+    def is_numeric(self) -> bool:
         return self.holds in ("integer", "number")
 
     def format_cell(self, row: Row) -> str:
-        """What a person reads in this row; `-` where there is nothing. Not escaped."""
+        """The cell as a person reads it; `-` where there is nothing. Not escaped."""
         value = row.get(self.name)
         write = METRICS[row[self.of]].format if self.of else self.format
         return units.MISSING if value is None else write(value)
@@ -144,12 +144,12 @@ def distrust_lines(records: Sequence[Record], rows: Sequence[Row], times: RunTim
 
 
 def deciding_rows(rows: Iterable[Row]) -> list[Row]:
-    """The rows a decision is among: no base of a comparison and no reference that the constraints refuse, which are context."""
+    """The rows to decide among: bases of a comparison and a reference that the constraints refuse are context."""
     return [row for row in rows if row.get("side") != "base" and not row.get(OUTSIDE.name)]
 
 
 def has_content(column: Column, rows: Iterable[Row]) -> bool:
-    """Whether a person reads anything in a column that is not nothing."""
+    """Whether a column is for people, and has something in a row."""
     return not column.detail and any(row.get(column.name) not in (None, False) for row in rows)
 
 
@@ -232,7 +232,7 @@ def _write_rank(rows: Iterable[Row]) -> Callable[[int], str]:
 
 
 def _beside_columns(times: RunTimes) -> list[Column]:
-    """The other quantities and what follows from them; the latency's own is not shown twice."""
+    """Columns of the other quantities and of what follows from them; the latency's own is not shown twice."""
     own = (f"{times.quantity}_ms", f"{times.quantity}_half_width")
     columns = [
         _metric_column("step_ms", 11),
@@ -248,7 +248,7 @@ def _beside_columns(times: RunTimes) -> list[Column]:
 
 
 def _memory_columns(records: Iterable[Record]) -> list[Column]:
-    """What devices told of memory, for programs to read."""
+    """Columns of the devices' own memory figures, for programs to read."""
     told = dict.fromkeys(name for record in records for name in record.memory)
     return [Column(memory_name(name), memory_name(name), "integer", 100, detail=True) for name in told]
 

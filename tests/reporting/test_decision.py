@@ -23,7 +23,7 @@ from archbench.runs.run import read_folder
 from archbench.runs.store import SAMPLES
 from archbench.statistics.summary import Ties, find_ties, summarise_blocks
 from archbench.statistics.times import RunTimes
-from archbench.tables.run_table import tabulate
+from archbench.tables.run_table import tabulate_run
 from archbench.tables.table import Row, build_table
 
 
@@ -303,7 +303,9 @@ def test_a_run_whose_samples_were_lost_was_measured_all_the_same(tmp_path: Path)
     run = swept(tmp_path, [1.0, 2.0, 3.0])
     (run.path / SAMPLES).unlink()
     assert [
-        line for line in tabulate(read_folder(run.stored.folder)).table.caption if line.startswith("measured on cuda:0")
+        line
+        for line in tabulate_run(read_folder(run.stored.folder)).table.caption
+        if line.startswith("measured on cuda:0")
     ]
 
 

@@ -13,7 +13,7 @@ from runs_on_disk import HEADER, block, record
 
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.runs.run import find_newest, find_run
-from archbench.runs.store import RunFolder, RunInUse, slug
+from archbench.runs.store import RunFolder, RunInUse, folder_name
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_line_cut_at_any_byte_is_ignored_repaired_and_written_again(run: RunFo
     for size in range(len(before), len(whole)):
         path.write_bytes(whole[:size])
         assert [each.id for each in run.records()] == ["a", "b"]
-        run.repair()
+        run.cut_torn_lines()
         assert path.read_bytes() == before
     run.append_record(last)  # type: ignore[arg-type]
     assert path.read_bytes() == whole
@@ -68,7 +68,7 @@ def test_repair_cuts_samples_too_and_removes_unfinished_files(run: RunFolder) ->
     with (run.path / "samples.jsonl").open("ab") as file:
         file.write(b'{"id":"a","rep')
     (run.path / ".table.csv.123.tmp").write_text("half")
-    run.repair()
+    run.cut_torn_lines()
     assert run.blocks() == (block(),)
     assert not (run.path / ".table.csv.123.tmp").exists()
 
@@ -94,7 +94,7 @@ def test_a_damaged_line_is_named_wherever_it_is_and_never_rewritten(run: RunFold
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[: place - 1], damage, *lines[place - 1 :]]))
     before = path.read_bytes()
-    run.repair()
+    run.cut_torn_lines()
     with pytest.raises(ResultsError, match=rf"records\.jsonl:{place}: "):
         run.records()
     assert path.read_bytes() == before
@@ -252,7 +252,7 @@ def test_a_name_is_a_label_and_never_a_path(tmp_path: Path, name: str) -> None:
     assert run.path.parent.parent == tmp_path / "results"
     assert run.path.resolve().is_relative_to(tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
-    assert not slug(name).startswith((".", "-"))
+    assert not folder_name(name).startswith((".", "-"))
     assert run.manifest["name"] == name
     found = find_newest(tmp_path / "results", name)
     assert found is not None

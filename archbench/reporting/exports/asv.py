@@ -25,11 +25,11 @@ from archbench.reporting.exports.asv_grid import AsvGrid, digest_spec, make_asv_
 from archbench.runs.records import Key
 from archbench.runs.revisions import ask_git
 from archbench.runs.run import StoredRun
-from archbench.runs.store import slug
+from archbench.runs.store import folder_name
 from archbench.statistics.fit import student_t
 from archbench.statistics.summary import CONFIDENCE, LOOKING, Summary
 from archbench.statistics.verdicts import METRIC_QUANTITIES
-from archbench.tables.run_table import RunTable, tabulate
+from archbench.tables.run_table import RunTable, tabulate_run
 from archbench.text import visible
 
 COLUMNS = (
@@ -83,8 +83,8 @@ def make_asv_files(run: StoredRun) -> AsvFiles:
     series = _describe_series(run) | {"tree": tree}
     machine = _machine_json(environment)
     grid = make_asv_grid([(_label_record(record.name, record.replica), record.axes) for record in run.records])
-    rows = {name: _result_row(run, points, grid) for name, points in _list_benchmarks(tabulate(run))}
-    device = slug(series["gpu"] or series["device"])
+    rows = {name: _result_row(run, points, grid) for name, points in _list_benchmarks(tabulate_run(run))}
+    device = folder_name(series["gpu"] or series["device"])
     env_name = f"archbench-{device}-{digest_spec(series)[:8]}"  # has no path in it, so it is stable
     results = {
         "commit_hash": commit,
@@ -127,7 +127,7 @@ def _machine_json(environment: Mapping[str, Any]) -> dict[str, Any]:
     """asv's machine.json; all its values are texts."""
     os = str(environment.get("os") or "")
     return {
-        "machine": slug(str(environment.get("host") or "unknown")),
+        "machine": folder_name(str(environment.get("host") or "unknown")),
         "os": os.split("-")[0],
         "arch": next((each for each in MACHINES if each in os), ""),
         "cpu": str(environment.get("cpu") or ""),
@@ -154,7 +154,7 @@ def _describe_series(run: StoredRun) -> dict[str, str]:
 
 def _list_benchmarks(run: RunTable) -> Iterator[tuple[str, list[Point]]]:
     """Every metric that a variant has, with a point a record."""
-    spec, rows = slug(run.stored.name), list(zip(run.table.rows, run.stored.records, strict=True))
+    spec, rows = folder_name(run.stored.name), list(zip(run.table.rows, run.stored.records, strict=True))
     for metric in METRICS:
         if any(row[metric] is not None for row, _ in rows):
             timed = _timed_points(run, metric)

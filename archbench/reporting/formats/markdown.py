@@ -53,7 +53,7 @@ def _render_document(table: Table, columns: Sequence[Column], lines: Sequence[st
 def _render_head(columns: Sequence[Column]) -> list[str]:
     return [
         _render_row(escape_markdown(column.label) for column in columns),
-        _render_row("---:" if column.numeric else "---" for column in columns),
+        _render_row("---:" if column.is_numeric else "---" for column in columns),
     ]
 
 

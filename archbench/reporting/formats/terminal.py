@@ -146,7 +146,7 @@ def _build_grid(title: str, columns: Sequence[Column], rows: Iterable[Row], long
     for column in columns:
         grid.add_column(
             Text(_format_heading(column)),
-            justify="right" if column.numeric else "left",
+            justify="right" if column.is_numeric else "left",
             vertical="top",
             overflow="fold",
             no_wrap=column.name != "name",

@@ -89,7 +89,7 @@ def render_latex(table: Table, **extra: object) -> str:
     columns = [c for c in table.columns if _is_on_paper(c) and has_content(c, table.rows)]
     lines = [
         *(f"% {visible(line, LONGEST)}" for line in (table.title, *table.caption) if line),
-        r"\begin{tabular}{" + "".join("r" if column.numeric else "l" for column in columns) + "}",
+        r"\begin{tabular}{" + "".join("r" if column.is_numeric else "l" for column in columns) + "}",
         r"\toprule",
         _format_latex_row(column.label for column in columns),
         r"\midrule",

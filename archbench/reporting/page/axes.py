@@ -54,7 +54,7 @@ class VariedAxis:
 
     @property
     def numeric(self) -> bool:
-        return all(column.numeric for column in self.columns)
+        return all(column.is_numeric for column in self.columns)
 
     def value_text(self, row: Row) -> str:
         if len(self.columns) == 1:

@@ -112,7 +112,7 @@ def choose_point_style(table: Table) -> PointStyle:
 def distinct_words(column: Column, rows: Iterable[Row]) -> list[str]:
     """The distinct values of a column as they are written, numbers in their order, words as they come."""
     found = {cell_text(column, row): row.get(column.name) for row in rows}
-    if column.numeric:
+    if column.is_numeric:
         return sorted(found, key=lambda text: unset_last(found[text]))
     return list(found)
 
@@ -228,7 +228,7 @@ def _point_layer(values: Values, axes: Mapping[str, Layer], style: PointStyle, t
 def encode_by_color(field: str, column: Column, rows: Iterable[Row]) -> Layer:
     """An encoding by colour: amounts from light to dark where they are few, words and what is unset each in its own."""
     names = distinct_words(column, rows)
-    amounts = [name for name in names if name != UNSET] if column.numeric else []
+    amounts = [name for name in names if name != UNSET] if column.is_numeric else []
     ordered = 0 < len(amounts) <= len(RAMP) - 2
     colors = [*spread_colors(RAMP[2:], len(amounts)), SERIES[-1]] if ordered else list(SERIES)
     domain = {"domain": names, "range": colors[: len(names)]}

@@ -162,7 +162,7 @@ def _raw_value(value: Any) -> Any:
 
 def _limit_columns(columns: Sequence[Column]) -> list[tuple[int, Column]]:
     """The columns that a limit can be set for, by their place: numbers that are typed as they are written."""
-    numbers = ((place, column) for place, column in enumerate(columns) if column.numeric)
+    numbers = ((place, column) for place, column in enumerate(columns) if column.is_numeric)
     return [(place, column) for place, column in numbers if not _metric_name(column).endswith("half_width")]
 
 

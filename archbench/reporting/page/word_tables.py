@@ -49,7 +49,7 @@ def build_verdict_table(table: Table | None) -> WordTable | None:
 
 def _cut_table(title: str, said: str, columns: Sequence[Column], rows: Sequence[Row]) -> WordTable:
     cells = tuple(tuple(column.format_cell(row) for column in columns) for row in rows)
-    labels, numeric = tuple(column.label for column in columns), tuple(column.numeric for column in columns)
+    labels, numeric = tuple(column.label for column in columns), tuple(column.is_numeric for column in columns)
     return WordTable(title, said, labels, numeric, cells)
 
 

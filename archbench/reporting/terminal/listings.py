@@ -89,7 +89,7 @@ def list_runs(results: Path) -> list[dict[str, Any]]:
 def _list_run(found: FoundRun) -> dict[str, Any]:
     row: dict[str, Any] = {"run": str(found.path), "name": None, "planned": None, "records": None, "damage": None}
     try:
-        folder = found.opened()
+        folder = found.require_run()
         row |= {"name": folder.manifest.get("name"), "planned": len(folder.manifest.get("planned", []))}
         return row | {"records": [line_as_json(record) for record in folder.records()]}
     except ResultsError as error:
