@@ -86,7 +86,7 @@ def _count_cases(elements: Sequence[ET.Element]) -> dict[str, str]:
 
 
 def format_annotations(suites: Sequence[Suite]) -> list[str]:
-    """A line a network that keeps the gate from passing, then one about all. The output beside them names the rest."""
+    """The annotations: one of each network that keeps the gate from passing, then one about all. The output names the rest."""
     lines = []
     for ends, level in LEVELS.items():
         own = [case for suite in suites for case in suite.cases if case.ends == ends]
@@ -106,7 +106,7 @@ def _format_command(level: str, title: str, message: str) -> str:
 
 
 def _escape_command(text: str) -> str:
-    """The text in one line that begins no command: `##[` began one once, anywhere in a line."""
+    """A text without an end of line and without `##[`, which began a command once, anywhere in a line."""
     return visible(text, LONGEST).replace("%", "%25").replace("##[", "# #[")
 
 
@@ -122,7 +122,7 @@ def write_step_summary(suites: Sequence[Suite], environment: Mapping[str, str] =
 
 
 def _render_section(suite: Suite, most: int) -> str:
-    """A heading and a table in so many bytes, of which a character may take several."""
+    """The heading and the table of a suite in `most` bytes, of which a character may take several."""
     limit = most
     while True:
         text = f"## {suite.command}\n\n{render_markdown(suite.view, limit=limit)}\n"

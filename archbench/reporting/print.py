@@ -77,7 +77,7 @@ def _print_failing_rest(table: Table, form: str) -> None:
 
 
 def print_comparison(found: Comparison, form: str, *, whole: bool) -> None:
-    """Print the verdicts; in JSON they stand beside the rows of the new run's table."""
+    """Print a comparison's verdicts; in JSON they stand beside the rows of the new run's table."""
     verdicts = found.judgement.table
     if form == "json":
         sides = {"base": found.base.stored.place, "new": found.new.stored.place}

@@ -27,7 +27,7 @@ def table_of(runs: Sequence[JudgedRun]) -> Table:
 
 
 def tabulate_runs(runs: Sequence[JudgedRun]) -> Table:
-    """One row a variant, matched by id and replica; a variant that a run lacks has nulls there.
+    """The runs in one table: a row a variant, matched by id and replica, with nulls where a run lacks it.
 
     What was measured has a column a run, named `latency_ms@DEVICE`; exact counts are the first run's that has them.
     """
@@ -51,7 +51,7 @@ def tabulate_runs(runs: Sequence[JudgedRun]) -> Table:
 
 
 def label_runs(runs: Sequence[JudgedRun]) -> list[str]:
-    """A short name a run, no two alike: its processor's, where that is shared with its id's end, at last with a number."""
+    """A short name of each run, no two alike: its processor's; where that is shared its id's end beside it, at last a number."""
     short = [_name_device(run.stored.manifest["environment"]) for run in runs]
     ids = [visible(run.stored.folder.path.name) for run in runs]
     ended = [f"{name} ({run_id[-4:]})" for name, run_id in zip(short, ids, strict=True)]

@@ -269,7 +269,7 @@ def test_a_line_is_spoken_of_under_a_chart_that_has_one_and_under_no_other(
     """Where more MACs take longer there is a line of the most for the least; where the largest is the fastest there is none."""
     scores = {each.name: 30.0 + n for n, each in enumerate(priced(write_spec(tmp_path, SWEEP)))}
     review = swept(tmp_path, milliseconds, scores=scores if scored else None).review()
-    said = {chart.name: "dashed: " in chart.said for chart in review.charts}
+    said = {chart.name: "dashed: " in chart.note for chart in review.charts}
     found = dashed(review)
     assert {name: said[name] for name in found} == found
     assert found["latency"] == (milliseconds[0] == 1.0)
@@ -280,7 +280,7 @@ def test_of_a_thinned_line_it_is_said_that_steps_are_left_out() -> None:
     by = Terms("latency_ms", "macs")
     line = rows(**{f"v{n}": float(n) for n in range(1, 51)})
     kept = decision.find_front_steps(decision.thin_line(line), by, Ties())
-    thinned, whole = (build_step_table(kept, of, by).said for of in (50, len(kept)))
+    thinned, whole = (build_step_table(kept, of, by).note for of in (50, len(kept)))
     assert thinned.startswith("12 of the 50 on the line, evenly chosen: each row is against the one above it, steps ")
     assert whole.startswith("each row is the next step up from the one above it;")
 

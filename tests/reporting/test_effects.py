@@ -90,7 +90,7 @@ def test_axes_that_always_change_together_have_no_effect_each_and_the_chart_says
     chart = effects.draw_effects(made, "latency_ms")
     assert chart is not None
     assert chart.spec == {}
-    assert chart.said == "these 3 variants do not tell 3 axes apart: no two of them differ in one axis alone"
+    assert chart.note == "these 3 variants do not tell 3 axes apart: no two of them differ in one axis alone"
 
 
 def test_fewer_rows_than_values_tell_what_they_tell() -> None:
@@ -106,7 +106,7 @@ def test_fewer_rows_than_values_tell_what_they_tell() -> None:
     assert chart is not None
     dots = {each["y"]: each["x"] for each in data(chart.spec["layer"][-1])}
     assert dots == pytest.approx({"a.x = 1": 0.5, "a.x = 2": 2.0})
-    assert chart.said.endswith("left out is what these variants do not tell from the other axes: b.y, c.z, a.x = 3")
+    assert chart.note.endswith("left out is what these variants do not tell from the other axes: b.y, c.z, a.x = 3")
 
 
 def test_one_axis_at_a_time_around_a_base_tells_every_axis() -> None:
@@ -126,7 +126,7 @@ def test_how_many_values_have_no_room_is_said() -> None:
     chart = effects.draw_effects(made, "latency_ms")
     assert chart is not None
     assert len(data(chart.spec["layer"][-1])) == effects.MOST_VALUES == 40
-    assert chart.said.endswith("only the first 40 of 52 values are drawn")
+    assert chart.note.endswith("only the first 40 of 52 values are drawn")
 
 
 @pytest.mark.parametrize("name", [", name: size", ""])

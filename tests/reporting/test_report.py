@@ -184,10 +184,10 @@ def test_the_charts_of_a_comparison_draw_bases_beside_the_new_networks_and_join_
             ["new", "base"],
             2,
         )
-        assert "of the new networks alone" in charts[name].said
+        assert "of the new networks alone" in charts[name].note
     dashed = charts["latency"].spec["layer"][0]["data"]["values"]
     assert [round(value["y"]) for value in dashed] == [10, 15, 20]
-    assert charts["memory"].said == "channels=64 is least in both, of the new networks alone"
+    assert charts["memory"].note == "channels=64 is least in both, of the new networks alone"
     along = charts["axes"].spec["layer"][0]["data"]["values"]
     assert [(value["x"], round(value["y"])) for value in along] == [("64", 10), ("128", 15), ("256", 20)]
 

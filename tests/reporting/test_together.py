@@ -216,7 +216,7 @@ def test_the_charts_of_all_have_a_line_and_a_reference_a_run_in_its_colour(
     references = [row for each in runs for row in each.table.rows if row["reference"]]
     assert places == [(row["macs"] / 1e9, row["latency_ms"]) for row in references]
     assert len(places) == 2
-    assert chart.said == (
+    assert chart.note == (
         "bars are 95 % intervals, a ring is a run's reference; dashed: most MACs for least latency, a line a run"
     )
 

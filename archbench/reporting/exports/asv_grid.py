@@ -21,7 +21,7 @@ Labelled = Sequence[tuple[str, Mapping[str, Any]]]  # name, dotted path -> value
 
 @dataclass(frozen=True)
 class AsvGrid:
-    """Parameter names, the values of each, and for each variant its place among the product, the last fastest."""
+    """The parameters of a benchmark and their values, and the position of each variant in their product, the last fastest."""
 
     names: tuple[str, ...]
     values: tuple[tuple[Any, ...], ...]
@@ -50,7 +50,7 @@ def make_asv_grid(variants: Labelled) -> AsvGrid:
 
 
 def _distinct_values(values: Sequence[Any]) -> tuple[Any, ...]:
-    """In the order first seen; lists cannot be hashed."""
+    """The values without repetition, in the order first seen; lists cannot be hashed."""
     found: list[Any] = []
     for value in values:
         if value not in found:
@@ -65,7 +65,7 @@ def digest_spec(content: Mapping[str, Any]) -> str:
 
 
 def format_class_name(name: str) -> str:
-    """A class's name for a spec's: FpnSweep of fpn_sweep. Letters and digits alone; it never begins with a digit."""
+    """The name of a class for a spec's: FpnSweep for fpn_sweep. It has letters and digits alone and begins with a letter."""
     words = "".join(letter if letter.isalnum() and letter.isascii() else " " for letter in name).split()
     joined = "".join(word[0].upper() + word[1:] for word in words) or "Spec"
     return joined if joined[0].isalpha() else f"Spec{joined}"

@@ -112,7 +112,7 @@ def summarise_calls(calls: Sequence[float]) -> dict[str, Any]:
 
 
 def find_quartiles(data: Sequence[float]) -> tuple[float, float]:
-    """The first and third of sorted data: medians of its halves; of an odd number, between the two ways to halve it."""
+    """The first and third quartile of sorted data: medians of its halves; of an odd number, between the two ways to halve it."""
     count = len(data)
     if count == 1:
         return data[0], data[0]

@@ -20,7 +20,7 @@ BESIDE = 4  # of a comment a table beside the main one takes one part in so many
 
 
 def render_markdown(table: Table, *, limit: int = COMMENT, **extra: object) -> str:
-    """A heading, the columns that have anything to say, why rows failed, the caption, in at most `limit` characters.
+    """The table under a heading, with the columns that have anything to say and its caption, in at most `limit` characters.
 
     Rows that do not fit are left out, the front, the reference and what failed last, and a line says how many. A table
     that does not fit without any row is cut; of one that has none there is the caption.
@@ -40,7 +40,7 @@ def render_markdown_tables(table: Table, beside: Sequence[Table], *, limit: int 
 
 
 def _render_document(table: Table, columns: Sequence[Column], lines: Sequence[str], most: int) -> str:
-    """The whole text with at most so many rows."""
+    """The whole text, with `most` rows or fewer."""
     places = {id(row): place for place, row in enumerate(table.rows)}
     rows = [lines[places[id(row)]] for row in choose_telling(table.rows, most)]
     left_out = len(lines) - len(rows)
@@ -58,7 +58,7 @@ def _render_head(columns: Sequence[Column]) -> list[str]:
 
 
 def _cut_text(text: str, limit: int) -> str:
-    """The lines that fit whole; for captions so long that nobody reads them."""
+    """The text up to the last line that fits; captions may be so long that nobody reads them."""
     if len(text) <= limit:
         return text
     end = "- the rest is left out, to fit a comment; csv has all\n"
@@ -78,7 +78,7 @@ def _render_item(text: str) -> str:
 
 
 def _escape_beginning(beginning: str) -> str:
-    """A sign after a backslash; a number before one, which is then before its dot."""
+    """A beginning made harmless: a backslash before a sign, and after a number, which is before its dot then."""
     return f"{beginning}\\" if beginning.isdecimal() else f"\\{beginning}"
 
 

@@ -19,14 +19,14 @@ TYPES: dict[Holds, str] = {"integer": "BIGINT", "number": "DOUBLE", "flag": "BOO
 
 
 def print_parquet(table: Table) -> None:
-    """The file's bytes on stdout. Raises SpecError where that is a terminal, which does not take them."""
+    """Write the file's bytes to stdout. Raises SpecError where that is a terminal, which does not take them."""
     if sys.stdout.isatty():
         raise SpecError("--format parquet writes bytes; send them to a file, `> table.parquet`")
     click.echo(render_parquet(table), nl=False)
 
 
 def render_parquet(table: Table, **extra: object) -> bytes:
-    """The file's bytes; the same table is the same bytes. All columns; title and caption are in its metadata.
+    """The file's bytes, the same for the same table: all columns, and title and caption as metadata.
 
     Text is not made inert: nothing that reads Parquet runs it. Half a surrogate pair, which UTF-8 has no bytes for, is
     written as its escape.
@@ -40,7 +40,7 @@ def render_parquet(table: Table, **extra: object) -> bytes:
 
 
 def _format_line(table: Table, row: Row) -> str:
-    """Columns by their number: their names are not to be trusted in a query."""
+    """A row as a line of JSON, its columns by their number: their names are not to be trusted in a query."""
     values = {f"c{place}": _format_value(column, row) for place, column in enumerate(table.columns)}
     return json.dumps(values | {"kind": json.dumps(row["kind"])}, ensure_ascii=False) + "\n"
 
@@ -79,5 +79,5 @@ def _quote(mark: str, text: str) -> str:
 
 
 def _write_half_pairs(text: str) -> str:
-    """The text with half a surrogate pair, which UTF-8 has no bytes for, as its escape."""
+    """The text with the escape of each half of a surrogate pair, which UTF-8 has no bytes for."""
     return text.encode(errors="backslashreplace").decode()

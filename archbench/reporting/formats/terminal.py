@@ -28,7 +28,7 @@ LONGEST_LINE = 2000
 
 
 def open_console() -> Console:
-    """A terminal as wide as it says, plain where it is none; NO_COLOR is honoured by rich."""
+    """The console of stdout, as wide as the terminal says, plain where there is none; rich honours NO_COLOR."""
     found = Console(highlight=False)
     found.on_broken_pipe = _raise_again  # type: ignore[method-assign]  # of its own it would end the process, as if variants failed
     return found
@@ -100,7 +100,7 @@ def _list_left_out(candidates: Sequence[Column], chosen: Sequence[Column]) -> It
 
 
 def _name_room(columns: Iterable[Column], rows: Sequence[Row], width: int) -> int:
-    """Characters of a name on one line: what the first columns leave, within reason."""
+    """The characters of a name on one line: as many as the first columns leave, within reason."""
     first = [column for column in columns if column.priority <= FIRST and column.name != "name"]
     left = width - MARK - PADDING - sum(PADDING + _column_width(column, rows) for column in first)
     return max(SHORTEST_NAME, min(LONGEST_NAME, left))

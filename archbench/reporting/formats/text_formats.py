@@ -77,7 +77,7 @@ def _format_csv_cell(value: Any) -> str:
 
 
 def render_json(table: Table, **extra: Any) -> str:
-    """One line; `variants` is the list of rows, `extra` stands beside it. ASCII, so no name can steer a terminal."""
+    """One object on one line: `variants` is the list of rows, `extra` stands beside it. In ASCII no name can steer a terminal."""
     return json.dumps(table_as_json(table, **extra), allow_nan=False) + "\n"
 
 

@@ -197,7 +197,7 @@ def _answer_line(best: Sequence[Row], by: Terms) -> Facts:
 
 
 def warn_of_distrust(distrust: Sequence[str]) -> Facts:
-    """The first warning stands where the decision does, with how many there are beside."""
+    """The first of the warnings, which stands where the decision does, and how many there are beside."""
     if not distrust:
         return ()
     more = f" (and {len(distrust) - 1:,} more below)" if len(distrust) > 1 else ""

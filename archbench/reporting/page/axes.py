@@ -86,7 +86,7 @@ def find_varied_axes(columns: Sequence[Column], rows: Sequence[Row], zips: Zips)
 
 
 def draw_along(table: Table, rows: Sequence[Row], axis: VariedAxis, cost: str) -> Chart | None:
-    """The cost at each value, its intervals, and a line where the values are numbers; null where there are too many."""
+    """A chart of the cost at each value of one axis, joined where the values are numbers; null where there are too many."""
     if len(rows) > MOST_ALONG:
         return None
     names = axis.value_texts(rows)
@@ -132,7 +132,7 @@ def has_room_for_cells(rows: Sequence[Row], axes: Sequence[VariedAxis]) -> bool:
 
 
 def draw_heatmap(table: Table, rows: Sequence[Row], axes: Sequence[VariedAxis], cost: str) -> Chart:
-    """A cell a variant, darker where it costs more, its cost written in it."""
+    """A chart of two axes with a cell a variant, darker where it costs more, its cost written in it."""
     across, down = sorted(axes, key=lambda axis: len(axis.value_texts(rows)), reverse=True)
     edges = _shade_edges([row[cost] / METRICS[cost].scale for row in rows])
     values = [

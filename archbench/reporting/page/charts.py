@@ -59,7 +59,7 @@ class Chart:
 
     name: str
     title: str
-    said: str
+    note: str
     spec: Mapping[str, Any]
 
 
@@ -74,7 +74,7 @@ class PointStyle:
 def draw_scatter(
     table: Table, x: str, y: str, *, line: Sequence[Row] = (), lines: Sequence[tuple[str, Sequence[Row]]] = ()
 ) -> Layer | None:
-    """Every variant that has both metrics; intervals of a latency, the reference in a ring, `line` joined in steps.
+    """A chart of every variant that has both metrics: intervals of a latency, the reference in a ring, `line` joined in steps.
 
     `lines` are more of them, each in its colour. Null where fewer than two variants have both.
     """
@@ -95,7 +95,7 @@ def draw_scatter(
 
 
 def choose_drawn_rows(rows: Sequence[Row]) -> list[Row]:
-    """The rows a chart shows: all, or of very many the reference, every so manieth and, where it is short, the front."""
+    """The rows that a chart shows: all; of very many a part at even steps, the reference and, where it is short, the front."""
     step = -(-len(rows) // MOST_POINTS)
     short = sum(bool(row["pareto"]) for row in rows) <= MOST_POINTS
     return [row for n, row in enumerate(rows) if n % step == 0 or row["reference"] or (short and row["pareto"])]
@@ -118,7 +118,7 @@ def distinct_words(column: Column, rows: Iterable[Row]) -> list[str]:
 
 
 def unset_last(value: Any) -> tuple[bool, Any]:
-    """A key to sort numbers by, null behind them."""
+    """A key to sort numbers by, which puts null behind them."""
     return value is None, value or 0
 
 
@@ -170,7 +170,7 @@ def _scaled_axis(side: str, metric: Metric, values: Values) -> Layer:
 
 
 def choose_scale(numbers: Sequence[float]) -> dict[str, Any]:
-    """Linear over what there is; logarithmic where the largest is many times the smallest.
+    """A linear scale over the numbers; a logarithmic one where the largest is many times the smallest.
 
     A single number has room to either side: over a range of no width the labels of its ticks are rounded to none of its digits.
     """
@@ -183,7 +183,7 @@ def choose_scale(numbers: Sequence[float]) -> dict[str, Any]:
 
 
 def is_drawn(line: Sequence[object]) -> bool:
-    """Whether a line of so many variants is one."""
+    """Whether the line of the best has two variants or more, which are joined."""
     return len(line) > 1
 
 
@@ -237,7 +237,7 @@ def encode_by_color(field: str, column: Column, rows: Iterable[Row]) -> Layer:
 
 
 def spread_colors(colours: tuple[str, ...], count: int) -> list[str]:
-    """So many of an ordered family, as far apart as it allows; the last is the strongest."""
+    """`count` colours of an ordered family, as far apart as it allows; the last is the strongest."""
     if count <= 1:
         return [colours[-1]] * count
     return [colours[round(place * (len(colours) - 1) / (count - 1))] for place in range(count)]
@@ -251,7 +251,7 @@ def lay_out_legend(names: Sequence[str]) -> dict[str, int]:
 
 
 def _reference_layers(values: Values, axes: Mapping[str, Layer]) -> list[Layer]:
-    """A ring each; the word beside one alone, since beside several the words would stand in each other."""
+    """A ring around each reference; the word beside one alone, as beside several the words would stand in each other."""
     data = [{"x": value["x"], "y": value["y"], "text": "reference"} for value in values]
     words, style = dict(axes) | {"text": {"field": "text"}}, {"dy": -16, "fontSize": 12, "aria": False}
     ground = {

@@ -28,7 +28,7 @@ PARTS = {"macs": ("macs_share", "MACs"), "params": ("params_share", "parameters"
 
 @dataclass(frozen=True)
 class CostBreakdown:
-    """One network's shares, in execution order, levels by name."""
+    """The shares of one network, in execution order, levels by name."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ def _parse_variant(record: Record) -> Variant:
 
 
 def draw_breakdowns(found: Sequence[CostBreakdown]) -> list[Chart]:
-    """MACs and parameters by group, a bar a network: its replicas cost the same."""
+    """Charts of MACs and of parameters by group, a bar a network: its replicas cost the same."""
     each_once = list({each.id: each for each in found}.values())
     if not each_once:
         return []

@@ -70,7 +70,7 @@ def row_key(row: Row) -> Key:
 
 
 def choose_terms(rows: Sequence[Row]) -> Terms:
-    """Latency buys score; MACs stand in for either where there is none. Priced alone, peak memory buys MACs."""
+    """The terms of a choice: latency buys score, MACs stand in for either one missing; priced alone, peak memory buys MACs."""
     measured = any(row["latency_ms"] is not None for row in rows)
     scored = any(row["score"] is not None for row in rows)
     return Terms("latency_ms" if measured else "macs" if scored else "peak_bytes", "score" if scored else "macs")
@@ -89,7 +89,7 @@ def find_line(rows: Sequence[Row], cost: str, gain: str, *, gain_side: str = "ma
 
 
 def thin_line(rows: Sequence[Row], most: int = MOST_STEPS) -> list[Row]:
-    """At most so many of a line, both ends among them and the reference where it is on it."""
+    """At most `most` variants of a line, both ends among them and the reference where it is on it."""
     if len(rows) <= most:
         return list(rows)
     kept = {round(place * (len(rows) - 1) / (most - 1)) for place in range(most)}

@@ -76,7 +76,7 @@ ElementTree.register_namespace("", SVG[1:-1])
 
 
 def render_inline(spec: Spec, said: str) -> str:
-    """The drawing as an element of a page: colours by name, as wide as it is let, marks that were described with a tooltip.
+    """The chart as an element of a page: colours by name, as wide as the page lets it, a tooltip on each mark that is described.
 
     `said` stands in its place for whoever cannot see it.
     """
@@ -91,12 +91,12 @@ def render_inline(spec: Spec, said: str) -> str:
 
 
 def render_svg(spec: Spec) -> str:
-    """The drawing, on paper, as a file of its own."""
+    """The chart as SVG, in the colours of paper."""
     return str(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]))
 
 
 def _drop_invisible(parent: ElementTree.Element) -> None:
-    """Drop what draws nothing: hidden paths and grounds without a colour."""
+    """Drop the elements that draw nothing: hidden paths and grounds without a colour."""
     for child in list(parent):
         ground = child.get("class") == "background" and not {"fill", "stroke"}.intersection(child.keys())
         if ground or child.get("display") == "none":
@@ -125,7 +125,7 @@ def _tidy_attributes(element: ElementTree.Element) -> None:
 
 
 def render_png(spec: Spec) -> bytes:
-    """The drawing as pixels, for slides."""
+    """The chart as PNG, for slides."""
     return bytes(vl_convert.vegalite_to_png(dict(spec), scale=PIXELS, allowed_base_urls=[]))
 
 

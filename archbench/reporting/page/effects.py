@@ -63,7 +63,7 @@ def draw_effects(table: Table, cost: str, zips: Zips = MappingProxyType({})) -> 
 
 
 def _draw_factors(rows: Sequence[Row], axes: Sequence[VariedAxis], cost: str) -> Chart | None:
-    """A dot for each value of each axis: the factor it brings, all else equal."""
+    """A chart with a dot for each value of each axis: the factor that it brings, all else equal."""
     if any(row[cost] <= 0 for row in rows):
         return None
     title = f"What each axis does to {metric_quantity(cost, capital=False)}"
@@ -174,7 +174,7 @@ def _describe_left_out(
 
 
 def _draw_dots(values: Sequence[dict[str, Any]], labels: Sequence[str]) -> dict[str, Any]:
-    """The values one under the other, those of an axis in its colour and, as far as they are set, joined."""
+    """The marks one under the other, the marks of an axis in its colour and, as far as they are set, joined."""
     order, factors = [value["y"] for value in values], [value["x"] for value in values]
     y: Layer = {"field": "y", "type": "nominal", "sort": order, "title": None}
     y["axis"] = {"grid": True, "ticks": False, "domain": False}

@@ -38,7 +38,7 @@ LONGEST = 10_000
 
 
 def render_html(review: Review) -> str:
-    """The page. The same review is the same bytes."""
+    """The page of a review; the same review is the same bytes."""
     style, script = _page_style(), _read_source("report.js")
     rows = choose_telling(review.table.rows, MOST_ROWS)
     columns = [column for column in review.table.columns if has_content(column, review.table.rows)]
@@ -66,18 +66,18 @@ def _draw_inline(chart: Chart) -> Markup:
 
 def describe_chart(chart: Chart) -> str:
     """A chart in words, for whoever does not see it, and the place of its numbers."""
-    said = f" {chart.said[0].upper()}{chart.said[1:]}." if chart.said else ""
+    said = f" {chart.note[0].upper()}{chart.note[1:]}." if chart.note else ""
     return f"{chart.title}.{said} The numbers are in the table of all variants."
 
 
 def _choose_main_columns(columns: Sequence[Column], rows: Sequence[Row]) -> set[str]:
-    """The columns that stand there before they are asked for: the marks, and of the others no more than fit."""
+    """The columns that are shown before a reader asks for all: the marks, and of the others no more than fit."""
     found = sorted((column for column in columns if _is_main(column, rows)), key=lambda column: column.priority)
     return {column.name for column in found[:MOST_MAIN]} | {column.name for column in columns if column.name in MARKS}
 
 
 def _is_main(column: Column, rows: Sequence[Row]) -> bool:
-    """Whether a column may stand there: what decides, and an axis that the names do not tell anyway."""
+    """Whether a column may be shown at once: one that decides, and an axis that the names do not tell anyway."""
     if column.axis:
         return not all(column.format_cell(row) in row["name"] for row in rows)
     if column.name == "status":  # which nobody reads where all went well

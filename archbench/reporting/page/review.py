@@ -91,7 +91,7 @@ def build_review(run: JudgedRun) -> Review:
 
 
 def _draw_charts(run: JudgedRun, by: Terms, best: Sequence[Row], steps: Sequence[FrontStep]) -> Iterable[Chart]:
-    """The scatters, where the cost is, and what each axis does to it."""
+    """The charts of a review: scatters, the cost by parts, and the effect of each axis on it."""
     table = run.table
     new = replace(table, rows=tuple(row for row in table.rows if row.get(SIDE.name) != "base"))
     competitors = _describe_competitors(table.rows)
@@ -100,7 +100,7 @@ def _draw_charts(run: JudgedRun, by: Terms, best: Sequence[Row], steps: Sequence
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
     if (chart := draw_effects(new, cost, find_zips(run.stored.manifest))) is not None:
         of_whom = competitors if len(new.rows) < len(table.rows) else ""
-        yield replace(chart, said="; ".join(filter(None, [chart.said, of_whom])))
+        yield replace(chart, note="; ".join(filter(None, [chart.note, of_whom])))
 
 
 def _describe_competitors(rows: Sequence[Row]) -> str:
@@ -117,7 +117,7 @@ def _put_side_first(table: Table) -> Table:
 
 
 def _draw_scatters(table: Table, by: Terms, best: Sequence[Row], competitors: str) -> Iterable[Chart]:
-    """Latency against MACs, score against cost, memory against cost: those that there are numbers for."""
+    """The scatters of latency against MACs, score against cost and memory against cost, as far as there are numbers."""
     own = deciding_rows(table.rows)
     measured = by.cost == "latency_ms"
     if measured:

@@ -60,7 +60,7 @@ def review_together(runs: Sequence[JudgedRun]) -> Review:
 
 
 def _draw_charts(tables: Mapping[str, Table]) -> Iterable[Chart]:
-    """Every run's rows in one chart, told apart by colour, a line and a reference a run; the first axis by shape."""
+    """Charts of every run's rows, told apart by colour, a line and a reference a run; the first axis by shape."""
     rows = tuple(row | {DEVICE.name: label} for label, table in tables.items() for row in table.rows)
     columns = {column.name: column for table in tables.values() for column in table.columns}
     whole = Table("", (DEVICE, *columns.values()), rows, ())

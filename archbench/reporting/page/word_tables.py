@@ -27,7 +27,7 @@ class WordTable:
     """
 
     title: str
-    said: str
+    note: str
     headings: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -23,7 +23,7 @@ REFRESHES = 2  # a second: at rich's own 12.5 the spinner alone takes a share of
 
 
 class ProgressPrinter:
-    """`report_step` shows where the run stands; `say` a sentence; `announce_record` a variant whose record is on disk.
+    """The printer of a run's progress: of its steps, of sentences, and of each variant whose record is on disk.
 
     On a terminal announcements are not needed: the table follows. The time left is as of the moment the line is drawn: a
     start takes seconds. Elsewhere each is a line `done ID NAME`, and of the steps only the start of each variant and the
