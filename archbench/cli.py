@@ -198,8 +198,8 @@ def price_command(
     Of a large space, one that is drawn or one that selects, what is shown is the Pareto front, or what --by and --top ask for.
     """
     from archbench.design.lookup import load_spec
+    from archbench.design.variants import is_many
     from archbench.reporting.formats.text_formats import print_in_format
-    from archbench.space.constraints import is_many
     from archbench.tables.prices import tabulate_prices
 
     read, form = load_spec(spec, sets), "json" if as_json else form

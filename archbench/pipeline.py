@@ -11,7 +11,7 @@ from pathlib import Path
 from archbench.comparison.gate import Limit, join_limits
 from archbench.design.spec.schema import budget_seconds
 from archbench.design.spec.spec import Spec
-from archbench.design.variants import Expansion, expand
+from archbench.design.variants import Expansion, expand, is_many
 from archbench.errors import CannotMeasure, ResultsError, SpecError
 from archbench.measure.experiment.experiment import measure
 from archbench.measure.experiment.plan import PlannedVariant, plan_variants
@@ -33,7 +33,7 @@ from archbench.models.variant import ModuleFactory
 from archbench.runs.run import StoredRun, failed_keys, read_folder
 from archbench.runs.scores import spec_scores
 from archbench.runs.store import RunFolder
-from archbench.space.constraints import Funnel, KeptVariants, is_many, keep_variants, make_funnel, price_all
+from archbench.space.constraints import Funnel, KeptVariants, keep_variants, make_funnel, price_all
 from archbench.space.price_space import SpaceQuery, make_shown_variants, price_space
 
 COMPILED = ".compiled"  # in a run's folder while it is measured: what torch.compile made for it

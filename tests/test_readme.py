@@ -231,7 +231,7 @@ def test_the_part_shown_is_priced_as_it_is_built(folder):
     (code,) = (block for language, block in FENCED if language == "python" and block.startswith("@top_blocks"))
     (folder / "part.py").write_text(f"""\
 import archbench
-from archbench.models.top_blocks import *
+from archbench.models.pyramid import *
 from archbench.models.graph import *
 from archbench.models.ops import *
 

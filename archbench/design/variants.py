@@ -28,6 +28,7 @@ from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, Vari
 from archbench.text import visible
 
 MAX_VARIANTS = 100_000
+MANY = 4096  # variants; up to here each is priced by itself
 
 Assignment = Mapping[str, Any]  # dotted path -> value
 Sampler = Callable[[Sequence[Axis], Sample], Sequence[Sequence[int]]]  # for each axis, the positions of the draws
@@ -49,6 +50,11 @@ class Expansion:
     @property
     def reference(self) -> Variant:
         return next(variant for variant in self.variants if variant.reference)
+
+
+def is_many(spec: Spec) -> bool:
+    """Whether a spec is priced by columns and a few of its front stand for it: a large one, a drawn one, one that selects."""
+    return count_raw(spec) > MANY or spec.sample is not None or spec.select is not None
 
 
 def count_raw(spec: Spec) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -16,10 +16,8 @@ from annotated_types import Ge, Le
 
 from archbench.errors import SpecError
 from archbench.models.graph import Feature, Features, Graph, Shape, record_graph, scope
-from archbench.models.necks import necks
-from archbench.models.ops import global_average_pool, linear
+from archbench.models.pyramid import heads, necks, top_blocks
 from archbench.models.resnet import LEVELS, backbones
-from archbench.models.top_blocks import top_blocks
 from archbench.registry import LAST_LEVEL, UNREAD, Registry
 from archbench.text import visible
 
@@ -27,11 +25,12 @@ Precision = Literal["fp32", "tf32", "amp_fp16", "amp_bf16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Engine = Literal["eager", "compile", "cuda_graph", "onnxruntime"]
 Mode = Literal["infer", "train"]
+# Bytes of one feature element: under amp, features are half precision; weights and the input stay fp32.
+FEATURE_BYTES: dict[Precision, int] = {"fp32": 4, "tf32": 4, "amp_fp16": 2, "amp_bf16": 2}
 Side = Annotated[int, Ge(1), Le(65_536)]
 
 ID_DIGITS = 16  # hexadecimal: 64 bits, one chance in 37 million of a clash among a million variants
 
-heads: Registry[Callable[..., Features]] = Registry("head")
 FAMILIES: dict[str, Registry[Any]] = {"backbone": backbones, "neck": necks, "top_block": top_blocks, "head": heads}
 
 
@@ -86,11 +85,6 @@ class Workload:
     threads: Annotated[int, Ge(1), Le(1024)] | None = None
     engine: Engine = "eager"
     mode: Mode = "infer"
-
-    @property
-    def feature_bytes(self) -> int:
-        """Bytes of one feature element: under amp, features are half precision; weights and the input stay fp32."""
-        return 2 if self.precision.startswith("amp") else 4
 
     def resolve_fields(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""
@@ -172,24 +166,6 @@ def trunk(image: Feature, architecture: Architecture) -> Features:
     pyramid = run_part("neck", features)
     pyramid |= run_part("top_block", features, pyramid)
     return run_part("head", pyramid)
-
-
-@heads.register("none")
-def no_head(features: Features) -> Features:
-    """The features themselves."""
-    return features
-
-
-@heads.register("classifier")
-def classifier(features: Features, *, classes: Annotated[int, Ge(1), Le(1_000_000)] = 1000) -> Features:
-    """The mean of a backbone's one c-map through one linear layer, as in He et al. 2015, table 1."""
-    if len(features) != 1 or not min(features).startswith("c"):
-        raise SpecError(
-            "head.type: a classifier reads one map of a backbone; take neck: {type: none, levels: [5]} "
-            "and top_block: {type: none}"
-        )
-    (only,) = features.values()
-    return {"logits": linear(global_average_pool(only), classes)}
 
 
 def resolve_part(family: str, choice: PartChoice, last_level: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from archbench import units
 from archbench.errors import SpecError
 from archbench.models.graph import Graph, Node, OpCost, Shape
 from archbench.models.ops import FLOAT_BYTES
-from archbench.models.variant import Variant
+from archbench.models.variant import FEATURE_BYTES, Variant
 from archbench.pricing.lanes import INT64_MAX, add_lanes, group_by_identity
 from archbench.pricing.liveness import peak_feature_bytes
 from archbench.text import visible
@@ -68,7 +68,7 @@ def price(variant: Variant) -> Cost:
 
     A count over 64 bits is refused: no table holds it.
     """
-    cost = add_up(variant.graph, variant.workload.batch, variant.workload.feature_bytes)
+    cost = add_up(variant.graph, variant.workload.batch, FEATURE_BYTES[variant.workload.precision])
     for metric, count in cost.as_json().items():
         if count > INT64_MAX:
             raise _too_large_error(metric, count, variant)

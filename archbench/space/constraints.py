@@ -18,7 +18,7 @@ from archbench.design.expressions.parse import Expression
 from archbench.design.spec.axes import list_nameable
 from archbench.design.spec.schema import knob_paths
 from archbench.design.spec.spec import Spec
-from archbench.design.variants import Expansion, count_raw
+from archbench.design.variants import Expansion
 from archbench.errors import SpecError
 from archbench.metrics import SCALED
 from archbench.models.variant import ModuleFactory, Variant
@@ -26,8 +26,6 @@ from archbench.pricing.price import Cost, price
 from archbench.space.columns import evaluate_mask
 from archbench.space.identity import WORKLOAD, Section
 from archbench.space.points import UNSET, Array, CodedColumn, Mask, Points, Rows, number_values
-
-MANY = 4096  # variants; up to here each is priced by itself
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,6 @@ class Funnel:
     def as_json(self) -> dict[str, Any]:
         """Every count; what was not asked for is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-def is_many(spec: Spec) -> bool:
-    """Whether a spec is priced by columns and a few of its front stand for it: a large one, a drawn one, one that selects."""
-    return count_raw(spec) > MANY or spec.sample is not None or spec.select is not None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,15 @@ from archbench.design.spec.axes import split_path
 from archbench.design.spec.schema import NOT_ACCEPTED, part_model, section_model, validate_values
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.models.variant import FAMILIES, Architecture, ModuleFactory, PartChoice, Variant, record_network
+from archbench.models.variant import (
+    FAMILIES,
+    FEATURE_BYTES,
+    Architecture,
+    ModuleFactory,
+    PartChoice,
+    Variant,
+    record_network,
+)
 from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, SampledLanes, Wide, make_lanes
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
@@ -85,7 +93,7 @@ class _PointPricing:
             try:
                 architecture, sizes = self._make_program(part, example, endless=endless)
                 graph = record_network(architecture, sizes["height"], sizes["width"], rolled=rolled)
-                return add_up(graph, sizes["batch"], example.workload.feature_bytes)
+                return add_up(graph, sizes["batch"], FEATURE_BYTES[example.workload.precision])
             except Irregular:
                 rolled = False
             except Wide:

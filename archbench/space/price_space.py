@@ -16,20 +16,18 @@ from archbench.design.expressions.parse import Expression, compile_expression
 from archbench.design.lookup import load_spec
 from archbench.design.spec.axes import list_nameable
 from archbench.design.spec.spec import Spec
-from archbench.design.variants import assign_names, expand, make_variant, varied_paths
+from archbench.design.variants import MANY, assign_names, expand, is_many, make_variant, varied_paths
 from archbench.errors import SpecError
 from archbench.models.variant import Variant
 from archbench.pricing.price import Cost, price
 from archbench.space.columns import evaluate_columns
 from archbench.space.constraints import (
-    MANY,
     ConstraintJudge,
     Funnel,
     NamedColumns,
     PricedChunk,
     PricedVariant,
     first_broken,
-    is_many,
     keep_variants,
     make_funnel,
     nameable_values,

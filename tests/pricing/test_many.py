@@ -12,8 +12,8 @@ from archbench.design.spec.spec import preset_spec
 from archbench.design.variants import make_variant, preset
 from archbench.errors import SpecError
 from archbench.models.graph import repeat
-from archbench.models.necks import necks
 from archbench.models.ops import add
+from archbench.models.pyramid import necks
 from archbench.models.variant import record_network
 from archbench.pricing.price import price
 from archbench.space.costs import price_points

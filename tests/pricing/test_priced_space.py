@@ -14,10 +14,10 @@ from small_space import SELECT, SMALL, written
 from archbench.design.expressions.parse import compile_expression
 from archbench.design.spec.schema import Select
 from archbench.design.spec.spec import Spec, read_spec
-from archbench.design.variants import expand
+from archbench.design.variants import expand, is_many
 from archbench.errors import SpecError
 from archbench.metrics import EXACT
-from archbench.space.constraints import Funnel, PricedVariant, is_many, keep_variants, make_funnel, nameable_values
+from archbench.space.constraints import Funnel, PricedVariant, keep_variants, make_funnel, nameable_values
 from archbench.space.price_space import PricedSpace, SpaceQuery, count_funnel, make_shown_variants, price_space
 from archbench.space.samplers import sample_lists
 from archbench.space.selection import find_front

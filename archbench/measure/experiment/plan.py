@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from archbench.errors import SpecError
-from archbench.models.variant import Variant
+from archbench.models.variant import FEATURE_BYTES, Variant
 from archbench.runs.progress import RunProgress
 from archbench.runs.records import Block, Key, Record, Side
 
@@ -109,7 +109,7 @@ def planned_bytes(priced: PricedVariant) -> tuple[int, int]:
     weights, workload = priced.cost.weight_bytes, priced.variant.workload
     if workload.mode == "infer":
         return weights, priced.cost.peak_bytes
-    return 3 * weights, 3 * weights + 2 * priced.cost.acts * workload.feature_bytes
+    return 3 * weights, 3 * weights + 2 * priced.cost.acts * FEATURE_BYTES[workload.precision]
 
 
 def _pair_names(new: Sequence[PricedVariant], base: Sequence[PricedVariant]) -> Iterator[tuple[str, str]]:
