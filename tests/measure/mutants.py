@@ -188,8 +188,8 @@ MUTANTS = [
     Mutant(
         "a slow call dropped as a hand-over",
         TIMING,
-        "(1, 0, 0) if turn.is_slow",
-        "(1, 0, 1) if turn.is_slow",
+        "(1, 0, 0) if timed.is_slow",
+        "(1, 0, 1) if timed.is_slow",
         timing.test_a_block_of_a_slow_network_is_one_call_and_drops_none_whatever_the_quantity,
     ),
     Mutant(
@@ -272,15 +272,15 @@ MUTANTS = [
     Mutant(
         "stretches sized by the slow first call",
         TIMING,
-        "min(turn.call_ns, entries[0][0])",
+        "min(timed.call_ns, entries[0][0])",
         "entries[0][0]",
         timing.test_a_slow_hand_over_makes_no_stretch_short,
     ),
     Mutant(
         "stretches sized by requests",
         TIMING,
-        "min(turn.call_ns, entries[0][0])",
-        "turn.call_ns",
+        "min(timed.call_ns, entries[0][0])",
+        "timed.call_ns",
         timing.test_a_stretch_is_50_ms_however_much_faster_steps_are_than_requests,
     ),
     Mutant(
@@ -342,21 +342,21 @@ MUTANTS = [
     Mutant(
         "a graph captured and not replayed",
         TIMING,
-        "call = turn.forward if replay is None else replay",
-        "call = turn.forward",
+        "call = timed.forward if replay is None else replay",
+        "call = timed.forward",
         timing.test_the_devices_own_work_is_a_replayed_graphs_where_there_are_graphs,
     ),
     Mutant(
         "one tiny replay between coarse marks",
         TIMING,
-        "most = 1 if replay is None or turn.cold_cache else MOST_REPLAYS",
+        "most = 1 if replay is None or timed.cold_cache else MOST_REPLAYS",
         "most = 1",
         timing.test_marks_are_too_coarse_for_one_tiny_replay_and_not_for_many,
     ),
     Mutant(
         "many replays that warm the cache for one another",
         TIMING,
-        "most = 1 if replay is None or turn.cold_cache else MOST_REPLAYS",
+        "most = 1 if replay is None or timed.cold_cache else MOST_REPLAYS",
         "most = 1 if replay is None else MOST_REPLAYS",
         timing.test_the_devices_own_work_with_a_cold_cache_pays_at_every_call,
     ),

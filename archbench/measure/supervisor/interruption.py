@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 GRACE_SECONDS = 10.0  # systems that send TERM send KILL next: systemd after 90 s, Docker and Slurm after 10 to 30
@@ -42,9 +42,7 @@ class StopRequest:
                 self._before[number] = signal.signal(number, self._hear_signal)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -87,14 +87,6 @@ class Device(Protocol):
         """Figures of what disturbs or slows the device, by name; shares are since this was last asked; null where unknown."""
 
 
-class Driver(Protocol):
-    """A GPU's driver, asked what torch does not tell: `Nvml`, and a double of it in tests."""
-
-    def telemetry(self) -> dict[str, float | None]: ...
-
-    def identity(self) -> dict[str, Any]: ...
-
-
 class CpuDevice:
     """The host. A mark is the process's CPU time, so `elapsed_ns` is the work done over all threads."""
 
@@ -142,8 +134,7 @@ class CpuDevice:
         return dict.fromkeys(MEMORY)
 
     def autocast(self, workload: Workload) -> AbstractContextManager[Any]:
-        dtype = AMP.get(workload.precision)
-        return nullcontext() if dtype is None else torch.autocast("cpu", dtype=dtype)
+        return _autocast("cpu", workload)
 
     def configure(self, workload: Workload) -> None:
         if workload.precision == "tf32":
@@ -171,7 +162,7 @@ class CudaDevice:
 
     asynchronous = True
 
-    def __init__(self, index: int = 0, driver: Callable[[str | None], Driver] = Nvml) -> None:
+    def __init__(self, index: int = 0, driver: Callable[[str | None], Nvml] = Nvml) -> None:
         if not torch.cuda.is_available():
             raise CannotMeasure("measure.device: cuda is not available to torch here; take cpu, or none to price only")
         if index >= torch.cuda.device_count():
@@ -252,8 +243,7 @@ class CudaDevice:
         return {ours: told.get(theirs) for ours, theirs in MEMORY.items()}
 
     def autocast(self, workload: Workload) -> AbstractContextManager[Any]:
-        dtype = AMP.get(workload.precision)
-        return nullcontext() if dtype is None else torch.autocast("cuda", dtype=dtype)
+        return _autocast("cuda", workload)
 
     def configure(self, workload: Workload) -> None:
         """tf32 on or off for both families, never as torch happens to default (convolutions on, matmul off)."""
@@ -284,6 +274,11 @@ class CudaDevice:
 
     def telemetry(self) -> dict[str, float | None]:
         return self.driver.telemetry()
+
+
+def _autocast(kind: str, workload: Workload) -> AbstractContextManager[Any]:
+    dtype = AMP.get(workload.precision)
+    return nullcontext() if dtype is None else torch.autocast(kind, dtype=dtype)
 
 
 def _torch_flags(workload: Workload) -> dict[str, Any]:

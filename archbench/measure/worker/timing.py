@@ -230,48 +230,48 @@ def time_without_gaps(call: Forward, device: Device, count: int, fill_ns: int, *
     )
 
 
-def _time_request_block(turn: TimedCall) -> Calls:
+def _time_request_block(timed: TimedCall) -> Calls:
     """One call where it is slow, else a hand-over call and then 50 ms of at least 5."""
-    at_least, for_ns, dropped = (1, 0, 0) if turn.is_slow else (BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)
+    at_least, for_ns, dropped = (1, 0, 0) if timed.is_slow else (BLOCK_CALLS, BLOCK_NS, HAND_OVER_CALLS)
     return time_calls(
-        turn.forward,
-        turn.device,
+        timed.forward,
+        timed.device,
         at_least=at_least,
         for_ns=for_ns,
         dropped=dropped,
-        cold_cache=turn.cold_cache,
-        pulse=turn.pulse,
+        cold_cache=timed.cold_cache,
+        pulse=timed.pulse,
     )
 
 
-def _time_step_block(turn: TimedCall) -> Calls:
+def _time_step_block(timed: TimedCall) -> Calls:
     """A hand-over step of one call, which also says how long they are now, then three stretches of 50 ms and 5 calls."""
-    if turn.is_slow:
-        return _time_request_block(turn)
-    entries = [time_step(turn.forward, turn.device, 1)]
-    count = _count_calls(BLOCK_NS, min(turn.call_ns, entries[0][0]))
+    if timed.is_slow:
+        return _time_request_block(timed)
+    entries = [time_step(timed.forward, timed.device, 1)]
+    count = _count_calls(BLOCK_NS, min(timed.call_ns, entries[0][0]))
     while len(entries) < HAND_OVER_CALLS + STRETCHES:
-        turn.pulse()
-        entries.append(time_step(turn.forward, turn.device, count))
+        timed.pulse()
+        entries.append(time_step(timed.forward, timed.device, count))
     walls, devices = zip(*entries, strict=True)
     return Calls(walls, devices, HAND_OVER_CALLS)
 
 
-def _time_device_block(turn: TimedCall) -> Calls:
+def _time_device_block(timed: TimedCall) -> Calls:
     """A hand-over call behind no fill, which says how long the asking takes, then stretches without gaps."""
-    if not turn.device.asynchronous:
-        return _time_request_block(turn)
-    if turn.is_slow:
-        return _join_stretches([time_without_gaps(turn.forward, turn.device, 1, turn.call_ns // SLOW_FILL)], 0)
-    replay = _capture_call(turn.forward, turn.device)
-    call = turn.forward if replay is None else replay
-    first = time_queued(call, turn.device, 1, 0)
-    most = 1 if replay is None or turn.cold_cache else MOST_REPLAYS
+    if not timed.device.asynchronous:
+        return _time_request_block(timed)
+    if timed.is_slow:
+        return _join_stretches([time_without_gaps(timed.forward, timed.device, 1, timed.call_ns // SLOW_FILL)], 0)
+    replay = _capture_call(timed.forward, timed.device)
+    call = timed.forward if replay is None else replay
+    first = time_queued(call, timed.device, 1, 0)
+    most = 1 if replay is None or timed.cold_cache else MOST_REPLAYS
     count = min(most, _count_calls(BLOCK_NS, first.device_ns))
     taken, fill = [first], FILL_MARGIN * count * first.asked_ns
     while not _is_enough(taken[HAND_OVER_CALLS:]):
-        turn.pulse()
-        taken.append(time_without_gaps(call, turn.device, count, fill, cold_cache=turn.cold_cache))
+        timed.pulse()
+        taken.append(time_without_gaps(call, timed.device, count, fill, cold_cache=timed.cold_cache))
         count, fill = taken[-1].count, FILL_MARGIN * taken[-1].asked_ns
     return _join_stretches(taken, HAND_OVER_CALLS)
 
