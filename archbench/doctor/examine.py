@@ -181,11 +181,7 @@ def run_null_test(device: str, plan: MeasurePlan, say: Say, around: Surroundings
 def make_diagnosis(found: _Findings, seen: Host, seconds: float) -> Diagnosis:
     """All that was found, with the reason where nothing can be measured, and the advice that applies."""
     identity = found.facts.get("device", {})
-    checks = (
-        *found.checks,
-        check_hand_over(found.blocks),
-        check_null_test(found.null_test),
-    )
+    checks = (*found.checks, check_hand_over(found.blocks), check_null_test(found.null_test))
     captured = environment.capture_environment(found.device)
     made = Diagnosis(
         taken=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

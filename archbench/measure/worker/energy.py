@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
+from archbench.measure.machine.nvml import Nvml
 from archbench.measure.worker.devices import Device
 from archbench.units import NS_PER_S
 
@@ -17,16 +17,10 @@ SETTLE_NS = NS_PER_S
 BURST_NS = NS_PER_S // 10  # calls go back to back for so long before the device is waited for: a queue has an end
 
 
-class Meter(Protocol):
-    """A counter of millijoules that only rises; null where there is none."""
-
-    def energy_mj(self) -> int | None: ...
-
-
 def measure_energy(
     forward: Callable[[], object],
     device: Device,
-    meter: Meter,
+    meter: Nvml,
     *,
     call_ns: int,
     wait: Callable[[float], None] = time.sleep,
