@@ -198,12 +198,12 @@ def test_a_rank_that_is_shared_is_printed_as_a_tie_and_said_to_be_one() -> None:
     tied, apart = ranked(2, 1, 2), ranked(2, 1, None)
     assert [row["rank"] for row in tied.rows] == [2, 1, 2]
     assert (shown(tied), shown(apart)) == (["2=", "1", "2="], ["2", "1", "-"])
-    assert any("= is a tie" in said for said in tied.caption)
-    assert not any("is a tie" in said for said in apart.caption)
+    assert any("= marks a tie" in said for said in tied.caption)
+    assert not any("marks a tie" in said for said in apart.caption)
 
 
 def test_rows_that_have_no_rank_do_not_tie() -> None:
-    assert not any("is a tie" in said for said in ranked(1, None, None).caption)
+    assert not any("marks a tie" in said for said in ranked(1, None, None).caption)
 
 
 def test_the_cold_start_is_the_sum_of_its_pieces_and_energy_stands_beside_it() -> None:
