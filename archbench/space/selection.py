@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import le
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +38,7 @@ STANDS_IN = {
 
 CELLS = 512  # a side of the coarse table: with fewer more is left over, with more the table outgrows the cache
 SAMPLE = 1 << 14  # points whose quantiles divide the table
+BLOCK = 256  # points compared at once with the front so far, where they have more than three coordinates
 FEW = 1 << 13  # points that are sorted sooner than sifted
 
 Point = tuple[float, ...]
@@ -140,17 +140,23 @@ def _staircase(ordered: Iterable[Point]) -> Iterator[Point]:
         seconds[start:end], thirds[start:end] = [second], [third]
 
 
-def _scan_front(ordered: Iterable[Point]) -> Iterator[Point]:
-    """The front of sorted distinct points in any dimension: each against the front so far, the last that beat one first."""
-    found: list[Point] = []
-    for point in ordered:
-        for place, member in enumerate(found):
-            if all(map(le, member, point)):
-                found[0], found[place] = member, found[0]
-                break
-        else:
-            found.append(point)
-    yield from found
+def _scan_front(ordered: Sequence[Point]) -> Iterator[Point]:
+    """The front of sorted distinct points in any dimension: block by block against the front so far."""
+    columns = [np.array(column) for column in zip(*ordered, strict=True)]
+    found = np.zeros(len(ordered), bool)
+    for start in range(0, len(ordered), BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(ordered)))
+        block = block[~_is_beaten(block, np.flatnonzero(found), columns)]
+        found[block[~_is_beaten(block, block, columns)]] = True
+    yield from (ordered[row] for row in np.flatnonzero(found).tolist())
+
+
+def _is_beaten(rows: Rows, rivals: Rows, columns: Sequence[Array]) -> Mask:
+    """Whether another of `rivals` equals or betters each row in every coordinate; no two points are equal in all."""
+    no_worse = rivals[:, None] != rows
+    for column in columns:
+        no_worse &= column[rivals][:, None] <= column[rows]
+    return np.asarray(no_worse.any(axis=0))
 
 
 def find_front_of_columns(columns: Sequence[Array], directions: Sequence[Direction]) -> Rows:
