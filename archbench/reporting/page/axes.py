@@ -53,7 +53,7 @@ class VariedAxis:
         return shorten(self.label if paths == self.label else f"{self.label} ({paths})")
 
     @property
-    def numeric(self) -> bool:
+    def is_numeric(self) -> bool:
         return all(column.is_numeric for column in self.columns)
 
     def value_text(self, row: Row) -> str:
@@ -68,7 +68,7 @@ class VariedAxis:
     def value_texts(self, rows: Iterable[Row]) -> list[str]:
         """The distinct values, numbers in their order with what is unset behind, words as they come."""
         found = {self.value_text(row): row for row in rows}
-        if not self.numeric:
+        if not self.is_numeric:
             return list(found)
         return sorted(found, key=lambda text: [unset_last(found[text].get(column.name)) for column in self.columns])
 
@@ -98,7 +98,7 @@ def draw_along(table: Table, rows: Sequence[Row], axis: VariedAxis, cost: str) -
     y: Layer = {"field": "y", "type": "quantitative", "title": METRICS[cost].title, "scale": choose_scale(numbers)}
     known = [value for value in values if "low" in value]
     layers = []
-    if axis.numeric:
+    if axis.is_numeric:
         layers.append(make_layer(_list_means(rows, axis, cost), "line", {"x": x, "y": y}, color=SERIES[0], aria=False))
     if known:
         ends = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}

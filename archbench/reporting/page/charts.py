@@ -54,7 +54,7 @@ CONFIG: dict[str, Any] = {
 class Chart:
     """A Vega-Lite spec with its name in a file's name, its title on a page, and a sentence on what it shows.
 
-    The spec is empty where there is nothing to draw, and `said` is why.
+    The spec is empty where there is nothing to draw, and `note` is why.
     """
 
     name: str

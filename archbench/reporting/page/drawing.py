@@ -27,43 +27,35 @@ STRIPE = "#f6f8fa"
 BAND = "#d8f0e2"
 # Kinds, told apart with impaired colour vision too (after Okabe and Ito), at least 3:1 on either background.
 SERIES = ("#2a6fdb", "#d1571f", "#1a8458", "#a3398f", "#9a7400", "#0c7f90", "#7a5cd0", "#6b7280")
+SERIES_DARK = ("#6ea8ff", "#ff9a62", "#4cc38a", "#e07bd0", "#e3b341", "#4fc3d6", "#b39dff", "#9aa4b2")
 # Amounts, from little to much.
 RAMP = ("#d6e4f8", "#aecbf0", "#82afe7", "#5593dc", "#3375c6", "#1e5a9b", "#133d70")
 NECK = ("#f9c9a3", "#f0a066", "#d97a35", "#b25716", "#7f3b0c")
 TOP = ("#9bd5b6", "#3f9f6f", "#1f6b46")
 REST = ("#a0a8b2", "#7b8490")
-_DARK = {
-    INK: "#e6edf3",
-    MUTED: "#9da7b3",
-    GRID: "#2b3138",
-    PAPER: "#0d1117",
-    STRIPE: "#151b23",
-    BAND: "#12352a",
-    **dict(
-        zip(
-            SERIES,
-            ("#6ea8ff", "#ff9a62", "#4cc38a", "#e07bd0", "#e3b341", "#4fc3d6", "#b39dff", "#9aa4b2"),
-            strict=True,
-        )
-    ),
-    **dict(zip(RAMP, ("#14304f", "#1b446c", "#245a8c", "#2e6ba6", "#4a90d6", "#79b1ea", "#b5d6f8"), strict=True)),
-    **dict(zip(NECK, ("#5a2f10", "#8a4a1a", "#bb6a2b", "#e58d47", "#ffbe8b"), strict=True)),
-    **dict(zip(TOP, ("#1d5439", "#2f8a5d", "#6fd3a0"), strict=True)),
-    **dict(zip(REST, ("#5a636d", "#8a939d"), strict=True)),
+
+
+def _pair_family(family: str, light: tuple[str, ...], dark: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    return {f"{family}-{place}": pair for place, pair in enumerate(zip(light, dark, strict=True), 1)}
+
+
+COLORS = {  # each by its name, on light paper and on a dark screen
+    "ink": (INK, "#e6edf3"),
+    "muted": (MUTED, "#9da7b3"),
+    "grid": (GRID, "#2b3138"),
+    "paper": (PAPER, "#0d1117"),
+    "stripe": (STRIPE, "#151b23"),
+    "band": (BAND, "#12352a"),
+    **_pair_family("series", SERIES, SERIES_DARK),
+    **_pair_family("ramp", RAMP, ("#14304f", "#1b446c", "#245a8c", "#2e6ba6", "#4a90d6", "#79b1ea", "#b5d6f8")),
+    **_pair_family("neck", NECK, ("#5a2f10", "#8a4a1a", "#bb6a2b", "#e58d47", "#ffbe8b")),
+    **_pair_family("top", TOP, ("#1d5439", "#2f8a5d", "#6fd3a0")),
+    **_pair_family("rest", REST, ("#5a636d", "#8a939d")),
 }
+LIGHT = {name: light for name, (light, _) in COLORS.items()}
+DARK = {name: dark for name, (_, dark) in COLORS.items()}
+NAMES = {light: name for name, light in LIGHT.items()}
 
-
-def _name_colors() -> dict[str, str]:
-    single = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", STRIPE: "stripe", BAND: "band"}
-    several = {"series": SERIES, "ramp": RAMP, "neck": NECK, "top": TOP, "rest": REST}
-    return single | {
-        colour: f"{family}-{place}" for family, colours in several.items() for place, colour in enumerate(colours, 1)
-    }
-
-
-NAMES = _name_colors()  # light colour -> name
-DARK = {name: _DARK[colour] for colour, name in NAMES.items()}
-LIGHT = {name: colour for colour, name in NAMES.items()}
 SVG = "{http://www.w3.org/2000/svg}"
 NOISE = ("class", "role", "aria-roledescription", "aria-hidden", "font-family", "stroke-miterlimit", "pointer-events")
 PLAIN = {"opacity": "1", "stroke-width": "1", "fill-opacity": "1", "stroke-opacity": "1"}  # what they are anyway
