@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from archbench import units
@@ -185,20 +185,3 @@ def read_limits(header: Mapping[str, Any]) -> tuple[Limit, ...]:
 def join_limits(limits: Iterable[Limit]) -> str | None:
     """Limits as text that `read_limits` reads back; null without any."""
     return ", ".join(limit.text for limit in limits) or None
-
-
-def withhold(finding: Finding, why: str) -> Finding:
-    """A finding that must not pass, for this reason: anything but a regression becomes inconclusive."""
-    if finding.word == "regressed":
-        return finding
-    verdict = finding.verdict and replace(finding.verdict, word="inconclusive", why=why)
-    return replace(finding, word="inconclusive", verdict=verdict, why=why)
-
-
-def judge_exact(limit: Limit, base: float | None, new: float | None, why: str) -> Finding:
-    """The finding on one number a side, compared to the digit; `why` says why one is missing."""
-    if base is None or new is None or not (math.isfinite(base) and math.isfinite(new)):
-        return Finding(limit, "inconclusive", base, new, why=why)
-    allowed, change = limit.allowance(base), new - base
-    word: Word = "regressed" if change > allowed else "improved" if change < -allowed else "equivalent"
-    return Finding(limit, word, base, new)

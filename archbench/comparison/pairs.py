@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from archbench.comparison.gate import Finding, Limit, NetworkJudgement, judge_exact, withhold
+from archbench.comparison.gate import Finding, Limit, NetworkJudgement
 from archbench.runs.records import UNFINISHED, Record
-from archbench.statistics.verdicts import Contrast, judge_contrasts
+from archbench.statistics.verdicts import Contrast, Word, judge_contrasts
 from archbench.text import visible
 
 
@@ -121,3 +122,20 @@ def _relative_margin(limit: Limit, base_ms: float | None) -> float:
     if limit.relative or base_ms is None:
         return limit.amount
     return limit.allowance(base_ms) / base_ms
+
+
+def withhold(finding: Finding, why: str) -> Finding:
+    """A finding that must not pass, for this reason: anything but a regression becomes inconclusive."""
+    if finding.word == "regressed":
+        return finding
+    verdict = finding.verdict and replace(finding.verdict, word="inconclusive", why=why)
+    return replace(finding, word="inconclusive", verdict=verdict, why=why)
+
+
+def judge_exact(limit: Limit, base: float | None, new: float | None, why: str) -> Finding:
+    """The finding on one number a side, compared to the digit; `why` says why one is missing."""
+    if base is None or new is None or not (math.isfinite(base) and math.isfinite(new)):
+        return Finding(limit, "inconclusive", base, new, why=why)
+    allowed, change = limit.allowance(base), new - base
+    word: Word = "regressed" if change > allowed else "improved" if change < -allowed else "equivalent"
+    return Finding(limit, word, base, new)

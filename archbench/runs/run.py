@@ -28,59 +28,19 @@ class StoredRun:
     """A run as it is stored. `records` are in the spec's order, one a (variant, replica); without one it is `not reached`."""
 
     folder: RunFolder
+    manifest: Mapping[str, Any]  # the content of run.json
     records: tuple[Record, ...]
     blocks: tuple[Block, ...]
-    called: str = ""  # how a person named it, where the folder is gone once it was read
-
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """The content of run.json."""
-        return self.folder.manifest
-
-    @property
-    def name(self) -> str:
-        return str(self.manifest["name"])
-
-    @property
-    def place(self) -> str:
-        """Where the run is found again: its folder, or its revision of one."""
-        return self.called or str(self.folder.path)
-
-    @property
-    def quantity(self) -> Quantity:
-        return planned_quantity(self.manifest)
-
-    @property
-    def device(self) -> str:
-        return str(self.manifest["environment"]["device"])
-
-    @property
-    def is_synchronous(self) -> bool:
-        """Whether the host's time of a call is the device's too."""
-        return self.device == "cpu"
-
-    @property
-    def has_budget(self) -> bool:
-        """Whether the run had a time budget, and so stopped by the width of its own intervals."""
-        return self.manifest["budget_s"] is not None
-
-    @property
-    def is_comparison(self) -> bool:
-        """Whether two specs were measured against each other."""
-        return self.manifest.get("against") is not None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every variant was priced or measured."""
-        return not any(record.status in UNFINISHED for record in self.records)
-
-    @property
-    def reference(self) -> Key | None:
-        return next((record.key for record in self.records if record.reference), None)
-
-    @property
-    def failed_keys(self) -> frozenset[Key]:
-        return failed_keys(self.records)
+    name: str
+    place: str  # where it is found again: its folder, or its revision of one
+    quantity: Quantity  # which `latency_ms` is
+    device: str
+    is_synchronous: bool  # the host's time of a call is the device's too
+    has_budget: bool  # of time, so that it stopped by the width of its own intervals
+    is_comparison: bool  # of two specs, measured against each other
+    is_complete: bool  # every variant was priced or measured
+    reference: Key | None
+    failed_keys: frozenset[Key]
 
     @property
     def records_json(self) -> list[dict[str, object]]:
@@ -89,11 +49,31 @@ class StoredRun:
 
 
 def read_folder(folder: RunFolder, called: str = "") -> StoredRun:
-    """Read everything in a run's folder. Raises ResultsError where a line is damaged or a record's variant was never planned."""
+    """Read everything in a run's folder, `called` otherwise by a person where that is gone once it was read.
+
+    Raises ResultsError where a line is damaged or a record's variant was never planned.
+    """
     finished = {record.key: record for record in folder.records()}
     records = tuple(finished.pop(record.key, record) for record in folder.planned_records())
     folder.refuse_strangers(finished.values())
-    return StoredRun(folder, records, folder.blocks(), called)
+    manifest = folder.manifest
+    device = str(manifest["environment"]["device"])
+    return StoredRun(
+        folder,
+        manifest,
+        records,
+        folder.blocks(),
+        name=str(manifest["name"]),
+        place=called or str(folder.path),
+        quantity=planned_quantity(manifest),
+        device=device,
+        is_synchronous=device == "cpu",
+        has_budget=manifest["budget_s"] is not None,
+        is_comparison=manifest.get("against") is not None,
+        is_complete=not any(record.status in UNFINISHED for record in records),
+        reference=next((record.key for record in records if record.reference), None),
+        failed_keys=failed_keys(records),
+    )
 
 
 def read_stored_run(run: str | Path, results: str | Path = "results") -> StoredRun:

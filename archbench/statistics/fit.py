@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from archbench.runs.records import Key
 from archbench.statistics.readings import Array, Cells, link_variants, number_items
 
+CONFIDENCE = 0.95
+LOOKING = 0.97  # where a run stops by its own intervals
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -63,8 +66,11 @@ class Fit:
         return close
 
 
-def fit_cells(values: Cells, confidence: float = 0.95) -> Fit:
-    """Fit cells by least squares on variant and session; on one mean alone where there is one variant."""
+def fit_cells(values: Cells, *, looked: bool = False) -> Fit:
+    """Fit cells by least squares on variant and session; on one mean alone where there is one variant.
+
+    `looked`: the run stopped by its own intervals, which are wider for it.
+    """
     keys = number_items(key for key, _ in values)
     sessions = number_items(session for _, session in values) if len(keys) > 1 else {}
     design = np.zeros((len(values), len(keys) + len(sessions)))
@@ -81,7 +87,26 @@ def fit_cells(values: Cells, confidence: float = 0.95) -> Fit:
     residual = math.sqrt(squares / df) if df else 0.0
     counts = Counter(key for key, _ in values)
     groups = {key: number for number, linked in enumerate(link_variants(values)) for key in linked}
-    return Fit(keys, counts, effects, inverse, groups, residual, df, confidence)
+    return Fit(keys, counts, effects, inverse, groups, residual, df, LOOKING if looked else CONFIDENCE)
+
+
+def rank_variants(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
+    """Ranks, 1 the fastest; a variant that cannot be told from the first of a rank shares it, else its place is its rank.
+
+    Of those that have an interval; the others have no rank. Nobody has one where not all of those are linked: who is
+    first of some would read as first of all.
+    """
+    if fitted.df == 0 or len({fitted.components[key] for key in sure}) != 1:
+        return {}
+    effect = {key: float(fitted.effects[fitted.keys[key]]) for key in sure}
+    ordered = sorted(effect, key=effect.__getitem__)
+    ranks: dict[Key, int] = {}
+    lead = ordered[0]  # the first of the rank that is being filled
+    for place, key in enumerate(ordered, 1):
+        if effect[key] - effect[lead] > math.log1p(fitted.half_width(fitted.ratio_variance(key, lead))):
+            lead = key
+        ranks[key] = ranks.get(lead, place)
+    return ranks
 
 
 def student_t(df: int, confidence: float = 0.95) -> float:

@@ -19,6 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from archbench.design.spec.schema import Quantity
 from archbench.runs.records import Block, Key
 from archbench.units import NS_PER_MS
 
@@ -99,6 +100,23 @@ def make_reading(block: Block, times_ns: Sequence[int]) -> BlockReading:
         times_ns,
         bool(block.disturbed),
     )
+
+
+def take_readings(
+    blocks: Iterable[Block], failed: frozenset[Key], quantity: Quantity, *, processor_time: bool = False
+) -> dict[Key, list[BlockReading]]:
+    """The readings of each variant: its blocks of whole rounds that have a time, the processor's or that of the quantity."""
+    taken: dict[Key, list[BlockReading]] = defaultdict(list)
+    for block in whole_rounds(blocks, failed):
+        if block.key not in failed and block.quantity == quantity:
+            times = block.device_ns[block.dropped :] if processor_time else block.counted_ns
+            if min(times, default=0) > 0:
+                taken[block.key].append(make_reading(block, times))
+    return taken
+
+
+def count_generations(readings: Iterable[BlockReading]) -> int:
+    return len({each.session[0] for each in readings})
 
 
 def _find_median(times: Sequence[int]) -> float:

@@ -19,8 +19,7 @@ One generation gives no interval, whatever the number of its calls.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,12 +27,9 @@ from numpy.typing import NDArray
 
 from archbench.design.spec.schema import Quantity
 from archbench.runs.records import Block, Key
-from archbench.statistics.fit import Fit, fit_cells
-from archbench.statistics.readings import BlockReading, choose_counted, make_cells, make_reading, whole_rounds
+from archbench.statistics.fit import Fit, fit_cells, rank_variants
+from archbench.statistics.readings import BlockReading, choose_counted, count_generations, make_cells, take_readings
 from archbench.units import NS_PER_MS
-
-CONFIDENCE = 0.95
-LOOKING = 0.97  # where a run stops by its own intervals
 
 TWO_WAY = (
     "two-way fit of log block medians on variant and generation, what slows all of a generation alike taken out, "
@@ -109,14 +105,13 @@ def summarise_blocks(
     stopped by its own intervals. `processor_time`: read a CPU's `device` time from the blocks of `quantity` it was spent in.
     """
     everything = tuple(blocks)
-    times = _processor_times if processor_time else _counted_times
-    taken = _take_readings(everything, failed, quantity, times)
+    taken = take_readings(everything, failed, quantity, processor_time=processor_time)
     if not taken:
         return {}
     told = choose_counted(each for own in taken.values() for each in own)
-    fitted = _fit_readings(told, looked=looked)
+    fitted = fit_cells(make_cells(told), looked=looked)
     unsteady = {b.key for b in everything if b.phase == "warm-up" and not b.start.get("steady", True)}
-    ranks = _rank_variants(fitted, {key for key, own in taken.items() if _count_generations(own) > 1} - unranked)
+    ranks = rank_variants(fitted, {key for key, own in taken.items() if count_generations(own) > 1} - unranked)
     return {
         key: _summarise_variant(
             VariantReadings(
@@ -137,42 +132,15 @@ def find_ties(
     looked: bool = False,
 ) -> Ties:
     """Find which variants were compared, and which could be equally fast; arguments as for `summarise_blocks`."""
-    taken = _take_readings(blocks, failed, quantity, _counted_times)
-    sure = [key for key, own in taken.items() if _count_generations(own) > 1]
+    taken = take_readings(blocks, failed, quantity)
+    sure = [key for key, own in taken.items() if count_generations(own) > 1]
     if not sure:
         return Ties()
     told = choose_counted(each for own in taken.values() for each in own)
-    fitted = _fit_readings(told, looked=looked)
+    fitted = fit_cells(make_cells(told), looked=looked)
     if fitted.df == 0:
         return Ties()
     return Ties({key: fitted.components[key] for key in sure}, fitted.find_indistinct(sure))
-
-
-def _fit_readings(told: Iterable[BlockReading], *, looked: bool) -> Fit:
-    return fit_cells(make_cells(told), LOOKING if looked else CONFIDENCE)
-
-
-def _take_readings(
-    blocks: Iterable[Block], failed: frozenset[Key], quantity: Quantity, times: Callable[[Block], Sequence[int]]
-) -> dict[Key, list[BlockReading]]:
-    """The readings of each variant: its blocks of whole rounds that have a time."""
-    taken: dict[Key, list[BlockReading]] = defaultdict(list)
-    for block in whole_rounds(blocks, failed):
-        if block.key not in failed and block.quantity == quantity and min(times(block), default=0) > 0:
-            taken[block.key].append(make_reading(block, times(block)))
-    return taken
-
-
-def _counted_times(block: Block) -> Sequence[int]:
-    return block.counted_ns
-
-
-def _processor_times(block: Block) -> Sequence[int]:
-    return block.device_ns[block.dropped :]
-
-
-def _count_generations(readings: Iterable[BlockReading]) -> int:
-    return len({each.session[0] for each in readings})
 
 
 @dataclass(frozen=True)
@@ -189,7 +157,7 @@ def _summarise_variant(told: VariantReadings, fitted: Fit, reference: Key | None
     key = told.taken[0].key
     calls = np.concatenate([each.times_ns for each in told.counted]) / NS_PER_MS
     low, middle, high = (float(value) for value in np.quantile(calls, (0.25, 0.5, 0.75)))
-    generations = _count_generations(told.taken)
+    generations = count_generations(told.taken)
     known = generations > 1 and fitted.df > 0
     ratio, ratio_half_width = _compare_with(fitted, key, reference, known=known)
     return Summary(
@@ -217,22 +185,3 @@ def _compare_with(fitted: Fit, key: Key, reference: Key | None, *, known: bool) 
     effects, places = fitted.effects, fitted.keys
     ratio = math.exp(float(effects[places[key]] - effects[places[reference]]))
     return ratio, fitted.half_width(fitted.ratio_variance(key, reference)) if known else None
-
-
-def _rank_variants(fitted: Fit, sure: set[Key]) -> dict[Key, int]:
-    """Ranks, 1 the fastest; a variant that cannot be told from the first of a rank shares it, else its place is its rank.
-
-    Of those that have an interval; the others have no rank. Nobody has one where not all of those are linked: who is
-    first of some would read as first of all.
-    """
-    if fitted.df == 0 or len({fitted.components[key] for key in sure}) != 1:
-        return {}
-    effect = {key: float(fitted.effects[fitted.keys[key]]) for key in sure}
-    ordered = sorted(effect, key=effect.__getitem__)
-    ranks: dict[Key, int] = {}
-    lead = ordered[0]  # the first of the rank that is being filled
-    for place, key in enumerate(ordered, 1):
-        if effect[key] - effect[lead] > math.log1p(fitted.half_width(fitted.ratio_variance(key, lead))):
-            lead = key
-        ranks[key] = ranks.get(lead, place)
-    return ranks

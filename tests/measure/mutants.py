@@ -747,10 +747,11 @@ MUTANTS = [
     ),
     Mutant(
         "a failed variant summarised",
-        STATS,
+        READINGS,
         "if block.key not in failed and block.quantity",
         "if block.quantity",
         method.test_a_summary_counts_steady_calls_after_the_hand_over_and_has_no_interval_without_generations,
+        (STATS,),
     ),
     Mutant(
         "an interval from one generation",
@@ -761,17 +762,19 @@ MUTANTS = [
     ),
     Mutant(
         "looks at the interval not paid for",
-        STATS,
+        FIT,
         "LOOKING if looked else CONFIDENCE",
         "CONFIDENCE",
         method.test_an_interval_that_was_looked_at_is_wider_and_a_tie_is_a_tie,
+        (STATS,),
     ),
     Mutant(
         "ties broken by a hair",
-        STATS,
+        FIT,
         "ranks[key] = ranks.get(lead, place)",
         "ranks[key] = place",
         method.test_an_interval_that_was_looked_at_is_wider_and_a_tie_is_a_tie,
+        (STATS,),
     ),
     Mutant(
         "every difference a verdict",

@@ -26,8 +26,8 @@ from archbench.runs.records import Key
 from archbench.runs.revisions import ask_git
 from archbench.runs.run import StoredRun
 from archbench.runs.store import folder_name
-from archbench.statistics.fit import student_t
-from archbench.statistics.summary import CONFIDENCE, LOOKING, Summary
+from archbench.statistics.fit import CONFIDENCE, LOOKING, student_t
+from archbench.statistics.summary import Summary
 from archbench.statistics.verdicts import METRIC_QUANTITIES
 from archbench.tables.run_table import RunTable, tabulate_run
 from archbench.text import visible
