@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol, overload
 
@@ -158,12 +157,8 @@ def price_space(
     aims = make_aims(spec.select, scored=scores is not None)
     front, least = _FrontPicker(aims), RowPicker(partial(choose_lowest, limit=limit))
     reference, reference_at, done = spec.reference, None, 0
-    for points, score in zip(space.chunks(), scores or repeat(None), strict=False):
-        costs = price_points(points, partial(make_variant, spec))
-        chunk = judge.judge(
-            NamedColumns(spec, space.sections, points, costs if score is None else {**costs, "score": score})
-        )
-        rows = np.flatnonzero(chunk.kept_mask)
+    for chunk in _price_chunks(space, judge, scores):
+        points, rows = chunk.columns.points, np.flatnonzero(chunk.kept_mask)
         front.add_chunk(chunk, rows)
         if query.by is not None:
             least.add_rows(points, rows, [_order_by(query.by, chunk, rows)], chunk.number_rows(rows))
@@ -174,11 +169,8 @@ def price_space(
             reference_at = int(chunk.number_rows(np.array(row))) if chunk.there.flat[row] else None
         said(done := done + points.size)
     on_front = front.picker.find_best()
-    shown = (
-        least.find_best()
-        if query.by is not None
-        else on_front.take_rows(thin_front(on_front.keys, [a.direction for a in aims], limit))
-    )
+    thinned = thin_front(on_front.keys, [aim.direction for aim in aims], limit)
+    chosen = on_front.take_rows(thinned) if query.by is None else least.find_best()
     (spared,) = price_all([make_variant(spec, reference)])
     funnel = replace(
         space.counts,
@@ -187,12 +179,20 @@ def price_space(
         kept=judge.kept,
         spared=int(first_broken(nameable_values(spared), spec.constraints) is not None),
         front=len(on_front.at),
-        chosen=len(shown.at),
+        chosen=len(chosen.at),
         aims=describe_aims(aims),
         unscored=None if scores is None else front.unscored,
         strangers=strangers,
     )
-    return PricedSpace(funnel, on_front, shown, reference, reference_at)
+    return PricedSpace(funnel, on_front, chosen, reference, reference_at)
+
+
+def _price_chunks(space: DesignSpace, judge: ConstraintJudge, scores: Sequence[Array] | None) -> Iterator[PricedChunk]:
+    """Every chunk of a space, priced and held against its constraints. `scores` are of its points, where any has one."""
+    for number, points in enumerate(space.chunks()):
+        known = price_points(points, partial(make_variant, space.spec))
+        known |= {"score": scores[number]} if scores is not None else {}
+        yield judge.judge(NamedColumns(space.spec, space.sections, points, known))
 
 
 def _find_scores(

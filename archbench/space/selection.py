@@ -54,7 +54,7 @@ class Aim:
 
 
 def make_aims(select: Select | None, *, scored: bool = False) -> tuple[Aim, ...]:
-    """What the front is over. Where a spec does not say: least latency and peak bytes, most score.
+    """The aims of the front. Where a spec does not say: least latency and peak bytes, most score.
 
     Of what only a measurement or a person knows an exact metric takes the place; `scored`: scores are known. Raises
     SpecError for a metric without one.
