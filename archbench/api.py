@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from archbench.comparison.gate import Limit, NetworkJudgement
+from archbench.comparison.gate import Limit
+from archbench.comparison.judgement import NetworkJudgement
 from archbench.comparison.of_run import JudgedRun, judge_run
 from archbench.design.spec.spec import Spec
 from archbench.measure.experiment.recorder import SILENT, RunListener

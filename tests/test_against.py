@@ -16,9 +16,9 @@ from archbench.api import Run, read_run
 from archbench.api import run as run_spec
 from archbench.cli import exit_code_of
 from archbench.comparison.cases import judgement_suite
-from archbench.comparison.gate import LATENCY, Finding, NetworkJudgement, parse_limits
+from archbench.comparison.gate import LATENCY, Finding, parse_limits
+from archbench.comparison.judgement import Judgement, NetworkJudgement
 from archbench.comparison.of_run import judge_run
-from archbench.comparison.verdict_table import Judgement
 from archbench.design.lookup import GATE_GENERATIONS
 from archbench.design.spec.spec import preset_spec, read_spec
 from archbench.design.variants import expand

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 import archbench
-from archbench.comparison import budgets, verdict_table
+from archbench.comparison import budgets, judgement
 from archbench.design.spec.schema import Quantity
 from archbench.metrics import METRICS, SCALED, Kind
 from archbench.models.variant import FAMILIES, Workload
@@ -37,9 +37,7 @@ HEADED = sorted(
     }
 )
 HELD = sorted({field.name for held in (Record, Block, Summary, Verdict, Funnel) for field in fields(held)})
-JUDGED = sorted(
-    {column.name for column in (*verdict_table.COLUMNS, *budgets.COLUMNS, budgets.STANDING)} | {budgets.WITHIN}
-)
+JUDGED = sorted({column.name for column in (*judgement.COLUMNS, *budgets.COLUMNS, budgets.STANDING)} | {budgets.WITHIN})
 
 
 def anchor(heading: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from archbench import units
-from archbench.comparison.verdict_table import MARKS
+from archbench.comparison.judgement import MARKS
 from archbench.metrics import METRICS, TIMED
 from archbench.runs.records import Record
 from archbench.tables.table import Column, Row, Table

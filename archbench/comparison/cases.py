@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archbench.comparison.budgets import STANDING_WORDS, WITHIN, Excess, judge_standing
-from archbench.comparison.gate import NetworkJudgement
+from archbench.comparison.judgement import NOTHING_IN_BOTH, ONLY_BASE, Judgement, NetworkJudgement
 from archbench.comparison.of_run import JudgedRun
-from archbench.comparison.verdict_table import NOTHING_IN_BOTH, ONLY_BASE, Judgement
 from archbench.runs.records import UNFINISHED, Record
 from archbench.tables.table import Row, Table
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from archbench.metrics import EXACT, METRICS, TIMED, resolve_limit_metric
 from archbench.statistics.verdicts import MARGIN, Verdict, Word
 from archbench.text import visible
 
-WORST_FIRST: tuple[Word, ...] = ("regressed", "inconclusive", "improved", "equivalent")
 LONGEST = 1000
 TERM = re.compile(r"\s*(\w+)\s*>\s*([0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?)\s*(%|[A-Za-z]+)?\s*", re.ASCII)
 UNITS = {"KiB": ("_bytes", units.KIB), "MiB": ("_bytes", units.MIB), "GiB": ("_bytes", units.GIB), "ms": ("_ms", 1)}
@@ -44,7 +43,6 @@ class Limit:
 
 
 EVERY_COUNT = tuple(Limit(metric, 0.0, False, f"{metric} > 0") for metric in EXACT)
-NOTHING = "nothing to judge it by"
 LATENCY = Limit("latency_ms", MARGIN, True, f"latency_ms > {MARGIN:.0%}")
 
 
@@ -72,52 +70,6 @@ class Finding:
         if found is None or found.ratio is None or found.low is None or found.high is None:
             return ""
         return f", {units.format_ratio(found.ratio)}, 95 % {units.format_ratio(found.low)} to {units.format_ratio(found.high)}"
-
-
-@dataclass(frozen=True)
-class NetworkJudgement:
-    """The judgement of one network against its base by all limits; `beside` is its latency where no limit names that.
-
-    `unfinished` says that a side failed or was not reached.
-    """
-
-    id: str
-    name: str
-    findings: tuple[Finding, ...]
-    beside: Verdict | None = None
-    unfinished: str = ""
-
-    @property
-    def word(self) -> Word:
-        return worst_word([finding.word for finding in self.findings])
-
-    @property
-    def latency(self) -> Verdict | None:
-        named = (finding.verdict for finding in self.findings if finding.limit.metric == "latency_ms")
-        return next(named, self.beside)
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether measured times are behind the judgement."""
-        verdicts = [self.beside, *(finding.verdict for finding in self.findings)]
-        return any(verdict is not None and verdict.generations > 0 for verdict in verdicts)
-
-    def findings_of(self, word: Word) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.word == word)
-
-    def describe_word(self, word: Word) -> tuple[str, ...]:
-        """A line for each finding of this word; all that an unfinished side keeps from being told is one line."""
-        told = tuple(
-            each.describe() for each in self.findings_of(word) if not self.unfinished or each.why != self.unfinished
-        )
-        if word != "inconclusive":
-            return told
-        return (*told, *([self.unfinished] if self.unfinished else [])) or (NOTHING,) * (not self.findings)
-
-
-def worst_word(words: Sequence[Word]) -> Word:
-    """The worst word, which a gate goes by; inconclusive where there is none."""
-    return next((word for word in WORST_FIRST if word in words), "inconclusive")
 
 
 def parse_limits(text: str) -> tuple[Limit, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from archbench.comparison.budgets import Excess, budget_table, find_excesses, mark_table, stored_budgets
-from archbench.comparison.gate import LATENCY, Limit, NetworkJudgement, read_limits
+from archbench.comparison.gate import LATENCY, Limit, read_limits
+from archbench.comparison.judgement import Judgement, NetworkJudgement
 from archbench.comparison.pairs import Pair, Timing, judge_all, judge_timed
-from archbench.comparison.verdict_table import Judgement
 from archbench.runs.records import Key, Record
 from archbench.runs.run import StoredRun
 from archbench.statistics.verdicts import choose_blocks, contrast_pair

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from archbench.comparison.gate import Finding, Limit, NetworkJudgement
+from archbench.comparison.gate import Finding, Limit
+from archbench.comparison.judgement import NetworkJudgement
 from archbench.runs.records import UNFINISHED, Record
 from archbench.statistics.verdicts import Contrast, Word, judge_contrasts
 from archbench.text import visible

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from archbench.comparison.gate import EVERY_COUNT, LATENCY, Limit, NetworkJudgement
+from archbench.comparison.gate import EVERY_COUNT, LATENCY, Limit
+from archbench.comparison.judgement import Judgement, NetworkJudgement
 from archbench.comparison.pairs import Pair, Timing, judge_all
-from archbench.comparison.verdict_table import Judgement
 from archbench.errors import ResultsError
 from archbench.metrics import EXACT
 from archbench.runs.manifest import find_differences

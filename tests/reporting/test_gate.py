@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archbench.comparison.gate import EVERY_COUNT, Limit, parse_limits, worst_word
+from archbench.comparison.gate import EVERY_COUNT, Limit, parse_limits
+from archbench.comparison.judgement import worst_word
 from archbench.comparison.pairs import judge_exact
 from archbench.errors import SpecError
 from archbench.metrics import EXACT

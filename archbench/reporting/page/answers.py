@@ -8,8 +8,8 @@ from typing import Any
 
 from archbench import units
 from archbench.comparison.budgets import STANDING, WITHIN, stored_budgets
+from archbench.comparison.judgement import ORDER
 from archbench.comparison.of_run import JudgedRun
-from archbench.comparison.verdict_table import ORDER
 from archbench.metrics import METRICS
 from archbench.reporting.page.decision import Peers, Terms, find_fastest, find_peers
 from archbench.reporting.page.word_tables import format_metric, format_row_half_width, full_name, name_some

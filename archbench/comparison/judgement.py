@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archbench import units
-from archbench.comparison.gate import EVERY_COUNT, Finding, Limit, NetworkJudgement, worst_word
+from archbench.comparison.gate import EVERY_COUNT, Finding, Limit
 from archbench.metrics import METRICS
 from archbench.runs.records import Record
 from archbench.statistics.verdicts import Verdict, Word
@@ -50,6 +50,54 @@ COLUMNS = (
     Column("why", "why", "text", 10),
 )
 STORED = (*COLUMNS[:2], Column("id", "id", "text", 90), *COLUMNS[2:])
+WORST_FIRST: tuple[Word, ...] = ("regressed", "inconclusive", "improved", "equivalent")
+NOTHING = "nothing to judge it by"
+
+
+@dataclass(frozen=True)
+class NetworkJudgement:
+    """The judgement of one network against its base by all limits; `beside` is its latency where no limit names that.
+
+    `unfinished` says that a side failed or was not reached.
+    """
+
+    id: str
+    name: str
+    findings: tuple[Finding, ...]
+    beside: Verdict | None = None
+    unfinished: str = ""
+
+    @property
+    def word(self) -> Word:
+        return worst_word([finding.word for finding in self.findings])
+
+    @property
+    def latency(self) -> Verdict | None:
+        named = (finding.verdict for finding in self.findings if finding.limit.metric == "latency_ms")
+        return next(named, self.beside)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether measured times are behind the judgement."""
+        verdicts = [self.beside, *(finding.verdict for finding in self.findings)]
+        return any(verdict is not None and verdict.generations > 0 for verdict in verdicts)
+
+    def findings_of(self, word: Word) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.word == word)
+
+    def describe_word(self, word: Word) -> tuple[str, ...]:
+        """A line for each finding of this word; all that an unfinished side keeps from being told is one line."""
+        told = tuple(
+            each.describe() for each in self.findings_of(word) if not self.unfinished or each.why != self.unfinished
+        )
+        if word != "inconclusive":
+            return told
+        return (*told, *([self.unfinished] if self.unfinished else [])) or (NOTHING,) * (not self.findings)
+
+
+def worst_word(words: Sequence[Word]) -> Word:
+    """The worst word, which a gate goes by; inconclusive where there is none."""
+    return next((word for word in WORST_FIRST if word in words), "inconclusive")
 
 
 @dataclass(frozen=True)
