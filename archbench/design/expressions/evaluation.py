@@ -205,8 +205,8 @@ def _apply_within_limits(text: str, function: Callable[..., Any], *operands: Any
 
 def _evaluate_chain(node: ComparisonChain, values: Values) -> bool:
     left = evaluate_node(node.operands[0], values)
-    for position in range(len(node.symbols)):
-        right = evaluate_node(node.operands[position + 1], values)
+    for position, operand in enumerate(node.operands[1:]):
+        right = evaluate_node(operand, values)
         if not compare_pair(node, position, left, right):
             return False
         left = right
@@ -226,9 +226,7 @@ def _check_order(node: ComparisonChain, position: int, left: Any, right: Any) ->
     for side, value in zip(sides, (left, right), strict=True):
         _check_not_null(value, side.text)
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        given = " and ".join(
-            _describe_value(side.text, value) for side, value in zip(sides, (left, right), strict=True)
-        )
+        given = f"{_describe_value(sides[0].text, left)} and {_describe_value(sides[1].text, right)}"
         raise SpecError(f"{node.symbols[position]} compares two numbers or two texts; given {given}")
 
 

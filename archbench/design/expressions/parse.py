@@ -14,6 +14,7 @@ import ast
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from archbench.design.expressions.evaluation import (
@@ -148,17 +149,10 @@ def names_in(node: ExpressionNode) -> Iterable[str]:
             yield node.name
         case ItemAt():
             yield from names_in(node.items)
-        case (
-            ListLiteral(_, children)
-            | Arithmetic(_, _, children)
-            | FunctionCall(_, _, children)
-            | ComparisonChain(_, _, children)
-        ):
-            for child in children:
-                yield from names_in(child)
-        case LogicOperation():
-            for child in node.operands:
-                yield from names_in(child)
+        case ListLiteral(_, children) | Arithmetic(_, _, children) | FunctionCall(_, _, children):
+            yield from chain.from_iterable(map(names_in, children))
+        case ComparisonChain(_, _, children) | LogicOperation(_, _, children):
+            yield from chain.from_iterable(map(names_in, children))
 
 
 class _Compiler:
