@@ -260,9 +260,9 @@ def test_an_engines_facts_are_the_versions_that_decide_its_speed():
 
 COMPILES = """
 import json
-from archbench.models.variant import Module, Variant, Workload
+from archbench.models.variant import ModuleFactory, Variant, Workload
 from archbench.measure.supervisor.worker_process import Worker, WorkerSetup
-variant = Variant("", Module("otherwise:small"), Workload(1, 32, 32, threads=1, engine="compile"))
+variant = Variant("", ModuleFactory("otherwise:small"), Workload(1, 32, 32, threads=1, engine="compile"))
 with Worker(variant, WorkerSetup("cpu", 0, ({plugin!r},)), timeout=300.0) as worker:
     print(json.dumps(worker.start()))
 """
