@@ -35,18 +35,18 @@ class Run:
     judged: JudgedRun
 
     @property
-    def stored(self) -> StoredRun:
-        return self.judged.stored
+    def stored_run(self) -> StoredRun:
+        return self.judged.stored_run
 
     @property
     def path(self) -> Path:
         """The run's folder."""
-        return self.stored.folder.path
+        return self.stored_run.folder.path
 
     @property
     def records(self) -> tuple[Record, ...]:
         """One a (variant, replica), in the spec's order."""
-        return self.stored.records
+        return self.stored_run.records
 
     @property
     def verdicts(self) -> dict[str, NetworkJudgement]:
@@ -64,7 +64,7 @@ class Run:
     def __repr__(self) -> str:
         counts = Counter(record.status for record in self.records)
         variants = ", ".join(f"{count} {status}" for status, count in counts.items())
-        return f"<Run {self.stored.name!r} on {self.stored.device}: {variants}\n {self.stored.place}>"
+        return f"<Run {self.stored_run.name!r} on {self.stored_run.device}: {variants}\n {self.stored_run.place}>"
 
     def _repr_html_(self) -> str:
         """The comparison table for a notebook: the columns a person reads first, what tells most of many rows."""

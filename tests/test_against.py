@@ -263,7 +263,7 @@ def test_a_large_network_against_a_smaller_one_is_measured_once_and_judged_by_ea
     told = json.loads(capsys.readouterr().out)
     assert told["verdicts"][0]["ratio"] == pytest.approx(2532 / 932, rel=0.01)
     run = read_run(told["run"])
-    assert run.stored.manifest["name"] == "new against base"
+    assert run.stored_run.manifest["name"] == "new against base"
     before = (run.path / "samples.jsonl").read_bytes()
     for limit, codes in (("latency_ms > 0.01ms", {3, 4}), ("latency_ms > 99999%", {0})):
         assert exit_code_of([*command, "--fail-on", limit]) in codes
@@ -281,7 +281,7 @@ def test_a_gate_asks_for_eight_generations_unless_the_spec_says(tmp_path, monkey
         command = ["run", "new.yaml", "--against", "base.yaml", "--device", "none", "--json", *sets]
         assert exit_code_of(command) == 4  # nothing measured: nothing told
         told = json.loads(capsys.readouterr().out)
-        assert read_run(told["run"]).stored.manifest["plan"]["generations"] == wanted
+        assert read_run(told["run"]).stored_run.manifest["plan"]["generations"] == wanted
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_statistics_are_pytest_benchmarks_own(count: int) -> None:
 
 def test_a_round_is_a_counted_call_and_the_median_the_tables(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY, "B": slower(2)})
-    found = benchmark_json(run.stored)["benchmarks"]
+    found = benchmark_json(run.stored_run)["benchmarks"]
     assert [each["name"] for each in found] == ["A", "B"]
     assert found[0]["stats"]["rounds"] == run.judged.table.rows[0]["calls"] == 16
     assert [each["stats"]["median"] for each in found] == [
@@ -46,7 +46,7 @@ def test_a_failed_variant_is_left_out_and_a_run_of_prices_is_refused(
 ) -> None:
     records = [record("A"), record("B", status="failed", reason="killed")]
     run = stored(tmp_path, {"A": STEADY, "B": STEADY}, records=records)
-    assert [each["name"] for each in benchmark_json(run.stored)["benchmarks"]] == ["A"]
+    assert [each["name"] for each in benchmark_json(run.stored_run)["benchmarks"]] == ["A"]
     priced = stored(tmp_path, {}, records=[record("A", status="priced")], environment={"device": "none"})
     assert exit_code_of(["export", "pytest-benchmark", str(priced.path)]) == 2
     assert "nothing was measured" in capsys.readouterr().err

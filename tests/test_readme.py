@@ -116,7 +116,7 @@ def test_the_run_shown_is_of_the_spec_as_it_is():
     assert {record.id for record in run.records} == {
         v.id for v in expand(read_spec(ROOT / "specs" / "fpn_sweep.yaml")).variants
     }
-    assert run.stored.is_complete
+    assert run.stored_run.is_complete
     assert all(row["half_width"] is not None for row in run.judged.table.rows)
 
 

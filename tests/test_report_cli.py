@@ -128,7 +128,7 @@ def test_of_several_runs_the_worst_code_is_the_exit_code(
 
 def test_a_comparison_has_its_verdicts_on_the_page(tmp_path: Path) -> None:
     made = compared(tmp_path / "results", tmp_path)
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     page = Page((made.path / "report.html").read_text())
     names = [each.name for each in made.records[:3]]
     assert [verdict.word for verdict in made.verdicts.values()] == ["regressed"] * 3
@@ -178,7 +178,7 @@ def test_a_run_whose_samples_are_gone_says_whose_and_exits_with_4(run: Run, caps
         assert exit_code_of(["report", str(run.path), "--json"]) == 4
         told = json.loads(capsys.readouterr().out)
         assert line in told["caption"]
-        assert line in tabulate_run(read_folder(run.stored.folder)).table.distrust
+        assert line in tabulate_run(read_folder(run.stored_run.folder)).table.distrust
 
 
 def test_a_record_that_was_never_planned_is_damage_and_no_row_that_vanishes(
@@ -210,7 +210,7 @@ def wicked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Every text of it evil: names, axes, warnings, reasons, code, the spec and the machine; and it has budgets."""
     monkeypatch.chdir(tmp_path)
     made = evil(tmp_path / "results", EVIL)
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     return made
 
 

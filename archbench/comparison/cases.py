@@ -89,7 +89,7 @@ def _added_case(record: Record, judgement: Judgement) -> Case:
 
 def _budget_suite(run: JudgedRun, view: Table) -> Suite:
     cases = sorted((_held_case(row, own) for row, own in run.held), key=lambda case: WORST_FIRST.index(case.ends))
-    return Suite(f"{run.stored.name} budgets", "archbench run", tuple(cases), view)
+    return Suite(f"{run.stored_run.name} budgets", "archbench run", tuple(cases), view)
 
 
 def _held_case(row: Row, own: Sequence[Excess]) -> Case:

@@ -26,7 +26,7 @@ EXAMPLE = "write for example `latency_ms > 3%, params > 0`"
 
 @dataclass(frozen=True)
 class Limit:
-    """How much more of a metric is allowed: a share of the base's (`relative`), or so many base units."""
+    """The allowance of one metric: a share of the base's (`relative`), or so many base units."""
 
     metric: str
     amount: float

@@ -35,8 +35,8 @@ class JudgedRun:
     verdict_table: Table | None = None
 
     @property
-    def stored(self) -> StoredRun:
-        return self.unmarked.stored
+    def stored_run(self) -> StoredRun:
+        return self.unmarked.stored_run
 
     @property
     def excesses(self) -> tuple[Excess, ...]:
@@ -56,7 +56,7 @@ class JudgedRun:
             return "regressed"
         if judged == "inconclusive" or "untold" in budgets or self.unmarked.has_lost_samples:
             return "inconclusive"
-        return "done" if self.stored.is_complete else "failed"
+        return "done" if self.stored_run.is_complete else "failed"
 
 
 def judge_run(stored: StoredRun) -> JudgedRun:
@@ -80,7 +80,7 @@ def judge_pairs(run: RunTable, limits: Sequence[Limit] = ()) -> Judgement:
     runs. The latency of a pair is told where no limit names it too.
     """
     asked = tuple(limits) or (LATENCY,)
-    records = run.stored.records
+    records = run.stored_run.records
     pairs = pair_records(records)
 
     def timings(metric: str, pairs: Sequence[Pair]) -> list[Timing]:
@@ -92,7 +92,7 @@ def judge_pairs(run: RunTable, limits: Sequence[Limit] = ()) -> Judgement:
         told = judge_timed(LATENCY, pairs, timings("latency_ms", pairs))
         judged = tuple(replace(each, beside=own.verdict) for each, own in zip(judged, told, strict=True))
     added, removed = (_find_alone(records, side) for side in ("new", "base"))
-    return Judgement(run.stored.name, asked, judged, added, removed, paired=True)
+    return Judgement(run.stored_run.name, asked, judged, added, removed, paired=True)
 
 
 def pair_records(records: Iterable[Record]) -> tuple[Pair, ...]:
@@ -106,7 +106,7 @@ def pair_records(records: Iterable[Record]) -> tuple[Pair, ...]:
 
 
 def _time_pairs(run: RunTable, metric: str, pairs: Sequence[Pair]) -> list[Timing]:
-    stored = run.stored
+    stored = run.stored_run
     blocks = choose_blocks(
         metric, stored.blocks, failed=stored.failed_keys, latency=stored.quantity, synchronous=stored.is_synchronous
     )
@@ -123,8 +123,10 @@ def _find_alone(records: Iterable[Record], side: str) -> tuple[Record, ...]:
 
 def mark_run(run: RunTable) -> Table:
     """A run's table; where there are budgets, with the standing of each row."""
-    budgets = stored_budgets(run.stored.manifest)
-    return mark_table(run.table, find_excesses(run.stored.records, run.table.rows, budgets)) if budgets else run.table
+    budgets = stored_budgets(run.stored_run.manifest)
+    return (
+        mark_table(run.table, find_excesses(run.stored_run.records, run.table.rows, budgets)) if budgets else run.table
+    )
 
 
 def worst_outcome(runs: Iterable[JudgedRun]) -> Outcome:

@@ -27,7 +27,7 @@ class HoldsRun(Protocol):
     """A run that was read already: a table of it, what it was judged, or what `archbench.run` returns."""
 
     @property
-    def stored(self) -> StoredRun: ...
+    def stored_run(self) -> StoredRun: ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def compare(
 def _read_side(side: str | Path | StoredRun | HoldsRun, results: Path) -> StoredRun:
     if isinstance(side, str | Path):
         return open_side(str(side), results)
-    return side if isinstance(side, StoredRun) else side.stored
+    return side if isinstance(side, StoredRun) else side.stored_run
 
 
 def match_networks(
@@ -120,7 +120,7 @@ def is_measured(run: StoredRun) -> bool:
 
 def _time_networks(base: RunTable, new: RunTable, metric: str, pairs: Iterable[Pair]) -> list[Timing]:
     """The times of each pair of two runs, which shared no turns."""
-    before, after = find_counted_blocks(base.stored, metric), find_counted_blocks(new.stored, metric)
+    before, after = find_counted_blocks(base.stored_run, metric), find_counted_blocks(new.stored_run, metric)
     times = [_average_times(run, metric) for run in (base, new)]
     return [
         Timing(

@@ -27,16 +27,16 @@ EVERYTHING = sys.maxsize  # of a log nothing need be left out
 def print_runs(runs: Sequence[JudgedRun], form: str) -> None:
     """Print one run as `print_run` does, with its records, or the table of several."""
     if len(runs) == 1:
-        print_run(runs[0], form, records=runs[0].stored.records_json)
+        print_run(runs[0], form, records=runs[0].stored_run.records_json)
     else:
-        print_in_format(table_of(runs), form, runs=[run.stored.place for run in runs])
+        print_in_format(table_of(runs), form, runs=[run.stored_run.place for run in runs])
 
 
 def print_outcome(run: JudgedRun, form: str, *, junit: str | None, on_github: bool) -> None:
     """Say how a run ended: to CI how it stands with what it is held to, on stdout all of it, and the folder it is kept in."""
     report_to_ci(make_suites(run), junit=junit, on_github=on_github, aside=form == "json")
     print_run(run, form, whole=on_github)
-    click.echo(f"kept in {run.stored.folder.path}", err=True)
+    click.echo(f"kept in {run.stored_run.folder.path}", err=True)
 
 
 def print_run(run: JudgedRun, form: str, *, whole: bool = False, **extra: Any) -> None:
@@ -47,7 +47,7 @@ def print_run(run: JudgedRun, form: str, *, whole: bool = False, **extra: Any) -
     beside = {name: table for name, table in (("verdicts", run.verdict_table), ("budgets", run.budget_table)) if table}
     if form == "json":
         extra |= {name: list(table.rows) for name, table in beside.items()}
-        print_in_format(run.table, form, run=run.stored.place, **extra)
+        print_in_format(run.table, form, run=run.stored_run.place, **extra)
     elif form == "markdown":
         limit = EVERYTHING if whole else COMMENT
         click.echo(render_markdown_tables(run.table, list(beside.values()), limit=limit), nl=False)
@@ -80,7 +80,7 @@ def print_comparison(found: Comparison, form: str, *, whole: bool) -> None:
     """Print a comparison's verdicts; in JSON they stand beside the rows of the new run's table."""
     verdicts = found.judgement.table
     if form == "json":
-        sides = {"base": found.base.stored.place, "new": found.new.stored.place}
+        sides = {"base": found.base.stored_run.place, "new": found.new.stored_run.place}
         beside = {"verdict": found.word, "verdicts": list(verdicts.rows), "said": list(verdicts.caption)}
         print_in_format(mark_run(found.new), form, **sides, **beside)
     elif form == "markdown" and whole:

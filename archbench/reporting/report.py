@@ -17,7 +17,7 @@ from archbench.runs.store import PAGE, TABLE, TEXT, RunFolder
 
 def write_report(run: JudgedRun) -> Review:
     """Write the derived files into the run's folder; the review that its page shows."""
-    folder = run.stored.folder
+    folder = run.stored_run.folder
     folder.write_file(TABLE, render_csv(run.table))
     beside = [table for table in (run.verdict_table, run.budget_table) if table]
     folder.write_file(TEXT, render_markdown_tables(run.table, beside))

@@ -52,8 +52,8 @@ def tabulate_runs(runs: Sequence[JudgedRun]) -> Table:
 
 def label_runs(runs: Sequence[JudgedRun]) -> list[str]:
     """A short name of each run, no two alike: its processor's; where that is shared its id's end beside it, at last a number."""
-    short = [_name_device(run.stored.manifest["environment"]) for run in runs]
-    ids = [visible(run.stored.folder.path.name) for run in runs]
+    short = [_name_device(run.stored_run.manifest["environment"]) for run in runs]
+    ids = [visible(run.stored_run.folder.path.name) for run in runs]
     ended = [f"{name} ({run_id[-4:]})" for name, run_id in zip(short, ids, strict=True)]
     counted = [f"{name} {number}" for number, name in enumerate(ended, 1)]
     found = short
@@ -75,7 +75,7 @@ def _name_device(environment: Mapping[str, Any]) -> str:
 def _own_columns(run: JudgedRun) -> list[Column]:
     """The columns in which a run says something of its own."""
     table = run.table
-    others = {*SHARED, "reason", *(["status"] if run.stored.is_complete else [])}
+    others = {*SHARED, "reason", *(["status"] if run.stored_run.is_complete else [])}
     own = (column for column in table.columns if not (column.axis or column.name in others))
     return [column for column in own if column.detail or has_content(column, table.rows)]
 
@@ -123,7 +123,7 @@ def _complete_row(row: Row, columns: Sequence[Column]) -> Row:
 def _caption_lines(named: Mapping[str, JudgedRun]) -> list[str]:
     """Each run's machine and place, then the lines that all captions have, then those of one."""
     lines = [
-        f"{label}: {describe_machine(run.stored.manifest['environment'])}, {_name_folder(run)}"
+        f"{label}: {describe_machine(run.stored_run.manifest['environment'])}, {_name_folder(run)}"
         for label, run in named.items()
     ]
     counts = Counter(line for run in named.values() for line in dict.fromkeys(run.table.caption))
@@ -135,7 +135,7 @@ def _caption_lines(named: Mapping[str, JudgedRun]) -> list[str]:
 
 def _name_folder(run: JudgedRun) -> str:
     """The folder of a run's spec and its own in that, which tell it from the others."""
-    path = run.stored.folder.path
+    path = run.stored_run.folder.path
     return visible(f"{path.parent.name}/{path.name}")
 
 

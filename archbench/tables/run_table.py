@@ -21,7 +21,7 @@ QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 class RunTable:
     """A stored run with its summaries and its table; budgets are not in it yet."""
 
-    stored: StoredRun
+    stored_run: StoredRun
     times: RunTimes
     table: Table
 

@@ -283,7 +283,7 @@ def reviewed(folder: Path, budgets: dict[str, float]) -> Run:
     times = {name: slower(factor) for name, factor in milliseconds.items()}
     times["edge"].reverse()  # generations that no factor makes alike: every interval has a width
     run = stored(folder, times, records=records, spec={"budgets": budgets})
-    rewrite_report(run.stored.folder)
+    rewrite_report(run.stored_run.folder)
     return run
 
 
@@ -355,14 +355,14 @@ def test_the_markdown_report_has_the_budgets_as_a_table_of_their_own(tmp_path: P
 
 def test_where_all_keep_them_the_reports_say_so_and_a_run_without_budgets_says_nothing_of_any(tmp_path: Path) -> None:
     run = stored(tmp_path, {"A": STEADY}, spec={"budgets": {"macs": 50}})
-    rewrite_report(run.stored.folder)
+    rewrite_report(run.stored_run.folder)
     page = Page((run.path / "report.html").read_text())
     assert page.answers["Budgets"] == "MACs 0.000 G. Variants: 1 within."
     assert page.answers["Fastest within them"] == "A, the fastest of all."
     assert "Over a budget, or cannot be told" not in page.tables
     assert (run.path / "report.md").read_text().endswith("\n\n- budgets (MACs G 0.000): all are within\n")
     plain = stored(tmp_path, {"A": STEADY})
-    rewrite_report(plain.stored.folder)
+    rewrite_report(plain.stored_run.folder)
     assert not any("udget" in (plain.path / name).read_text() for name in ("report.md", "table.csv"))
     assert "Budgets" not in Page((plain.path / "report.html").read_text()).answers
 

@@ -304,7 +304,7 @@ def test_a_run_whose_samples_were_lost_was_measured_all_the_same(tmp_path: Path)
     (run.path / SAMPLES).unlink()
     assert [
         line
-        for line in tabulate_run(read_folder(run.stored.folder)).table.caption
+        for line in tabulate_run(read_folder(run.stored_run.folder)).table.caption
         if line.startswith("measured on cuda:0")
     ]
 

@@ -42,4 +42,4 @@ def test_runs_that_were_read_are_compared_as_they_are(tmp_path: Path) -> None:
     base, new = stored(tmp_path, {"A": STEADY}), stored(tmp_path, {"A": slower(1.1)})
     found = archbench.compare(base, new)
     assert found.verdicts["A"].word == archbench.compare(base.path, new.path).verdicts["A"].word == "regressed"
-    assert found.base.stored is base.stored
+    assert found.base.stored_run is base.stored_run

@@ -38,7 +38,7 @@ def browser() -> Iterator[Any]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     made = two_hundred(folder / "results", folder)
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     return made
 
 
@@ -222,7 +222,7 @@ def test_a_limit_names_the_fastest_within_it_and_how_sure_that_is(browser: Any, 
         if row["macs"] <= 15e9 and row["backbone.depth"] == 50 and row["latency_ms"]
     ]
     best = min(within, key=lambda row: float(row["ratio"]))
-    keys = find_run_ties(run.stored).ties_of((best["id"], 0))
+    keys = find_run_ties(run.stored_run).ties_of((best["id"], 0))
     tied = [row["name"] for row in within if (row["id"], 0) in keys]
     assert len(within) <= len(names) < 40
     assert f"Fastest: {best['name']}, {best['latency_ms']:.3f} ms ±{100 * best['half_width']:.1f}%" in said
@@ -308,7 +308,7 @@ def test_told_apart_is_said_of_those_compared_and_of_the_others_why_they_were_no
     browser: Any, tmp_path: Path, case: str, said: list[str], rung: str
 ) -> None:
     made = some_compared(tmp_path, case)
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     path = made.path / "report.html"
     with opened(browser, path) as page:
         found = page.inner_text("#found")
@@ -330,7 +330,7 @@ def test_a_page_of_many_that_cannot_be_told_apart_is_small_and_counts_them(brows
     """Five hundred alike: the pairs would be 250,000."""
     names = [f"v{place}" for place in range(500)]
     made = stored(tmp_path, {name: [1.0, 1.01 if place % 2 else 1.02, 1.0] for place, name in enumerate(names)})
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     path = made.path / "report.html"
     assert path.stat().st_size < 1.5 * 2**20
     with opened(browser, path) as page:
@@ -526,7 +526,7 @@ EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "`
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_name_axis_or_fact_however_long_makes_the_page_wider(browser: Any, tmp_path: Path, width: int) -> None:
     made = evil(tmp_path, ["w" * 300, "a_word_without_an_end_" * 20, "short"])
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     with opened(browser, made.path / "report.html", width=width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.evaluate("document.body.getBoundingClientRect().right") <= width
@@ -534,7 +534,7 @@ def test_no_name_axis_or_fact_however_long_makes_the_page_wider(browser: Any, tm
 
 def test_no_name_axis_or_fact_does_anything_on_the_page(browser: Any, tmp_path: Path) -> None:
     made = evil(tmp_path, EVIL)
-    rewrite_report(made.stored.folder)
+    rewrite_report(made.stored_run.folder)
     path = made.path / "report.html"
     with opened(browser, path) as page:
         page.on("dialog", lambda dialog: pytest.fail("a script ran"))

@@ -85,20 +85,20 @@ def test_exact_counts_stand_once_and_a_difference_between_versions_is_said(
 
 def test_runs_on_one_kind_of_device_are_told_apart_by_their_ids(tmp_path: Path, records: list[Record]) -> None:
     runs = [run(tmp_path, records, [1.0, 2.0, 3.0]) for _ in range(2)]
-    assert label_runs(runs) == [f"H100 80GB ({each.stored.folder.path.name[-4:]})" for each in runs]
+    assert label_runs(runs) == [f"H100 80GB ({each.stored_run.folder.path.name[-4:]})" for each in runs]
 
 
 def test_no_two_labels_are_alike_and_no_run_is_lost_by_its_label(tmp_path: Path, records: list[Record]) -> None:
     made = [run(tmp_path, records, [1.0 + place, 2.0, 3.0]) for place in range(3)]
     ids = ["20260101-000000-aaaa", "20260102-000000-aaaa", "20260103-000000-bbbb"]
     moved = [
-        judge_run(read_folder(replace(each.stored.folder, path=each.stored.folder.path.rename(tmp_path / new))))
+        judge_run(read_folder(replace(each.stored_run.folder, path=each.stored_run.folder.path.rename(tmp_path / new))))
         for each, new in zip(made, ids, strict=True)
     ]
     assert label_runs(moved) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2", "H100 80GB (bbbb)"]
     assert label_runs([moved[0], moved[0]]) == ["H100 80GB (aaaa) 1", "H100 80GB (aaaa) 2"]
     for label, each in zip(label_runs(moved), moved, strict=True):
-        place = f"{tmp_path.name}/{each.stored.folder.path.name}"
+        place = f"{tmp_path.name}/{each.stored_run.folder.path.name}"
         assert (
             f"{label}: cuda:0 (NVIDIA H100 80GB HBM3, 16 cores), torch 2.14.1, {place}" in tabulate_runs(moved).caption
         )

@@ -154,7 +154,7 @@ def _describe_series(run: StoredRun) -> dict[str, str]:
 
 def _list_benchmarks(run: RunTable) -> Iterator[tuple[str, list[Point]]]:
     """Every metric that a variant has, with a point a record."""
-    spec, rows = folder_name(run.stored.name), list(zip(run.table.rows, run.stored.records, strict=True))
+    spec, rows = folder_name(run.stored_run.name), list(zip(run.table.rows, run.stored_run.records, strict=True))
     for metric in METRICS:
         if any(row[metric] is not None for row, _ in rows):
             timed = _timed_points(run, metric)

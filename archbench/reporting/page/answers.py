@@ -26,7 +26,7 @@ Facts = tuple[tuple[str, str], ...]  # sentences, each after the words that head
 
 def phrase_question(run: JudgedRun, rows: Sequence[Row]) -> str:
     """The question that a page answers: which of these variants, in what they differ, and which were allowed."""
-    manifest = run.stored.manifest
+    manifest = run.stored_run.manifest
     spec = manifest.get("spec") or {}
     axes = [column.label for column in run.table.columns if column.axis]
     of = f" of {visible(str(spec['base']))}" if spec.get("base") and "base" not in axes else ""
@@ -58,7 +58,7 @@ def list_answers(run: JudgedRun, rows: Sequence[Row], by: Terms, best: Sequence[
         *_answer_verdicts(run.verdict_table),
         *answer_fastest(rows, ties),
         *_answer_cheapest(rows, by),
-        *_answer_budgets(rows, stored_budgets(run.stored.manifest), by, ties),
+        *_answer_budgets(rows, stored_budgets(run.stored_run.manifest), by, ties),
         *_answer_reference(rows, by),
         *_answer_line(best, by),
         *warn_of_distrust(run.table.distrust),

@@ -63,7 +63,7 @@ class Review:
 def build_review(run: JudgedRun) -> Review:
     """The review of one run. In a comparison what decides are the verdicts, then the new side's variants alone: the base's
     are drawn and listed beside them, on no line and no step."""
-    table, excesses, ties = run.table, run.excesses, find_run_ties(run.stored)
+    table, excesses, ties = run.table, run.excesses, find_run_ties(run.stored_run)
     rows = deciding_rows(table.rows)
     by = choose_terms(rows)
     best = find_line(rows, by.cost, by.gain)
@@ -96,9 +96,9 @@ def _draw_charts(run: JudgedRun, by: Terms, best: Sequence[Row], steps: Sequence
     new = replace(table, rows=tuple(row for row in table.rows if row.get(SIDE.name) != "base"))
     competitors = _describe_competitors(table.rows)
     yield from _draw_scatters(_put_side_first(table), by, best, competitors)
-    yield from draw_breakdowns(_break_down_costs(run.stored.records, steps, new.rows))
+    yield from draw_breakdowns(_break_down_costs(run.stored_run.records, steps, new.rows))
     cost = "latency_ms" if by.cost == "latency_ms" else "macs"
-    if (chart := draw_effects(new, cost, find_zips(run.stored.manifest))) is not None:
+    if (chart := draw_effects(new, cost, find_zips(run.stored_run.manifest))) is not None:
         of_whom = competitors if len(new.rows) < len(table.rows) else ""
         yield replace(chart, note="; ".join(filter(None, [chart.note, of_whom])))
 
@@ -180,7 +180,7 @@ def list_failures(rows: Sequence[Row]) -> Facts:
 
 def list_run_facts(run: JudgedRun) -> tuple[str, Facts]:
     """When a run began, and what it was measured on and with; what is not known is left out."""
-    manifest, records = run.stored.manifest, run.stored.records
+    manifest, records = run.stored_run.manifest, run.stored_run.records
     environment: Mapping[str, Any] = manifest["environment"]
     workload = _shared_workload(records)
     begun = datetime.fromtimestamp(manifest["created_ns"] // units.NS_PER_S, UTC)

@@ -38,7 +38,7 @@ def review_together(runs: Sequence[JudgedRun]) -> Review:
     failures: list[tuple[str, str]] = []
     measured_on: list[tuple[str, Facts]] = []
     for label, run in named.items():
-        rows, ties = deciding_rows(run.table.rows), find_run_ties(run.stored)
+        rows, ties = deciding_rows(run.table.rows), find_run_ties(run.stored_run)
         answers += [(f"{title} on {label}", text) for title, text in answer_fastest(rows, ties)]
         if (ladder := build_ladder_table(find_rungs(rows, ties))) is not None:
             ladders.append(replace(ladder, title=f"{ladder.title}, {label}"))
