@@ -1,7 +1,7 @@
-"""The gate: limits on how much a metric may get worse, and the finding of each on each network. It passes only what it can judge.
+"""The limits of a gate, as --fail-on writes them: how much a metric may get worse. `pairs.py` holds networks to them.
 
 exact      one number a side; the change is compared with what is allowed, to the digit
-timed      the interval decides (`verdicts.py`): regressed, improved, equivalent within what is allowed, or inconclusive
+timed      the interval decides (`statistics/verdicts.py`): regressed, improved, equivalent within that, or inconclusive
 """
 
 from __future__ import annotations
