@@ -11,18 +11,17 @@ from __future__ import annotations
 import io
 import os
 import re
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
 from archbench.errors import ResultsError
+from archbench.runs.git import ask_git
 from archbench.runs.run import LATEST, StoredRun, find_run, read_folder
 from archbench.runs.store import FILES, folder_name
 from archbench.text import visible
 
 GIT = "git:"
-SECONDS = 60  # that git may take to answer
 REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
 
 
@@ -79,18 +78,3 @@ def _check_revision(text: str, revision: str) -> str:
     if not REVISION.fullmatch(revision) or revision.startswith("-"):
         raise ResultsError(f"{visible(text, 200)}: not a git revision; write git:REV or git:REV:RUN, like git:main")
     return revision
-
-
-def ask_git(about: str, *arguments: str, within: Path | None = None) -> bytes:
-    """The output of git, started in a folder of the repository (by default the working folder).
-
-    Raises ResultsError, beginning with what it was asked about, with git's own reason.
-    """
-    try:
-        done = subprocess.run(["git", *arguments], cwd=within, capture_output=True, timeout=SECONDS, check=False)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ResultsError(f"{visible(about, 200)}: git does not answer ({error})") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().split("\n")[0] or "no such revision"
-        raise ResultsError(f"{visible(about, 200)}: not to be read from git here: {visible(said, 200)}")
-    return done.stdout

@@ -15,7 +15,7 @@ import psutil
 from archbench.errors import CannotMeasure, ResultsError
 from archbench.measure.machine.linux import read_memory_left
 from archbench.measure.machine.nvml import Card, DriverReport, read_card, read_driver
-from archbench.runs.revisions import ask_git
+from archbench.runs.git import ask_git
 from archbench.text import visible
 
 PACKAGES = ("archbench", "torch", "torchvision", "fvcore", "numpy", "onnxruntime")

@@ -22,8 +22,8 @@ from archbench import units
 from archbench.errors import ResultsError, refuse_unwritable
 from archbench.metrics import EXACT
 from archbench.reporting.exports.asv_grid import AsvGrid, digest_spec, make_asv_grid
+from archbench.runs.git import ask_git
 from archbench.runs.records import Key
-from archbench.runs.revisions import ask_git
 from archbench.runs.run import StoredRun
 from archbench.runs.store import folder_name
 from archbench.statistics.fit import CONFIDENCE, LOOKING, student_t
