@@ -146,9 +146,10 @@ def run_command(
 def _parse_gate_limits(
     spec: Spec, against: Spec | None, fail_on: str | None, *, junit: str | None, github: bool
 ) -> tuple[Limit, ...]:
-    """What new networks may have more of than their bases.
+    """The limits that hold new networks to their bases.
 
-    Raises SpecError where a run is held to nothing one could tell, CannotMeasure where what is told could not be put.
+    Raises SpecError where an option asks for a verdict and there is no base, CannotMeasure where
+    the JUnit file cannot be written.
     """
     from archbench.comparison.gate import parse_limits
     from archbench.runs.store import check_writable
@@ -332,7 +333,7 @@ def compare_command(
 @results_option
 @json_option
 def list_command(what: str, results: str, as_json: bool) -> None:
-    """What there is: parts with their knobs, presets with their cost, stored runs, devices."""
+    """List parts with their knobs, presets with their cost, stored runs, devices."""
     from archbench.reporting.formats import terminal
     from archbench.reporting.terminal import listings
 
@@ -440,7 +441,7 @@ def export_pytest_benchmark_command(run: str, results: str, output: str) -> None
 @click.option("--quick", is_flag=True, help="Two generations: a first look.")
 @json_option
 def doctor_command(device: str, output: str, quick: bool, as_json: bool) -> None:
-    """What this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
+    """Examine what this machine can measure, and how well: self-checks, an A/A null, its state, what would make it better."""
     from archbench.doctor import diagnosis
     from archbench.doctor.diagnosis import print_diagnosis as show_diagnosis
     from archbench.doctor.examine import examine, plan_diagnosis
@@ -495,4 +496,4 @@ def main() -> NoReturn:
 
 def exit_code_of(arguments: Sequence[str]) -> int:
     """The exit code of one command, and where it went wrong one line on stderr."""
-    return exits.run_guarded(archbench, arguments)
+    return exits.run_guarding_errors(archbench, arguments)

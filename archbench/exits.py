@@ -34,7 +34,7 @@ CODES = {
 
 
 def code_of(word: str) -> int:
-    """What a run or a comparison that came to this word exits with. Another word is a bug of ours, and no success."""
+    """The exit code of a run or a comparison that came to this word. Another word is a bug of ours, and no success."""
     return CODES[word]
 
 
@@ -44,10 +44,12 @@ def exit_with_code(command: click.Command) -> NoReturn:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _raise_interrupt)
     _open_streams()
-    sys.exit(run_guarded(command, sys.argv[1:], _own_command()))
+    sys.exit(run_guarding_errors(command, sys.argv[1:], _own_command()))
 
 
-def run_guarded(command: click.Command, arguments: Sequence[str], program: Sequence[str] = ("archbench",)) -> int:
+def run_guarding_errors(
+    command: click.Command, arguments: Sequence[str], program: Sequence[str] = ("archbench",)
+) -> int:
     """One command line with every way it can end as an exit code and, where it went wrong, one line on stderr.
 
     `program` is how a shell calls us, for the line that says how to go on.
@@ -84,7 +86,7 @@ def announce(text: str) -> None:
 
 
 def _how_to_go_on(arguments: Sequence[str], program: Sequence[str]) -> str:
-    """What an interrupted command says: `run` goes on where it stopped, if it is not told to begin another."""
+    """The last line of an interrupted command: `run` goes on where it stopped, if it is not told to begin another."""
     if list(arguments[:1]) != ["run"]:
         return "interrupted"
     again = shlex.join([*program, *(argument for argument in arguments if argument != "--new")])
@@ -116,7 +118,7 @@ def _silence_stdout() -> None:
 
 @contextlib.contextmanager
 def tolerate_closed_pipe() -> Iterator[None]:
-    """What is printed here may find its pipe closed, and the command still ends as it did."""
+    """Printing in this context may find its pipe closed, and the command still ends as it did."""
     try:
         yield
         sys.stdout.flush()

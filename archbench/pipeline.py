@@ -76,8 +76,8 @@ def run_spec(
         recorder = RunRecorder(folder, listener)
         try:
             if device == "none":
-                recorder.close_priced()
-            elif unfinished := recorder.find_unfinished(plan):
+                recorder.close_priced_records()
+            elif unfinished := recorder.find_unfinished_variants(plan):
                 _measure(unfinished, _set_up(spec, device, plugins, began, folder), recorder, stop)
             else:
                 listener.say(f"measured already in {folder.path}; --new measures again")
@@ -129,7 +129,7 @@ def _choose_variants(spec: Spec, plugins: Sequence[str], listener: RunListener) 
 
 
 def _set_up(spec: Spec, device: str, plugins: Sequence[str], began: float, folder: RunFolder) -> ExperimentSetup:
-    """What bounds a run; a budget is of the whole command, and intervals are as wide as those of the command before."""
+    """The bounds of a run: a budget is of the whole command, and a run that goes on keeps the width its intervals began with."""
     budget = budget_seconds(spec.measure)
     deadline = None if budget is None else began + budget
     widened = folder.manifest["budget_s"] is not None
@@ -147,8 +147,8 @@ def _measure(plan: Sequence[PlannedVariant], setup: ExperimentSetup, recorder: R
         shared = replace(setup, worker=crew.hire, stop=stop)
         first_start = measure(plan, shared, recorder, folder.blocks(), failed_keys(folder.records()))
     if not stop():
-        recorder.close_measured()
-        recorder.note_starved(first_start, setup.plan)
+        recorder.close_measured_records()
+        recorder.note_starvation(first_start, setup.plan)
 
 
 def check_plugins(space: Expansion, plugins: Sequence[str]) -> None:

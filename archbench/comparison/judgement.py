@@ -162,7 +162,7 @@ def tabulate_verdicts(found: Judgement) -> Table:
         *gate_reasons(found.judged),
         *([f"{ONLY_BASE}: {join_names(found.removed)}"] if found.removed else []),
         *([f"{found.only_new}: {join_names(found.added)}"] if found.added else []),
-        *find_renamed(found.added, found.removed),
+        *find_new_names(found.added, found.removed),
     ]
     return Table("", COLUMNS if found.paired else STORED, tuple(rows), tuple(caption))
 
@@ -181,7 +181,7 @@ def gate_reasons(judged: Iterable[NetworkJudgement]) -> list[str]:
     return [f"{word}: {name}: {said}" for word, name, said in found[:MOST_REASONS]] + more
 
 
-def find_renamed(added: Sequence[Record], removed: Sequence[Record]) -> list[str]:
+def find_new_names(added: Sequence[Record], removed: Sequence[Record]) -> list[str]:
     """Names that are of another network now: what was meant to be compared is not the same."""
     gone = {record.name for record in removed}
     changed = [record for record in added if record.name in gone]

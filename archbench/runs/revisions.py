@@ -28,12 +28,12 @@ REVISION = re.compile(r"[A-Za-z0-9_@^~./{}+-]{1,200}", re.ASCII)
 def open_side(text: str, results: Path) -> StoredRun:
     """The run behind `text`, read. Raises ResultsError where there is none, or where it is damaged."""
     if text.startswith(GIT):
-        return _read_committed(text, results)
+        return _read_revision(text, results)
     path = Path(text)
     return read_folder(find_run(results, str(path.parent) if path.name in FILES and path.is_file() else text))
 
 
-def _read_committed(text: str, results: Path) -> StoredRun:
+def _read_revision(text: str, results: Path) -> StoredRun:
     """A run of the results folder as it was at a revision."""
     revision, _, wanted = text.removeprefix(GIT).partition(":")
     revision = _check_revision(text, revision)

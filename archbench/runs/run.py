@@ -133,7 +133,7 @@ class FoundRun:
         return self.run
 
 
-def list_stored(results: Path) -> tuple[FoundRun, ...]:
+def list_stored_runs(results: Path) -> tuple[FoundRun, ...]:
     """Every folder where a run is stored, newest last, those that do not open too."""
     return _open_all(results.glob("*/*"))
 
@@ -149,7 +149,7 @@ def find_run(results: Path, text: str) -> RunFolder:
 
     Raises ResultsError with the way out where there is none, or where it is damaged.
     """
-    found = _find_latest(results, text) if text.split("/")[-1] == LATEST else _find_named(results, text)
+    found = _find_latest(results, text) if text.split("/")[-1] == LATEST else _find_by_name(results, text)
     if found is None:
         raise ResultsError(
             f"{visible(text)}: there is no such run in {quote_path(results)}; `archbench list runs` shows what there "
@@ -162,7 +162,7 @@ def _find_latest(results: Path, text: str) -> RunFolder | None:
     """The newest of all, of a folder, or of a spec by its name or the folder for it."""
     name = text.removesuffix(LATEST).rstrip("/")
     if not name:
-        return _newest_of(list_stored(results))
+        return _newest_of(list_stored_runs(results))
     of_spec = [
         each
         for each in _list_inside(results / folder_name(name))
@@ -185,7 +185,7 @@ def _open_all(folders: Iterable[Path]) -> tuple[FoundRun, ...]:
     )
 
 
-def _find_named(results: Path, text: str) -> RunFolder | None:
+def _find_by_name(results: Path, text: str) -> RunFolder | None:
     candidates = [Path(text), results / text]
     if folder_name(text) == text:  # an id, not a pattern or a path
         candidates += sorted(results.glob(f"*/{text}"))

@@ -1,8 +1,8 @@
 """The points of a spec as columns: its grid, or the points drawn from it, and the rows of it that are variants.
 
-A point is a variant where every `when` allows it, no `exclude` holds, and its network is no earlier point's. Each of these is an
-array as broad as the axes it hangs on; what all of them make of a row is one flag. A row's network is one integer, its key,
-put together from the numbers of its sections' outcomes (`identity`): duplicates are found by sorting the keys.
+A point is a variant where every `when` allows it, no `exclude` holds, and no earlier point is the same network. The first two
+are masks, each only as broad as the axes that its expression names. A row's network is one integer, put together from the
+numbers of its sections (`identity.py`): duplicates are found by sorting these integers.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ class Frame:
     def outcome_texts(self, keys: Sequence[str], rows: KnobRows, *, outcome: str) -> Iterator[str | None]:
         """An outcome as text for each combination of these knobs; null where one of the values is not accepted.
 
-        An outcome that makes no difference is its default here, as an id leaves both out; another part's is empty.
+        A knob at its default is written as the default, however it was spelt, since an id leaves it out. A knob of another part
+        is empty.
         """
         if outcome == "type":
             yield from [self.part or self.module] * len(rows)

@@ -21,7 +21,7 @@ def tabulate_prices(spec: Spec) -> Table:
     space = expand(spec)
     kept = keep_variants(price_all(space.variants), spec.constraints)
     funnel = make_funnel(space, kept)
-    return tabulate_priced(
+    return build_price_table(
         kept.priced,
         title=spec.name,
         scores=spec_scores(spec),
@@ -30,7 +30,7 @@ def tabulate_prices(spec: Spec) -> Table:
     )
 
 
-def tabulate_priced(
+def build_price_table(
     priced: Sequence[PricedVariant],
     *,
     title: str,

@@ -10,7 +10,7 @@ from archbench.runs.scores import select_scores, spec_scores
 from archbench.space.constraints import Funnel
 from archbench.space.price_space import PricedSpace, ShownVariant, SpaceQuery
 from archbench.tables.captions import funnel_lines
-from archbench.tables.prices import priced_record, tabulate_priced
+from archbench.tables.prices import build_price_table, priced_record
 from archbench.tables.table import SpaceFront, Table
 
 Said = Callable[[int], None]
@@ -29,7 +29,7 @@ def tabulate_shown(spec: Spec, space: PricedSpace, rows: tuple[ShownVariant, ...
     on_front = set(space.front.at.tolist())
     ids = frozenset(row.priced.variant.id for row in rows if row.at in on_front)
     priced = [row.priced for row in rows]
-    return tabulate_priced(
+    return build_price_table(
         priced,
         title=spec.name,
         scores=select_scores(asked.scores, map(priced_record, priced), space.funnel.strangers),

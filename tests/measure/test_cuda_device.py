@@ -15,7 +15,7 @@ import archbench.measure.worker.devices
 from archbench.errors import CannotMeasure
 from archbench.measure.worker.build import build
 from archbench.measure.worker.devices import CudaDevice, open_device
-from archbench.measure.worker.timing import time_block, time_queued, time_request, time_step, warm_up
+from archbench.measure.worker.timing import time_block, time_queued_calls, time_request, time_step, warm_up
 from archbench.models.variant import Workload
 from archbench.pricing.price import price
 
@@ -211,7 +211,7 @@ def test_a_step_fills_the_queue_with_a_call_and_waits_once_at_its_end(devices):
 
 def test_the_devices_own_work_is_asked_for_behind_a_kernel_that_sleeps_on_the_same_stream(devices):
     with opened(devices) as (device, cuda):
-        taken = time_queued(lambda: cuda.calls.append("forward"), device, 2, 5 * MS)
+        taken = time_queued_calls(lambda: cuda.calls.append("forward"), device, 2, 5 * MS)
     assert cuda.calls == [
         "event",
         "event",
@@ -229,7 +229,7 @@ def test_the_devices_own_work_is_asked_for_behind_a_kernel_that_sleeps_on_the_sa
 
 def test_a_mark_that_was_reached_says_the_queue_ran_dry(devices):
     with opened(devices) as (device, cuda):
-        taken = time_queued(lambda: cuda.synchronize(1), device, 1, 0)
+        taken = time_queued_calls(lambda: cuda.synchronize(1), device, 1, 0)
     assert taken.dry
 
 

@@ -33,7 +33,7 @@ def finished(tmp_path: Path, blocks: list[Block], **plan: Any) -> dict[str, Reco
     ledger = RunRecorder(folder, SILENT)
     for each in blocks:
         ledger.add_block(each)
-    ledger.close_measured()
+    ledger.close_measured_records()
     return {each.id: each for each in folder.records()}
 
 
@@ -50,8 +50,8 @@ def after_starving(tmp_path: Path, blocks: list[Block], **plan: Any) -> tuple[Ru
     )
     for each in blocks:
         ledger.add_block(each)
-    ledger.close_measured()
-    ledger.note_starved(FirstStart(2, 2, 9.0), MeasurePlan(**plan))
+    ledger.close_measured_records()
+    ledger.note_starvation(FirstStart(2, 2, 9.0), MeasurePlan(**plan))
     return RunFolder.open(ledger.folder.path), heard
 
 

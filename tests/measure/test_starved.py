@@ -3,7 +3,7 @@
 import pytest
 
 from archbench.measure.experiment.generation import FirstStart
-from archbench.measure.experiment.recorder import explain_starved
+from archbench.measure.experiment.recorder import explain_starvation
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ from archbench.measure.experiment.recorder import explain_starved
     ],
 )
 def test_a_starved_command_says_what_starting_took_and_what_to_give(starting, without, budget_s, sentence):
-    assert explain_starved(starting, without, generations=3, budget_s=budget_s) == sentence
+    assert explain_starvation(starting, without, generations=3, budget_s=budget_s) == sentence

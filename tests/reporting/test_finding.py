@@ -8,7 +8,7 @@ import pytest
 from runs_on_disk import HEADER
 
 from archbench.errors import ResultsError
-from archbench.runs.run import find_newest, find_run, list_stored
+from archbench.runs.run import find_newest, find_run, list_stored_runs
 from archbench.runs.store import RunFolder
 
 
@@ -23,7 +23,7 @@ def test_runs_are_found_in_every_way_a_person_names_them(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     results = Path("results")
     first, second, other = (RunFolder.create(results, name, HEADER) for name in ("sweep", "sweep", "other"))
-    assert [each.run for each in list_stored(results)] == [first, second, other]
+    assert [each.run for each in list_stored_runs(results)] == [first, second, other]
     assert find_run(results, "@latest") == other
     assert find_run(results, "sweep/@latest") == find_run(results, "results/sweep/@latest") == second
     assert find_run(results, str(first.path)) == first
@@ -69,7 +69,7 @@ def test_no_older_run_is_taken_for_the_newest_where_that_does_not_open(
         (later / "run.json").write_text(text)
         with pytest.raises(ResultsError, match=rf"{identifier}.*no older run stands in for it"):
             find_run(results, asked)
-        assert [each.run for each in list_stored(results)] == [good, None]
+        assert [each.run for each in list_stored_runs(results)] == [good, None]
         assert find_newest(results, "sweep") == good  # to go on with
         later.rename(tmp_path / identifier)
 
@@ -95,6 +95,6 @@ def test_a_folder_without_a_header_is_no_run(tmp_path: Path) -> None:
     good = RunFolder.create(tmp_path, "sweep", HEADER)
     (tmp_path / "sweep" / "bare").mkdir()
     (tmp_path / "file").write_text("")
-    assert [each.run for each in list_stored(tmp_path)] == [good]
+    assert [each.run for each in list_stored_runs(tmp_path)] == [good]
     assert find_run(tmp_path, "@latest") == good
-    assert list_stored(tmp_path / "missing") == ()
+    assert list_stored_runs(tmp_path / "missing") == ()

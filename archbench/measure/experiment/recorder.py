@@ -113,7 +113,7 @@ class RunRecorder:
             self._open.pop(record.key, None)
         self._places = {block.place for block in folder.blocks()}
 
-    def find_unfinished(self, plan: Iterable[PlannedVariant]) -> list[PlannedVariant]:
+    def find_unfinished_variants(self, plan: Iterable[PlannedVariant]) -> list[PlannedVariant]:
         """Every (variant, replica) without a record, and whom they are compared with if that did not fail."""
         able = [planned for planned in plan if planned.key not in self._failed]
         unfinished = [planned for planned in able if planned.key in self._open]
@@ -134,12 +134,12 @@ class RunRecorder:
     def report_progress(self, step: RunProgress) -> None:
         self.listener.step(step)
 
-    def close_priced(self) -> None:
+    def close_priced_records(self) -> None:
         """Close every open record as priced: nothing is to be measured."""
         for record in list(self._open.values()):
             self._close_record(replace(record, status="priced"))
 
-    def close_measured(self) -> None:
+    def close_measured_records(self) -> None:
         """Close the record of everything that has counted samples; what the budget did not reach stays open."""
         blocks = self.folder.blocks()
         failed, quantity = failed_keys(self.folder.records()), planned_quantity(self.folder.manifest)
@@ -149,11 +149,11 @@ class RunRecorder:
                 starts = [block.start for block in blocks if block.phase == "warm-up" and block.key == key]
                 self._close_record(measured_record(record, starts))
 
-    def note_starved(self, first_start: FirstStart, plan: MeasurePlan) -> None:
+    def note_starvation(self, first_start: FirstStart, plan: MeasurePlan) -> None:
         """Where the budget left some without a round, say what starting took, and keep it for the table's caption."""
         budget = budget_seconds(plan)
         if self._open and budget is not None:
-            starved = explain_starved(first_start, len(self._open), generations=plan.generations, budget_s=budget)
+            starved = explain_starvation(first_start, len(self._open), generations=plan.generations, budget_s=budget)
             self.folder = self.folder.amend(starved=starved)
             self.listener.say(starved)
 
@@ -168,7 +168,7 @@ class RunRecorder:
         self.listener.done(record)
 
 
-def explain_starved(first_start: FirstStart, without: int, *, generations: int, budget_s: float) -> str:
+def explain_starvation(first_start: FirstStart, without: int, *, generations: int, budget_s: float) -> str:
     """A sentence on a budget that ended before `without` networks had a round: what starting took, what to give."""
     missed = "no round was reached" if without >= first_start.networks else f"{without} had no round"
     more = units.format_duration(_sufficient_seconds(first_start, generations, budget_s))

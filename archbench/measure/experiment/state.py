@@ -166,7 +166,7 @@ class ExperimentState:
         more = max(0, self.setup.plan.generations - self.finished - 1)
         return more * self.took + max(0.0, self.took - (self.setup.clock() - self.began)), True
 
-    def has_been_metered(self, key: Key) -> bool:
+    def has_meter_reading(self, key: Key) -> bool:
         """Whether an earlier process of the variant asked the meter."""
         return any(block.key == key and "energy_mj" in block.start for block in self.blocks)
 

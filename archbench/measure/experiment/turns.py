@@ -60,7 +60,7 @@ class GenerationTurns:
 
     def _meter_energy(self, running: RunningVariant, call_ns: int) -> dict[str, Any]:
         """The energy of a call, once a variant, where there is a meter and the generation can spare the seconds."""
-        if not running.facts.get("meter") or self.state.has_been_metered(running.planned.key) or self.spare < ENERGY_S:
+        if not running.facts.get("meter") or self.state.has_meter_reading(running.planned.key) or self.spare < ENERGY_S:
             return {}
         self.report_doing("metering", running.planned)
         reply = self._ask_worker(running, {"do": "energy", "call_ns": call_ns}) or {}

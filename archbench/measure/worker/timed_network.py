@@ -4,11 +4,11 @@ The order is that of the cost of entry, so that each piece of `cold_ms` does its
   build       the device opened, the network built once and put on it
   compile     by an engine that compiles, until its first result
   first call  of an engine that does not: the first of the warm-up
-What proves, counts and compares comes after what it would make look warm: the comparison with eager and law 1 (on a meta
-twin: no call of the network's) after `compile`, the counts of a hand-written network, which are real forward passes, after
-the warm-up. Three things cannot be had so. A lazy compiler works during its first call, so that `compile` holds that call.
-A network with lazy parameters is built by a forward pass, so that its first call is the second. And what archbench imports
-to count with is imported before the build: a compiler finds triton there (0.2 s).
+Proofs, counts and comparisons warm up a process, so each comes after the piece that it would falsify: the comparison with
+eager and law 1 (traced on a meta twin, without a call of the network) after `compile`; the counts of a hand-written network,
+which are real forward passes, after the warm-up. Three things cannot be ordered so. A lazy compiler works during its first
+call, so that `compile` holds that call. A network with lazy parameters is built by a forward pass, so that its first call is
+the second. And the packages that archbench counts with are imported before the build: a compiler finds triton there (0.2 s).
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class TimedNetwork:
 
 
 def _describe_counts(memory: MemoryFigures, counted: NetworkCounts) -> dict[str, Any]:
-    """Counts and memory for the record: where no allocator told, the live bytes traced stand."""
+    """Counts and memory for the record: without an allocator to ask, the memory is the live bytes that the trace counted."""
     measured = memory.steady_bytes is not None
     return {
         "traced": counted.traced,

@@ -172,7 +172,7 @@ def time_calls(
 
 
 def time_step(forward: Forward, device: Device, count: int) -> tuple[int, int]:
-    """(ns, device ns) of one call among `count` back to back."""
+    """The mean of one call among `count` back to back: nanoseconds that a caller waits, and that the device works."""
     filled = device.asynchronous  # where a call returns done there is no queue to fill
     wall, between = time_back_to_back(forward, device, count, filled=filled)
     period = between if filled else wall  # the host's clock began while the first call still ran
@@ -198,7 +198,7 @@ def time_back_to_back(forward: Forward, device: Device, count: int, *, filled: b
     return wall, device.elapsed_ns(start, end)
 
 
-def time_queued(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
+def time_queued_calls(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
     """`count` calls between two marks, behind `fill_ns` of other work."""
     start, end = device.new_mark(), device.new_mark()
     device.synchronize()
@@ -220,7 +220,7 @@ def time_queued(call: Forward, device: Device, count: int, fill_ns: int, *, cold
 def time_without_gaps(call: Forward, device: Device, count: int, fill_ns: int, *, cold_cache: bool = False) -> Stretch:
     """A stretch that was asked for whole before the device began it; of fewer calls, behind more, where it was not."""
     for _ in range(FILL_TRIES):
-        taken = time_queued(call, device, count, fill_ns, cold_cache=cold_cache)
+        taken = time_queued_calls(call, device, count, fill_ns, cold_cache=cold_cache)
         if not taken.dry:
             return taken
         count, fill_ns = max(1, count // 2), FILL_MARGIN * taken.asked_ns
@@ -265,7 +265,7 @@ def _time_device_block(timed: TimedCall) -> Calls:
         return _join_stretches([time_without_gaps(timed.forward, timed.device, 1, timed.call_ns // SLOW_FILL)], 0)
     replay = _capture_call(timed.forward, timed.device)
     call = timed.forward if replay is None else replay
-    first = time_queued(call, timed.device, 1, 0)
+    first = time_queued_calls(call, timed.device, 1, 0)
     most = 1 if replay is None or timed.cold_cache else MOST_REPLAYS
     count = min(most, _count_calls(BLOCK_NS, first.device_ns))
     taken, fill = [first], FILL_MARGIN * count * first.asked_ns

@@ -18,7 +18,7 @@ from archbench.models.presets import FROZEN_NOTE, PRESETS, Preset
 from archbench.models.variant import FAMILIES
 from archbench.pricing.price import price
 from archbench.runs.records import line_as_json
-from archbench.runs.run import FoundRun, list_stored
+from archbench.runs.run import FoundRun, list_stored_runs
 from archbench.text import visible
 
 # The same trunk as a classifier, so that a preset can be told by the figure people know (ResNet-50: 3.858 or 4.089 G).
@@ -83,7 +83,7 @@ def _list_preset(named: Preset) -> dict[str, Any]:
 
 def list_runs(results: Path) -> list[dict[str, Any]]:
     """Every stored run with all its records, newest last; of one that is damaged why, and null for what it hides."""
-    return [_list_run(found) for found in list_stored(results)]
+    return [_list_run(found) for found in list_stored_runs(results)]
 
 
 def _list_run(found: FoundRun) -> dict[str, Any]:
