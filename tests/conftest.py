@@ -15,10 +15,11 @@ settings.load_profile("archbench")
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first: a long one begun last would leave the others idle. A browser is a process too."""
+    """What opens a browser is marked so. Files with slow tests come first: a long one begun last would leave others idle."""
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker("process")
+            item.add_marker("slow")
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 
