@@ -48,9 +48,9 @@ def variants_of(family: str, part: str, count: int) -> list[Variant]:
     draw, found = random.Random(f"{family}.{part}"), list[Variant]()
     while len(found) < count:
         words = draw_words(draw, {family: part})
-        for _ in range(TOGETHER):
-            if variant := fitting(words | draw_numbers(draw, words)):
-                found.append(variant)
+        numbers = [draw_numbers(draw, words) for _ in range(TOGETHER)]
+        if fitting(words):  # else whatever the numbers are: most words that are drawn do not go together
+            found += filter(None, (fitting(words | each) for each in numbers))
     return found[:count]
 
 

@@ -20,11 +20,15 @@ from archbench.space.costs import price_points
 
 
 @pytest.fixture(scope="module")
-def alone():
-    """Random variants, a thousand at least of each part, each with its cost by itself."""
-    return [
-        (variant, price(replace(variant))) for variant in variants_of_all(1000)
-    ]  # a copy's graph goes with the copy
+def variants():
+    """Random variants, a thousand at least of each part."""
+    return variants_of_all(1000)
+
+
+@pytest.fixture(scope="module")
+def alone(variants):
+    """Each of them with its cost by itself."""
+    return [(variant, price(replace(variant))) for variant in variants]  # a copy's graph goes with the copy
 
 
 @pytest.mark.slow
@@ -57,8 +61,7 @@ def test_a_grid_of_each_part_costs_what_its_points_cost_as_do_points_drawn_from_
         assert costs_of(counts, points.shape, rows) == [alone[row] for row in rows]
 
 
-def test_the_variants_of_the_law_are_of_every_precision_and_repeat_some_blocks_0_times(alone):
-    variants = [variant for variant, _ in alone]
+def test_the_variants_of_the_law_are_of_every_precision_and_repeat_some_blocks_0_times(variants):
     assert {variant.workload.precision for variant in variants} == set(get_args(Precision))
     assert {variant.workload.batch for variant in variants} == {1, 2, 3}
     assert any(variant.workload.height % 2 and variant.workload.width % 2 for variant in variants)
