@@ -25,6 +25,12 @@ class Part(Generic[Program]):
     def __init__(self, family: str, name: str, program: Program, resolvers: Resolvers | None = None) -> None:
         self.family, self.name, self.program, self.resolvers = family, name, program, resolvers or {}
         self.doc = (inspect.getdoc(program) or "").split("\n")[0]
+        parameters = inspect.signature(program).parameters.values()
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        # The names each resolved knob hangs on: its resolver's parameters, or the knob itself where it has no resolver.
+        self.reads = {name: (name,) for name in self.defaults} | {
+            name: tuple(inspect.signature(resolver).parameters) for name, resolver in self.resolvers.items()
+        }
 
     @cached_property
     def knobs(self) -> dict[str, inspect.Parameter]:
@@ -32,16 +38,6 @@ class Part(Generic[Program]):
         hints = get_type_hints(self.program, include_extras=True)
         parameters = inspect.signature(self.program).parameters.values()
         return {p.name: p.replace(annotation=hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY}
-
-    @cached_property
-    def defaults(self) -> dict[str, Any]:
-        return {name: knob.default for name, knob in self.knobs.items()}
-
-    @cached_property
-    def reads(self) -> dict[str, tuple[str, ...]]:
-        """The names each resolved knob hangs on: a resolver's parameters, or the knob itself where it has no resolver."""
-        signatures = {name: inspect.signature(resolver) for name, resolver in self.resolvers.items()}
-        return {name: (name,) for name in self.knobs} | {name: tuple(s.parameters) for name, s in signatures.items()}
 
     def resolve_knob(self, name: str, given: Mapping[str, Any]) -> Any:
         """A knob's value in an id, from the given knobs and the last level; its default where it makes no difference."""

@@ -63,7 +63,7 @@ def count_raw(spec: Spec) -> int:
     Where an axis has a `when`, an upper bound: points at which it does not apply are counted once for each of its values.
     """
     drawn = spec.sample.n if spec.sample and spec.sample.method != "grid" else None
-    return (drawn or math.prod(len(axis.values) for axis in walked_axes(spec))) + len(spec.include)
+    return (drawn or math.prod(axis.size for axis in walked_axes(spec))) + len(spec.include)
 
 
 def walked_axes(spec: Spec) -> tuple[Axis, ...]:
