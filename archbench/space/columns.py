@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -73,7 +74,7 @@ def evaluate_columns(expression: Expression, names: Mapping[str, Array], kept: M
     bad = result.bad if kept is None else result.bad & kept
     if bad.any():
         _raise_as_row(expression, names, bad)
-    return _fit_in_64_bits(expression, result.values, kept)
+    return _fit_in_64_bits(expression, result.values, kept) if result.values.dtype == object else result.values
 
 
 def evaluate_mask(expression: Expression, names: Mapping[str, Array], kept: Mask | None = None) -> Mask:
@@ -86,8 +87,6 @@ def evaluate_mask(expression: Expression, names: Mapping[str, Array], kept: Mask
 
 def _fit_in_64_bits(expression: Expression, values: Array, kept: Mask | None) -> Array:
     """Values that 64 bits hold. SpecError where one that is kept is beyond them; what is not kept may be cut."""
-    if values.dtype != object:
-        return values
     over = np.array([type(value) is int and abs(value) > INT64_MAX for value in values.flat], bool).reshape(
         values.shape
     )
@@ -143,22 +142,15 @@ def _by_distinct_row(node: ExpressionNode, arrays: Mapping[str, Array]) -> Colum
     read = {name: number_values(arrays[name]) for name in dict.fromkeys(names_in(node)) if name in arrays}
     codes, which = find_distinct_rows([(codes, len(values)) for values, codes in read.values()])
     columns = [[values[code] for code in at] for (values, _), at in zip(read.values(), codes, strict=True)]
-    rows = [
-        _try_row(node, dict(zip(read, row, strict=True))) for row in (zip(*columns, strict=True) if columns else [()])
-    ]
-    bad = np.array([failed for _, failed in rows], bool)
-    good = [value for value, failed in rows if not failed]
-    spare = good[0] if good else False  # so that one failed row does not make objects of all
-    values = box_values([spare if failed else value for value, failed in rows], (-1,))
+    found: dict[int, Any] = {}  # by the number of the row; none of one that could not be computed
+    count = len(columns[0]) if columns else 1
+    for number in range(count):
+        with suppress(SpecError):
+            found[number] = evaluate_node(node, dict(zip(read, (column[number] for column in columns), strict=True)))
+    spare = next(iter(found.values()), False)  # so that one failed row does not make objects of all
+    values = box_values([found.get(number, spare) for number in range(count)], (-1,))
+    bad = np.array([number not in found for number in range(count)], bool)
     return ColumnResult(take_at(values, which), bad[which])
-
-
-def _try_row(node: ExpressionNode, row: Mapping[str, Any]) -> tuple[Any, bool]:
-    """A node's value on one row, and whether it could not be computed."""
-    try:
-        return evaluate_node(node, row), False
-    except SpecError:
-        return None, True
 
 
 def _compute_numbers(node: ExpressionNode, arrays: Mapping[str, Array]) -> ColumnResult:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,7 @@ def keep_variants(priced: Sequence[PricedVariant], constraints: Sequence[Express
     kept = []
     for item in priced:
         judged = constraints and item.cost is not None
-        broken = first_broken(nameable_values(item), constraints) if judged else None
+        broken = first_broken(item, constraints) if judged else None
         if broken is not None:
             refused[broken.text] += 1
         if broken is None or item.variant.reference:
@@ -107,8 +106,9 @@ def keep_variants(priced: Sequence[PricedVariant], constraints: Sequence[Express
     return KeptVariants(tuple(kept), dict(refused))
 
 
-def first_broken(values: Mapping[str, Any], constraints: Sequence[Expression]) -> Expression | None:
-    """The first constraint that is not met. SpecError for one that is neither true nor false."""
+def first_broken(item: PricedVariant, constraints: Sequence[Expression]) -> Expression | None:
+    """The first constraint that a variant does not meet. SpecError for one that is neither true nor false."""
+    values = nameable_values(item)
     for constraint in constraints:
         met = constraint.evaluate(values)
         if not isinstance(met, bool):
@@ -146,6 +146,7 @@ def make_funnel(space: Expansion, kept: KeptVariants) -> Funnel:
     )
 
 
+@dataclass(frozen=True, eq=False)
 class NamedColumns(Mapping[str, Array]):
     """Every name a constraint may use, of all points of a chunk, made when it is asked for.
 
@@ -153,8 +154,10 @@ class NamedColumns(Mapping[str, Array]):
     of the spec.
     """
 
-    def __init__(self, spec: Spec, sections: Mapping[str, Section], points: Points, costs: Mapping[str, Array]) -> None:
-        self.spec, self.sections, self.points, self.costs = spec, sections, points, costs
+    spec: Spec
+    sections: Mapping[str, Section]
+    points: Points
+    costs: Mapping[str, Array]
 
     def __getitem__(self, name: str) -> Array:
         if name in self.costs:
@@ -198,23 +201,18 @@ class PricedChunk:
     """Some points with their prices. Arrays have the points' shape; rows are places in their C order.
 
     there    the rows that are looked at: neither excluded, nor a duplicate, nor elsewhere
+    rows     the places of these rows
     refused  for each of them the constraint that was the first to refuse it, -1 where none did
+    kept     the rows that no constraint refuses
     first    how many rows of earlier chunks were looked at
     """
 
     columns: NamedColumns
     there: Mask
+    rows: Rows
     refused: Array
+    kept: Mask
     first: int = 0
-
-    @cached_property
-    def rows(self) -> Rows:
-        return np.flatnonzero(self.there)
-
-    @cached_property
-    def kept_mask(self) -> Mask:
-        """The rows that no constraint refuses."""
-        return self.there & (self.refused < 0)
 
     def number_rows(self, rows: Rows) -> Array:
         """The numbers of some rows among all of the space that are looked at."""
@@ -226,26 +224,30 @@ class PricedChunk:
         return broad if len(rows) == len(broad) else broad[rows]
 
 
+@dataclass
 class ConstraintJudge:
     """Holds chunks against the constraints, and adds up how many rows each was the first to refuse.
 
     `rows` counts those that are looked at, `elsewhere` those that `where`, where there is one, leaves out.
     """
 
-    def __init__(self, constraints: Sequence[Expression], where: Expression | None = None) -> None:
-        self.constraints, self.where = constraints, where
-        self.refused: Counter[str] = Counter({constraint.text: 0 for constraint in constraints})
-        self.elsewhere = self.kept = self.rows = 0
+    constraints: Sequence[Expression]
+    where: Expression | None = None
+    refused: Counter[str] = field(default_factory=Counter)
+    elsewhere: int = 0
+    kept: int = 0
+    rows: int = 0
 
     def judge(self, columns: NamedColumns) -> PricedChunk:
         """The chunk with the rows that are looked at, each refused by a constraint or by none."""
-        there = columns.points.wanted_mask
+        there = np.broadcast_to(columns.points.kept, columns.points.shape)
         if self.where is not None:
             inside = there & evaluate_mask(self.where, columns, there)
             self.elsewhere += int(there.sum()) - int(inside.sum())
             there = inside
-        chunk = PricedChunk(columns, there, self._refuse_rows(columns, there), self.rows)
-        self.kept += int(chunk.kept_mask.sum())
+        refused = self._refuse_rows(columns, there)
+        chunk = PricedChunk(columns, there, np.flatnonzero(there), refused, there & (refused < 0), self.rows)
+        self.kept += int(chunk.kept.sum())
         self.rows += len(chunk.rows)
         return chunk
 

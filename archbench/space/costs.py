@@ -6,10 +6,8 @@ the structure. Where a program branches between lanes, they part along one axis 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,7 +28,7 @@ from archbench.models.variant import (
 from archbench.pricing.lanes import INT64_MAX, Diverged, Lanes, SampledLanes, Wide, make_lanes
 from archbench.pricing.liveness import Irregular
 from archbench.pricing.price import Cost, add_up, price
-from archbench.space.points import Array, CodedColumn, Mask, Points, Rows
+from archbench.space.points import Array, CodedColumn, Points, Rows
 
 ROWS = 1 << 15  # points without a grid are recorded so many at a time: their lanes stay in the processor's cache
 SIDES = ("batch", "height", "width")
@@ -61,11 +59,11 @@ class _PointPricing:
 
     def price_part(self, part: SubGrid) -> Iterator[tuple[SubGrid, Counts]]:
         """The metrics of a part, in smaller parts where it must be; each broadcasts to its part's shape."""
-        if not part.has_wanted:
+        if (first := part.find_first(np.True_)) is None:
             return
         try:
             self._check_structure(part)
-            cost = self._price_lanes(part)
+            cost = self._price_lanes(part, first)
         except Diverged as diverged:
             for smaller in part.split_by(diverged.key):
                 yield from self.price_part(smaller)
@@ -84,9 +82,12 @@ class _PointPricing:
         if len(part.shape) == 1 and part.shape[0] > ROWS:
             raise Diverged(np.arange(part.shape[0]) // ROWS)
 
-    def _price_lanes(self, part: SubGrid) -> Cost:
-        """The cost of a part of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough."""
-        example = self._variant_at(part.first_row)
+    def _price_lanes(self, part: SubGrid, first: int) -> Cost:
+        """The cost of a part of one structure, on lanes: of 64 bits and repetitions rolled, while that is enough.
+
+        `first` is the row of its first point that is wanted.
+        """
+        example = self._variant_at(first)
         if isinstance(example.architecture, ModuleFactory):
             return price(example)
         rolled, endless = True, False
@@ -100,19 +101,20 @@ class _PointPricing:
             except Wide:
                 endless = True
             except SpecError:  # it is every lane's: a branch that differs would have parted them
-                price(self._variant_at(part.first_row))  # says it of one variant
+                price(self._variant_at(first))  # says it of one variant
                 raise
 
     def _make_program(self, part: SubGrid, example: Variant, *, endless: bool) -> tuple[Architecture, dict[str, Any]]:
         """The example's architecture and input, with the columns of numbers as lanes."""
-        sections = example.architecture.as_json() | {"input": {side: getattr(example.workload, side) for side in SIDES}}
-        types = {section: given.get("type", "") for section, given in sections.items()}
+        parts = {family: getattr(example.architecture, family) for family in FAMILIES}
+        types = {family: choice.type for family, choice in parts.items()}
+        sections = {family: dict(choice.knobs) for family, choice in parts.items()}
+        sections["input"] = {side: getattr(example.workload, side) for side in SIDES}
         for path, lanes in make_knobs(part, self.knobs, types, endless=endless).items():
             section, key = split_path(path)
             if section in sections:
                 sections[section][key] = lanes
-        choices = {family: PartChoice(sections[family].pop("type"), sections[family]) for family in FAMILIES}
-        return Architecture(**choices), sections["input"]
+        return Architecture(**{name: PartChoice(types[name], sections[name]) for name in FAMILIES}), sections["input"]
 
     def _fit_in_64_bits(self, part: SubGrid, count: Any) -> Array:
         """A metric in 64 bits. SpecError where it is more, naming the variant; a point that is not kept may be cut."""
@@ -137,28 +139,9 @@ class SubGrid:
     def shape(self) -> tuple[int, ...]:
         return tuple(len(places) for places in self.index)
 
-    @cached_property
-    def kept_mask(self) -> Mask | None:
-        """Which of its points are wanted; null: all."""
-        return None if self.points.kept is None else self.take_part(self.points.kept)
-
-    @property
-    def has_wanted(self) -> bool:
-        """Whether any of its points is."""
-        return math.prod(self.shape) > 0 and (self.kept_mask is None or bool(self.kept_mask.any()))
-
-    @property
-    def first_row(self) -> int:
-        """The number, among all points, of the first that is wanted."""
-        found = self.find_first(np.True_)
-        assert found is not None, "nothing is wanted"
-        return found
-
     def find_first(self, where: Array | np.bool_) -> int | None:
         """The row of the first that is wanted and where `where`, which broadcasts, holds; null where there is none."""
-        chosen = np.broadcast_to(where, self.shape)
-        if self.kept_mask is not None:
-            chosen = chosen & self.kept_mask
+        chosen = np.broadcast_to(where & self.take_part(self.points.kept), self.shape)
         if not chosen.any():
             return None
         row = 0

@@ -28,6 +28,7 @@ from archbench.space.columns import evaluate_mask
 from archbench.space.constraints import Funnel
 from archbench.space.identity import REFUSED, make_sections
 from archbench.space.points import (
+    ALL,
     UNSET,
     Array,
     CodedColumn,
@@ -71,7 +72,7 @@ class DesignSpace:
         keys, extra_keys = _make_keys(outcomes)
         self._find_variants(wanted, np.broadcast_to(keys, self.grid.shape).reshape(-1), extra_keys)
         found, kept = int(self.variants.sum()), int(self.extra_variants[1:].sum())
-        raw, listed = self.grid.size if drawn else int(there.sum()), len(spec.include)
+        raw, listed = len(there) if drawn else int(there.sum()), len(spec.include)
         self.counts = Funnel(
             raw=raw + listed,
             excluded=int(there.sum()) - int(wanted.sum()),
@@ -105,14 +106,14 @@ class DesignSpace:
         """The first wanted row of every key; of the extras those that are no such row and no earlier one, the reference last."""
         rows = np.flatnonzero(wanted)
         distinct, first = np.unique(keys[rows], return_index=True)
-        self.variants = np.zeros(self.grid.size, bool)
+        self.variants = np.zeros_like(wanted)
         self.variants[rows[first]] = True
         shared = np.flatnonzero(np.isin(distinct, extra_keys))
         row_of = dict(zip(distinct[shared].tolist(), rows[first[shared]].tolist(), strict=True))
-        self.extra_variants = np.zeros(self.extras.size, bool)
-        for extra in [*range(1, self.extras.size), 0]:
-            row = row_of.setdefault(int(extra_keys[extra]), self.grid.size + extra)
-            self.extra_variants[extra] = row == self.grid.size + extra
+        self.extra_variants = np.zeros(len(extra_keys), bool)
+        for extra in [*range(1, len(extra_keys)), 0]:
+            row = row_of.setdefault(int(extra_keys[extra]), len(wanted) + extra)
+            self.extra_variants[extra] = row == len(wanted) + extra
         self.reference_row = row_of[int(extra_keys[0])]
 
     def chunks(self, rows: int = ROWS) -> Iterator[Points]:
@@ -127,7 +128,7 @@ class DesignSpace:
             kept = self.variants[first : first + math.prod(shape)].reshape(shape)
             if kept.any():
                 columns = tuple(_column_of(column, slices, rows) for column in self.grid.columns)
-                yield Points(shape, columns, None if kept.all() else kept, first)
+                yield Points(shape, columns, ALL if kept.all() else kept, first)
             first += math.prod(shape)
         if self.extra_variants.any():
             yield replace(self.extras, kept=self.extra_variants, first=first)

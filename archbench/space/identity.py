@@ -108,10 +108,6 @@ class Frame:
         model = part_model(self.section, self.part) if self.section in FAMILIES else section_model(self.section)
         return validate_values(model, key, values)
 
-    def unset_knob(self, key: str) -> Any:
-        """The value of a varied knob where a point leaves it as it is; null where the part has none of that name."""
-        return self.validate_knob(key, [self.given[key]])[0] if key in self.given else self.fixed.get(key)
-
 
 @dataclass
 class Section:
@@ -148,7 +144,10 @@ class Section:
         """The frame of the points that set these paths, beside varied knobs of the section's own."""
         key = repr(leading)
         if key not in self.frames:
-            self.frames[key] = _make_frame(self.spec, self.name, self.varied, leading)
+            try:
+                self.frames[key] = _make_frame(self.name, self.varied, configure_point(self.spec, leading))
+            except SpecError:  # said by the variant that has it, if one is asked for
+                self.frames[key] = Frame(self.name)
         return self.frames[key]
 
     def knob_values(self, columns: Sequence[CodedColumn], key: str) -> Array:
@@ -213,11 +212,12 @@ class _SectionView:
 
 
 def _knob_at(frame: Frame, knob: CodedColumn, key: str, codes: Codes) -> list[Any]:
-    """A knob's values, validated, at some codes of its column."""
+    """A knob's values, validated, at some codes of its column; unset it is null where the part has none of that name."""
     used, places = np.unique(codes, return_inverse=True)
     table = frame.validate_knob(key, [knob.values[code] for code in used.tolist() if code != UNSET])
     if UNSET in used:
-        table = [frame.unset_knob(key), *table]
+        unset = frame.validate_knob(key, [frame.given[key]])[0] if key in frame.given else frame.fixed.get(key)
+        table = [unset, *table]
     return [table[place] for place in places.tolist()]
 
 
@@ -241,14 +241,7 @@ def _leads_to(section: str, path: str) -> bool:
     return trimmed or split_path(path)[0] in ("base", "module", section)
 
 
-def _make_frame(spec: Spec, section: str, varied: Sequence[str], leading: Mapping[str, Any]) -> Frame:
-    try:
-        return _frame_of_config(section, varied, configure_point(spec, leading))
-    except SpecError:  # said by the variant that has it, if one is asked for
-        return Frame(section)
-
-
-def _frame_of_config(section: str, varied: Sequence[str], config: Config) -> Frame:
+def _make_frame(section: str, varied: Sequence[str], config: Config) -> Frame:
     module = config.get("module")
     if section == "module":
         return Frame(section, f"module {module}")
@@ -260,10 +253,9 @@ def _frame_of_config(section: str, varied: Sequence[str], config: Config) -> Fra
     if section not in FAMILIES:
         known = validate_knobs(section_model(section), rest, section, section)
         return Frame(section, None, section, {key: known[key] for key in WORKLOAD[section]}, given)
+    last_level = _last_level(config) if depends_on_last_level(section) else 0
     part = choose_part(section, rest)
-    return Frame(
-        section, None, part.type, part.knobs, given, _last_level(config) if depends_on_last_level(section) else 0
-    )
+    return Frame(section, None, part.type, part.knobs, given, last_level)
 
 
 def _last_level(config: Config) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ Codes = NDArray[np.int32]
 Key = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
+
+ALL = np.ones((), bool)
 
 
 def box_values(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
@@ -105,21 +107,16 @@ class CodedColumn:
 
 @dataclass(frozen=True)
 class Points:
-    """Assignments as columns. `kept` says which are wanted; null: all. `first` is the row of the first in the whole space."""
+    """Assignments as columns. `kept` says which are wanted, and broadcasts; `first` is the first one's row in the space."""
 
     shape: tuple[int, ...]
     columns: tuple[CodedColumn, ...]
-    kept: Mask | None = None
+    kept: Mask = field(default_factory=lambda: ALL)
     first: int = 0
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
-
-    @property
-    def wanted_mask(self) -> Mask:
-        """Which points are wanted, in their shape."""
-        return np.ones(self.shape, bool) if self.kept is None else np.broadcast_to(self.kept, self.shape)
 
     def assignment(self, row: int) -> Mapping[str, Any]:
         """The dotted paths that one row sets, with their values."""
@@ -154,6 +151,24 @@ def join_points(parts: Sequence[Points]) -> Points:
             codes.append(numbering.number_column(own[0]) if own else np.full(points.shape, UNSET, np.int32))
         columns.append(CodedColumn(path, numbering.values, np.concatenate(codes)))
     return Points((sum(points.size for points in parts),), tuple(columns))
+
+
+@dataclass(frozen=True)
+class PickedRows:
+    """Rows out of many: their points (one dimension), the keys they were picked by, their places among all."""
+
+    points: Points
+    keys: tuple[Array, ...]
+    at: Array
+
+    def take_rows(self, rows: Rows) -> PickedRows:
+        return PickedRows(self.points.take_rows(rows), tuple(key[rows] for key in self.keys), self.at[rows])
+
+
+def join_picked_rows(parts: Sequence[PickedRows]) -> PickedRows:
+    """Picked rows one after the other."""
+    keys = tuple(np.concatenate(columns) for columns in zip(*(part.keys for part in parts), strict=True))
+    return PickedRows(join_points([part.points for part in parts]), keys, np.concatenate([part.at for part in parts]))
 
 
 def combine_codes(parts: Iterable[tuple[NDArray[Any], int]]) -> tuple[Key, int]:

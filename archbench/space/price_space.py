@@ -29,12 +29,11 @@ from archbench.space.constraints import (
     first_broken,
     keep_variants,
     make_funnel,
-    nameable_values,
     price_all,
 )
 from archbench.space.costs import price_points
 from archbench.space.grid import DesignSpace
-from archbench.space.points import Array, Points, Rows, box_values, join_points
+from archbench.space.points import Array, PickedRows, Points, Rows, box_values, join_picked_rows
 from archbench.space.samplers import sample_lists
 from archbench.space.selection import LIMIT, Aim, describe_aims, find_front_of_columns, is_scored, make_aims, thin_front
 
@@ -74,18 +73,6 @@ class SpaceQuery:
                 expression.check_names(known)
 
 
-@dataclass(frozen=True)
-class PickedRows:
-    """Rows out of many: their points (one dimension), the keys they were picked by, their places among all."""
-
-    points: Points
-    keys: tuple[Array, ...]
-    at: Array
-
-    def take_rows(self, rows: Rows) -> PickedRows:
-        return PickedRows(self.points.take_rows(rows), tuple(key[rows] for key in self.keys), self.at[rows])
-
-
 class RowPicker:
     """Takes the rows of chunk after chunk, gives the best of all: only what may still be among them is held."""
 
@@ -103,11 +90,7 @@ class RowPicker:
 
     def find_best(self) -> PickedRows:
         """The best so far, in the order they came."""
-        parts = self._held
-        keys = tuple(np.concatenate(columns) for columns in zip(*(part.keys for part in parts), strict=True))
-        joined = PickedRows(
-            join_points([part.points for part in parts]), keys, np.concatenate([part.at for part in parts])
-        )
+        joined = join_picked_rows(self._held)
         self._held = [joined.take_rows(self._best(joined.keys))]
         return self._held[0]
 
@@ -155,19 +138,20 @@ def price_space(
     space, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, query.where)
     scores, strangers = _find_scores(space, query.scores) if is_scored(spec.select) else (None, None)
     aims = make_aims(spec.select, scored=scores is not None)
+    named_aims = describe_aims(aims)
     front, least = _FrontPicker(aims), RowPicker(partial(choose_lowest, limit=limit))
     reference, reference_at, done = spec.reference, None, 0
     for chunk in _price_chunks(space, judge, scores):
-        points, rows = chunk.columns.points, np.flatnonzero(chunk.kept_mask)
+        points, rows = chunk.columns.points, np.flatnonzero(chunk.kept)
         front.add_chunk(chunk, rows)
         if query.by is not None:
             least.add_rows(points, rows, [_order_by(query.by, chunk, rows)], chunk.number_rows(rows))
         if sink is not None:
             sink.add(chunk)
-        if 0 <= (row := space.reference_row - points.first) < points.size:
+        if 0 <= (row := space.reference_row - points.first) < chunk.there.size:
             reference = points.assignment(row)
             reference_at = int(chunk.number_rows(np.array(row))) if chunk.there.flat[row] else None
-        said(done := done + points.size)
+        said(done := done + chunk.there.size)
     on_front = front.picker.find_best()
     thinned = thin_front(on_front.keys, [aim.direction for aim in aims], limit)
     chosen = on_front.take_rows(thinned) if query.by is None else least.find_best()
@@ -177,10 +161,10 @@ def price_space(
         refused=dict(judge.refused),
         elsewhere=judge.elsewhere,
         kept=judge.kept,
-        spared=int(first_broken(nameable_values(spared), spec.constraints) is not None),
+        spared=int(first_broken(spared, spec.constraints) is not None),
         front=len(on_front.at),
         chosen=len(chosen.at),
-        aims=describe_aims(aims),
+        aims=named_aims,
         unscored=None if scores is None else front.unscored,
         strangers=strangers,
     )
@@ -211,17 +195,18 @@ def _find_scores(
             space.spec.place("scores"),
         )
     chunks = list(space.chunks())
+    wanted = [np.broadcast_to(points.kept, points.shape) for points in chunks]
     made = [
-        make_variant(space.spec, points.assignment(int(row)))
-        for points in chunks
-        for row in np.flatnonzero(points.wanted_mask)
+        make_variant(space.spec, points.assignment(row))
+        for points, mask in zip(chunks, wanted, strict=True)
+        for row in np.flatnonzero(mask).tolist()
     ]
     variants = assign_names(made, space.spec)
     known = {text for variant in variants for text in (variant.id, variant.name)}
     found = iter([given.get(each.id, given.get(each.name, math.nan)) for each in variants])
     columns = [np.full(points.shape, math.nan) for points in chunks]
-    for column, points in zip(columns, chunks, strict=True):
-        column[points.wanted_mask] = [next(found) for _ in range(int(points.wanted_mask.sum()))]
+    for column, mask in zip(columns, wanted, strict=True):
+        column[mask] = [next(found) for _ in range(int(mask.sum()))]
     strangers = tuple(text for text in given if text not in known)
     return (None if all(np.isnan(column).all() for column in columns) else columns), strangers
 
@@ -246,7 +231,7 @@ class _FrontPicker:
 
 def _order_by(by: Expression, chunk: PricedChunk, rows: Rows) -> Array:
     """The numbers that an order goes by, at rows that are kept; what others have is not looked at."""
-    values = chunk.take_rows(rows, evaluate_columns(by, chunk.columns, chunk.kept_mask))
+    values = chunk.take_rows(rows, evaluate_columns(by, chunk.columns, chunk.kept))
     if values.dtype == object:
         values = box_values(list(values), values.shape)
     if len(rows) and values.dtype.kind not in "if":

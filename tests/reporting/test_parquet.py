@@ -15,7 +15,7 @@ from archbench.errors import CannotMeasure
 from archbench.metrics import EXACT
 from archbench.reporting.formats import space_parquet
 from archbench.reporting.formats.space_parquet import ParquetFile, write_space
-from archbench.space.constraints import NamedColumns, PricedChunk, PricedVariant, first_broken, nameable_values
+from archbench.space.constraints import NamedColumns, PricedChunk, PricedVariant, first_broken
 from archbench.space.points import CodedColumn, Points
 from archbench.space.price_space import SpaceQuery
 
@@ -104,7 +104,7 @@ def test_a_refused_row_names_its_constraint_and_only_kept_ones_are_on_the_front(
     by_cost = {}
     for item in priced:
         assert item.cost is not None
-        broken = first_broken(nameable_values(item), spec.constraints)
+        broken = first_broken(item, spec.constraints)
         by_cost[item.cost.macs, item.cost.peak_bytes] = broken and broken.text
     rows = read(file)
     assert all(row["refused"] == by_cost[row["macs"], row["peak_bytes"]] for row in rows)
@@ -153,7 +153,8 @@ def test_what_outgrows_its_memory_is_kept_on_disk(spec: Spec, tmp_path: Path, mo
     points = Points((1 << 18,), (width,))
     costs = {metric: np.arange(1 << 18) * 1_000_003 + place for place, metric in enumerate(EXACT)}
     nobody = np.full(1 << 18, -1, dtype=np.int8)
-    chunk = PricedChunk(NamedColumns(spec, {}, points, costs), np.ones(1 << 18, dtype=bool), nobody)
+    everyone = np.ones(1 << 18, dtype=bool)
+    chunk = PricedChunk(NamedColumns(spec, {}, points, costs), everyone, np.arange(1 << 18), nobody, everyone)
     with ParquetFile(tmp_path / "out.parquet", ["neck.channels"], []) as out:
         for _ in range(12):
             out.add(chunk)

@@ -46,7 +46,7 @@ def recorded(monkeypatch):
 def checked(points):
     """The counts of points, after each that is kept was seen to cost what it does alone."""
     counts = price_points(points, variant)
-    kept = np.broadcast_to(True if points.kept is None else points.kept, points.shape).reshape(-1)
+    kept = np.broadcast_to(points.kept, points.shape).reshape(-1)
     rows = [int(row) for row in np.flatnonzero(kept)]
     assert costs_of(counts, points.shape, rows) == [price(variant(points.assignment(row))) for row in rows]
     return counts
