@@ -218,6 +218,10 @@ class PricedChunk:
         """The numbers of some rows among all of the space that are looked at."""
         return np.asarray(self.first + np.searchsorted(self.rows, rows))
 
+    def scored_rows(self, rows: Rows) -> Rows:
+        """The rows, of these, that have a score."""
+        return rows[~np.isnan(self.take_rows(rows, self.columns["score"]))]
+
     def take_rows(self, rows: Rows, values: Array) -> Array:
         """An array that broadcasts to the points, at some rows."""
         broad = np.broadcast_to(values, self.there.shape).reshape(-1)

@@ -26,7 +26,7 @@ from archbench.errors import SpecError
 from archbench.pricing.lanes import INT64_MAX
 from archbench.space.columns import evaluate_mask
 from archbench.space.constraints import Funnel
-from archbench.space.identity import REFUSED, make_sections
+from archbench.space.identity import REFUSED, make_sections, number_sections
 from archbench.space.points import (
     ALL,
     UNSET,
@@ -63,11 +63,11 @@ class DesignSpace:
         drawn = bool(spec.axes and spec.sample and spec.sample.method != "grid")
         _check_room(spec, drawn=drawn)
         self.spec = spec
-        self.grid, there = _sample_points(spec) if drawn else _lay_out(walked_axes(spec), spec)
         self.extras = make_points([spec.reference, *spec.include])
-        self.sections = make_sections(spec, [*self.grid.columns, *self.extras.columns])
+        self.grid, there = _sample_points(spec) if drawn else _lay_out(walked_axes(spec))
         wanted = there & ~self._join_masks(_find_excluded(spec.exclude, self.grid))
-        outcomes = list(self._number_outcomes())
+        self.sections = make_sections(spec, [*self.grid.columns, *self.extras.columns])
+        outcomes = list(number_sections(self.sections.values(), self.grid, self.extras))
         self._check_networks(wanted, outcomes)
         keys, extra_keys = _make_keys(outcomes)
         self._find_variants(wanted, np.broadcast_to(keys, self.grid.shape).reshape(-1), extra_keys)
@@ -85,13 +85,6 @@ class DesignSpace:
     def _join_masks(self, masks: Sequence[Mask]) -> Mask:
         """The rows of the grid for which some mask holds."""
         return np.broadcast_to(reduce(np.logical_or, masks, np.zeros((), bool)), self.grid.shape).reshape(-1)
-
-    def _number_outcomes(self) -> Iterator[tuple[Codes, Codes, int]]:
-        """Of every outcome its numbers in the grid and in the extras, and how many there are."""
-        for section in self.sections.values():
-            grid, extras = (section.number_outcomes(points.columns) for points in (self.grid, self.extras))
-            for outcome, codes in grid.items():
-                yield codes, np.broadcast_to(extras[outcome], self.extras.shape), len(section.numbers[outcome]) - 1
 
     def _check_networks(self, wanted: Mask, outcomes: Sequence[tuple[Codes, Codes, int]]) -> None:
         """Refuse a wanted point with a part that cannot be, in the words of its own variant."""
@@ -155,7 +148,7 @@ def _check_room(spec: Spec, *, drawn: bool) -> None:
         )
 
 
-def _lay_out(axes: Sequence[Axis], spec: Spec) -> tuple[Points, Mask]:
+def _lay_out(axes: Sequence[Axis]) -> tuple[Points, Mask]:
     """The whole grid, and the rows that are there: an axis that does not apply counts once."""
     if not axes:
         return Points((1,), ()), np.ones(1, bool)

@@ -38,6 +38,7 @@ from archbench.space.points import (
     Array,
     CodedColumn,
     Codes,
+    Points,
     ValueNumbering,
     box_values,
     find_distinct_rows,
@@ -227,6 +228,14 @@ def make_sections(spec: Spec, columns: Sequence[CodedColumn]) -> dict[str, Secti
         name: Section(spec, name, tuple(dict.fromkeys(key for c in columns if (key := _own_key(name, c.path)))))
         for name in (*SECTIONS, "module")
     }
+
+
+def number_sections(sections: Iterable[Section], grid: Points, extras: Points) -> Iterator[tuple[Codes, Codes, int]]:
+    """Of every outcome its numbers in the grid and in the extras, and how many there are."""
+    for section in sections:
+        numbers, extra_numbers = (section.number_outcomes(points.columns) for points in (grid, extras))
+        for outcome, codes in numbers.items():
+            yield codes, np.broadcast_to(extra_numbers[outcome], extras.shape), len(section.numbers[outcome]) - 1
 
 
 def _own_key(section: str, path: str) -> str:

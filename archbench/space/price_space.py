@@ -35,7 +35,7 @@ from archbench.space.costs import price_points
 from archbench.space.grid import DesignSpace
 from archbench.space.points import Array, PickedRows, Points, Rows, box_values, join_picked_rows
 from archbench.space.samplers import sample_lists
-from archbench.space.selection import LIMIT, Aim, describe_aims, find_front_of_columns, is_scored, make_aims, thin_front
+from archbench.space.selection import LIMIT, describe_aims, find_front_of_columns, is_scored, make_aims, thin_front
 
 HELD = 1 << 20  # rows that are held before they are held against each other
 
@@ -138,12 +138,16 @@ def price_space(
     space, judge = DesignSpace(spec), ConstraintJudge(spec.constraints, query.where)
     scores, strangers = _find_scores(space, query.scores) if is_scored(spec.select) else (None, None)
     aims = make_aims(spec.select, scored=scores is not None)
-    named_aims = describe_aims(aims)
-    front, least = _FrontPicker(aims), RowPicker(partial(choose_lowest, limit=limit))
-    reference, reference_at, done = spec.reference, None, 0
+    named_aims, directions = describe_aims(aims), [aim.direction for aim in aims]
+    front = RowPicker(partial(find_front_of_columns, directions=directions))
+    least = RowPicker(partial(choose_lowest, limit=limit))
+    reference, reference_at, done, unscored = spec.reference, None, 0, 0
     for chunk in _price_chunks(space, judge, scores):
         points, rows = chunk.columns.points, np.flatnonzero(chunk.kept)
-        front.add_chunk(chunk, rows)
+        scored = rows if scores is None else chunk.scored_rows(rows)  # others are neither better nor worse
+        unscored += len(rows) - len(scored)
+        keys = [chunk.take_rows(scored, chunk.columns[aim.metric]) for aim in aims]
+        front.add_rows(points, scored, keys, chunk.number_rows(scored))
         if query.by is not None:
             least.add_rows(points, rows, [_order_by(query.by, chunk, rows)], chunk.number_rows(rows))
         if sink is not None:
@@ -152,20 +156,20 @@ def price_space(
             reference = points.assignment(row)
             reference_at = int(chunk.number_rows(np.array(row))) if chunk.there.flat[row] else None
         said(done := done + chunk.there.size)
-    on_front = front.picker.find_best()
-    thinned = thin_front(on_front.keys, [aim.direction for aim in aims], limit)
+    on_front = front.find_best()
+    thinned = thin_front(on_front.keys, directions, limit)
     chosen = on_front.take_rows(thinned) if query.by is None else least.find_best()
-    (spared,) = price_all([make_variant(spec, reference)])
+    spared = make_variant(spec, reference)
     funnel = replace(
         space.counts,
         refused=dict(judge.refused),
         elsewhere=judge.elsewhere,
         kept=judge.kept,
-        spared=int(first_broken(spared, spec.constraints) is not None),
+        spared=int(first_broken(PricedVariant(spared, price(spared)), spec.constraints) is not None),
         front=len(on_front.at),
         chosen=len(chosen.at),
         aims=named_aims,
-        unscored=None if scores is None else front.unscored,
+        unscored=None if scores is None else unscored,
         strangers=strangers,
     )
     return PricedSpace(funnel, on_front, chosen, reference, reference_at)
@@ -209,24 +213,6 @@ def _find_scores(
         column[mask] = [next(found) for _ in range(int(mask.sum()))]
     strangers = tuple(text for text in given if text not in known)
     return (None if all(np.isnan(column).all() for column in columns) else columns), strangers
-
-
-class _FrontPicker:
-    """The front of all rows so far. Over the score it is of those that have one: others are neither better nor worse."""
-
-    def __init__(self, aims: Sequence[Aim]) -> None:
-        directions = [aim.direction for aim in aims]
-        self.picker, self.unscored = RowPicker(lambda keys: find_front_of_columns(keys, directions)), 0
-        self._metrics = [aim.metric for aim in aims]
-
-    def add_chunk(self, chunk: PricedChunk, rows: Rows) -> None:
-        """Rows of a chunk that are kept."""
-        if "score" in self._metrics:
-            scored = ~np.isnan(chunk.take_rows(rows, chunk.columns["score"]))
-            self.unscored += len(rows) - int(scored.sum())
-            rows = rows[scored]
-        keys = [chunk.take_rows(rows, chunk.columns[metric]) for metric in self._metrics]
-        self.picker.add_rows(chunk.columns.points, rows, keys, chunk.number_rows(rows))
 
 
 def _order_by(by: Expression, chunk: PricedChunk, rows: Rows) -> Array:
@@ -273,7 +259,7 @@ def make_shown_variants(spec: Spec, space: PricedSpace) -> tuple[ShownVariant, .
     if reference.id not in [variant.id for _, variant in made]:
         made.insert(0, (space.reference_at, reference))
     variants = assign_names([replace(v, reference=v.id == reference.id) for _, v in made], spec)
-    return tuple(ShownVariant(at, item) for (at, _), item in zip(made, price_all(variants), strict=True))
+    return tuple(ShownVariant(at, PricedVariant(v, price(v))) for (at, _), v in zip(made, variants, strict=True))
 
 
 def variants(spec: Spec | str | Path) -> tuple[Variant, ...]:
