@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -177,16 +178,6 @@ def make_lanes(values: Array, draw: SampledLanes | None = None, *, endless: bool
     return integer_lanes(values, draw) if values.dtype == np.int64 else Lanes(values, None, draw)
 
 
-def add_lanes(terms: Iterable[Any]) -> Any:
-    """The sum of integers and lanes, those of one shape first: only the last additions are broad."""
-    return _fold_terms(np.add, terms, operator.add)
-
-
-def largest_lane(terms: Iterable[Any]) -> Any:
-    """The greatest, lane by lane, of at least one number that is not negative."""
-    return _fold_terms(np.maximum, terms, max)
-
-
 def group_by_identity(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]:
     """Second members by the very object that is the first: lanes that only equal others are a group of their own."""
     groups: dict[int, tuple[Any, list[Any]]] = {}
@@ -200,8 +191,11 @@ def holds_somewhere(truth: Any) -> bool:
     return bool(truth.points.any()) if isinstance(truth, Lanes) else bool(truth)
 
 
-def _fold_terms(ufunc: np.ufunc, terms: Iterable[Any], fold: BoundOf) -> Any:
-    """The ufunc over all terms; `fold` is the same on two integers, and on two bounds."""
+def _fold_terms(ufunc: np.ufunc, fold: BoundOf, terms: Iterable[Any]) -> Any:
+    """The ufunc over integers and lanes, those of one shape first: only the last results are broad.
+
+    `fold` is the same on two integers, and on two bounds.
+    """
     plain, shaped = 0, dict[tuple[int, ...], Lanes]()
     for term in terms:
         if isinstance(term, Lanes):
@@ -213,6 +207,10 @@ def _fold_terms(ufunc: np.ufunc, terms: Iterable[Any], fold: BoundOf) -> Any:
     for shape in sorted(shaped, key=math.prod):
         total = _combine_lanes(ufunc, total, shaped[shape], fold) if total is not plain or plain else shaped[shape]
     return total
+
+
+add_lanes = partial(_fold_terms, np.add, operator.add)
+largest_lane = partial(_fold_terms, np.maximum, max)  # of at least one number, none of them negative
 
 
 def _combine_lanes(ufunc: np.ufunc, a: Any, b: Any, bound: BoundOf) -> Lanes:

@@ -44,7 +44,8 @@ def price_points(points: Points, make: Callable[[Mapping[str, Any]], Variant]) -
     is no network, has a count that 64 bits do not hold, or is a hand-written module.
     """
     pricing = _PointPricing(points, make)
-    parts = list(pricing.price_part(whole_grid(points)))
+    whole = SubGrid(points, tuple(np.arange(length) for length in points.shape))
+    parts = list(pricing.price_part(whole))
     return {
         metric: join_sub_grids(points.shape, [(part, counts[metric]) for part, counts in parts]) for metric in EXACT
     }
@@ -163,16 +164,9 @@ class SubGrid:
         for axis in sorted(range(key.ndim), key=lambda axis: key.shape[axis]):
             labels = _label_lines(key, axis)
             if labels.any():
-                return [self._choose_places(axis, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)]
+                cuts = [self.index[axis][labels == label] for label in range(labels.max() + 1)]
+                return [SubGrid(self.points, (*self.index[:axis], cut, *self.index[axis + 1 :])) for cut in cuts]
         raise AssertionError("nothing differs")
-
-    def _choose_places(self, axis: int, chosen: Rows) -> SubGrid:
-        return SubGrid(self.points, (*self.index[:axis], self.index[axis][chosen], *self.index[axis + 1 :]))
-
-
-def whole_grid(points: Points) -> SubGrid:
-    """All points as one sub-grid."""
-    return SubGrid(points, tuple(np.arange(length) for length in points.shape))
 
 
 def join_sub_grids(shape: Sequence[int], parts: Iterable[tuple[SubGrid, Array]]) -> Array:
@@ -294,12 +288,8 @@ def _validate_column(column: CodedColumn, refused: Array, name: str) -> KnobValu
 def lane_kind(path: str, value: Any) -> str:
     """The kind of a value: numbers are of one kind, as are lists of so many; any other value is of a kind of its own."""
     if "." in path and not path.endswith(".type"):
-        if _is_number(value):
+        if type(value) in (int, float):
             return "number"
-        if isinstance(value, list) and value and all(map(_is_number, value)):
+        if isinstance(value, list) and value and {*map(type, value)} <= {int, float}:
             return f"numbers, {len(value)} of them"
     return f"the value {value!r}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

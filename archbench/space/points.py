@@ -141,18 +141,6 @@ def make_points(assignments: Sequence[Mapping[str, Any]]) -> Points:
     return Points((len(assignments),), tuple(columns))
 
 
-def join_points(parts: Sequence[Points]) -> Points:
-    """Points of one dimension one after the other; a path is unset in those that do not have it."""
-    columns = []
-    for path in dict.fromkeys(column.path for points in parts for column in points.columns):
-        numbering, codes = ValueNumbering(), []
-        for points in parts:
-            own = [column for column in points.columns if column.path == path]
-            codes.append(numbering.number_column(own[0]) if own else np.full(points.shape, UNSET, np.int32))
-        columns.append(CodedColumn(path, numbering.values, np.concatenate(codes)))
-    return Points((sum(points.size for points in parts),), tuple(columns))
-
-
 @dataclass(frozen=True)
 class PickedRows:
     """Rows out of many: their points (one dimension), the keys they were picked by, their places among all."""
@@ -166,9 +154,17 @@ class PickedRows:
 
 
 def join_picked_rows(parts: Sequence[PickedRows]) -> PickedRows:
-    """Picked rows one after the other."""
-    keys = tuple(np.concatenate(columns) for columns in zip(*(part.keys for part in parts), strict=True))
-    return PickedRows(join_points([part.points for part in parts]), keys, np.concatenate([part.at for part in parts]))
+    """Picked rows one after the other; a path is unset in those that do not have it."""
+    columns = []
+    for path in dict.fromkeys(column.path for part in parts for column in part.points.columns):
+        numbering, codes = ValueNumbering(), []
+        for part in parts:
+            own = [column for column in part.points.columns if column.path == path]
+            codes.append(numbering.number_column(own[0]) if own else np.full(part.points.shape, UNSET, np.int32))
+        columns.append(CodedColumn(path, numbering.values, np.concatenate(codes)))
+    keys = tuple(np.concatenate(each) for each in zip(*(part.keys for part in parts), strict=True))
+    points = Points((sum(part.points.size for part in parts),), tuple(columns))
+    return PickedRows(points, keys, np.concatenate([part.at for part in parts]))
 
 
 def combine_codes(parts: Iterable[tuple[NDArray[Any], int]]) -> tuple[Key, int]:

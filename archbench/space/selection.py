@@ -61,10 +61,7 @@ def make_aims(select: Select | None, *, scored: bool = False) -> tuple[Aim, ...]
     """
     minimize, maximize = _list_wishes(select)
     known = (*EXACT, "score") if scored else EXACT
-    return (
-        *(_make_aim(name, "min", known) for name in minimize),
-        *(_make_aim(name, "max", known) for name in maximize),
-    )
+    return (*(_make_aim(n, "min", known) for n in minimize), *(_make_aim(n, "max", known) for n in maximize))
 
 
 def is_scored(select: Select | None) -> bool:
@@ -91,13 +88,12 @@ def _make_aim(name: str, direction: Direction, known: Sequence[str]) -> Aim:
 
 def describe_aims(aims: Sequence[Aim]) -> str:
     """`least MACs and peak MiB, most params`, with what stands in for what."""
-    least = [METRICS[aim.metric].label.rsplit(" ", 1)[0] + _stand_in(aim) for aim in aims if aim.direction == "min"]
-    most = [METRICS[aim.metric].label.rsplit(" ", 1)[0] + _stand_in(aim) for aim in aims if aim.direction == "max"]
-    return ", ".join(f"{word} {' and '.join(names)}" for word, names in (("least", least), ("most", most)) if names)
-
-
-def _stand_in(aim: Aim) -> str:
-    return f" (for {aim.wanted})" if aim.wanted else ""
+    names: dict[str, list[str]] = {"min": [], "max": []}
+    for aim in aims:
+        stand_in = f" (for {aim.wanted})" if aim.wanted else ""
+        names[aim.direction].append(METRICS[aim.metric].label.rsplit(" ", 1)[0] + stand_in)
+    words = {"least": names["min"], "most": names["max"]}
+    return ", ".join(f"{word} {' and '.join(labels)}" for word, labels in words.items() if labels)
 
 
 def find_front(points: Sequence[Sequence[float]], directions: Sequence[Direction]) -> tuple[bool, ...]:
@@ -171,7 +167,7 @@ def find_front_of_columns(columns: Sequence[Array], directions: Sequence[Directi
 
 def sift_front(columns: Sequence[Array], directions: Sequence[Direction]) -> Rows:
     """Rows among which the front is: what remains when the coarse table has been asked about each pair of coordinates."""
-    lower = [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
+    lower = _lower_columns(columns, directions)
     rows = np.arange(len(lower[0]))
     if len(lower) > 3:
         return rows
@@ -181,6 +177,11 @@ def sift_front(columns: Sequence[Array], directions: Sequence[Direction]) -> Row
             first, second, third = (lower[(turn + place) % len(lower)][rows] for place in range(3))
             rows = rows[_keep_unbeaten(first, second, third)]
     return rows
+
+
+def _lower_columns(columns: Sequence[Array], directions: Sequence[Direction]) -> list[Array]:
+    """Columns of which less is better in each."""
+    return [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
 
 
 def _keep_unbeaten(first: Array, second: Array, third: Array) -> Mask:
@@ -221,16 +222,9 @@ def thin_front(columns: Sequence[Array], directions: Sequence[Direction], limit:
 
 def _find_extremes(columns: Sequence[Array], directions: Sequence[Direction]) -> list[int]:
     """For each coordinate the row that is best in it; among ties, the best in the others in turn."""
-    lower = [column if side == "min" else -column for column, side in zip(columns, directions, strict=True)]
-    turned = (lower[place:] + lower[:place] for place in range(len(lower)))
-    return [_choose_first(keys) for keys in turned]
-
-
-def _choose_first(keys: Sequence[Array]) -> int:
-    rows = np.arange(len(keys[0]))
-    for key in keys:
-        rows = rows[key[rows] == key[rows].min()]
-    return int(rows[0])
+    lower = _lower_columns(columns, directions)
+    # Of the keys of a sort the last is the first that counts.
+    return [int(np.lexsort((lower[place:] + lower[:place])[::-1])[0]) for place in range(len(lower))]
 
 
 def _scale_column(column: Array) -> NDArray[np.float64]:
