@@ -151,10 +151,8 @@ class Lanes:
     def __hash__(self) -> int:
         return hash(self.__index__())
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.__index__())
-
-    __repr__ = __str__
 
     def __format__(self, how: str) -> str:
         return format(self.__index__(), how)

@@ -257,9 +257,7 @@ def make_knobs(
     found = {knob.column.path: knob.numbers_in(part, types.get(knob.column.path.split(".")[0], "")) for knob in knobs}
     numbers = {path: given for path, given in found.items() if given is not None}
     draw = None
-    if (
-        len(part.shape) == 1 and numbers
-    ):  # each value in use once, along an axis of its own; points are places on that grid
+    if len(part.shape) == 1 and numbers:  # each value once, along an axis of its own; points are places on that grid
         used = [np.unique(codes, return_inverse=True) for _, codes in numbers.values()]
         draw = SampledLanes([places for _, places in used])
         axes = np.ix_(*(codes for codes, _ in used), np.zeros(1, np.intp))

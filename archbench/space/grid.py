@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,9 +207,11 @@ def _find_excluded(exclude: Sequence[Exclusion], points: Points) -> list[Mask]:
             names = {path: columns[path].value_array() for path in item.names}
             masks.append(_where_it_holds(item, names, masks))
         else:
-            masks.append(
-                reduce(np.logical_and, (_where_it_agrees(columns[path], value) for path, value in item.items()))
-            )
+            agreeing = [
+                np.array([*(given == value for given in columns[path].values), False])[columns[path].codes]
+                for path, value in item.items()  # unset agrees with nothing
+            ]
+            masks.append(reduce(np.logical_and, agreeing))
     return masks
 
 
@@ -222,10 +223,6 @@ def _where_it_holds(item: Expression, names: Mapping[str, Array], before: Sequen
         if not before:
             raise
     return evaluate_mask(item, names, ~reduce(np.logical_or, before))
-
-
-def _where_it_agrees(column: CodedColumn, value: Any) -> Mask:
-    return np.array([*(given == value for given in column.values), False])[column.codes]  # unset agrees with nothing
 
 
 def _make_keys(outcomes: Sequence[tuple[Codes, Codes, int]]) -> tuple[Key, Key]:

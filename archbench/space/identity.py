@@ -46,9 +46,8 @@ from archbench.space.points import (
 )
 
 REFUSED = -1  # the number of what is no network
-MAX_COMBINATIONS = (
-    1 << 22
-)  # of the knobs that one outcome reads: a GiB of their texts, and as many as are drawn at most
+# Combinations of the knobs that one outcome reads: a GiB of their texts, and as many as are drawn at most.
+MAX_COMBINATIONS = 1 << 22
 AT_ONCE = 1 << 16  # combinations whose knobs are Python's own objects at a time
 WORKLOAD = {"input": WORKLOAD_IN_INPUT, "measure": WORKLOAD_IN_MEASURE}  # the keys that a network's workload is made of
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -119,19 +119,16 @@ class PricedSpace:
     reference_at: int | None
 
 
-class ChunkSink(Protocol):
-    """Takes priced chunks as they come. Rows are counted through: those of the first chunk, those of the second, ..."""
-
-    def add(self, chunk: PricedChunk) -> None: ...
-
-
 def price_space(
     spec: Spec,
     query: SpaceQuery | None = None,
-    sink: ChunkSink | None = None,
+    sink: Callable[[PricedChunk], None] = lambda chunk: None,
     said: Callable[[int], None] = lambda rows: None,
 ) -> PricedSpace:
-    """Price every point of a spec, chunk by chunk, in bounded memory. `said` hears how many points are done."""
+    """Price every point of a spec, chunk by chunk, in bounded memory.
+
+    `sink` takes the chunks as they come, `said` hears how many points are done.
+    """
     query = query or SpaceQuery()
     limit = query.limit or (spec.select.limit if spec.select else None) or LIMIT
     query.check_names(list_nameable(spec.axes))
@@ -150,8 +147,7 @@ def price_space(
         front.add_rows(points, scored, keys, chunk.number_rows(scored))
         if query.by is not None:
             least.add_rows(points, rows, [_order_by(query.by, chunk, rows)], chunk.number_rows(rows))
-        if sink is not None:
-            sink.add(chunk)
+        sink(chunk)
         if 0 <= (row := space.reference_row - points.first) < chunk.there.size:
             reference = points.assignment(row)
             reference_at = int(chunk.number_rows(np.array(row))) if chunk.there.flat[row] else None

@@ -87,7 +87,7 @@ def test_one_variant_has_every_name_that_its_columns_have(tmp_path: Path) -> Non
         def add(self, chunk) -> None:  # type: ignore[no-untyped-def]
             seen.append(set(chunk.columns))
 
-    price_space(spec, sink=Look())
+    price_space(spec, sink=Look().add)
     (item, *_) = price_all(expand(spec).variants)
     assert seen
     assert all(

@@ -225,7 +225,7 @@ def test_the_rows_of_every_chunk_have_the_costs_of_their_networks(spec: Spec, on
             columns = [chunk.take_rows(chunk.rows, chunk.columns[metric]).tolist() for metric in EXACT]
             found.extend(zip(*columns, strict=True))
 
-    price_space(spec, sink=Collect())
+    price_space(spec, sink=Collect().add)
     assert sorted(found) == sorted(tuple(item.cost.as_json().values()) for item in one_by_one if item.cost)
 
 

@@ -44,7 +44,7 @@ def write_space(
     """Price a space and write every row of it to a file. Raises CannotMeasure where it cannot be put there."""
     check_writable("--parquet", path)
     with ParquetFile(path, varied_paths(spec), [constraint.text for constraint in spec.constraints]) as file:
-        space = price_space(spec, asked, file, said)
+        space = price_space(spec, asked, file.add, said)
         rows = make_shown_variants(spec, space)
         file.write(space.front.at, [(row.at, row.priced.variant) for row in rows if row.at is not None])
     return space, rows
