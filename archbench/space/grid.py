@@ -66,9 +66,9 @@ class DesignSpace:
         self.grid, there = _sample_points(spec) if drawn else _lay_out(walked_axes(spec))
         wanted = there & ~self._join_masks(_find_excluded(spec.exclude, self.grid))
         self.sections = make_sections(spec, [*self.grid.columns, *self.extras.columns])
-        outcomes = list(number_sections(self.sections.values(), self.grid, self.extras))
-        self._check_networks(wanted, outcomes)
-        keys, extra_keys = _make_keys(outcomes)
+        traits = list(number_sections(self.sections.values(), self.grid, self.extras))
+        self._check_networks(wanted, traits)
+        keys, extra_keys = _make_keys(traits)
         self._find_variants(wanted, np.broadcast_to(keys, self.grid.shape).reshape(-1), extra_keys)
         found, kept = int(self.variants.sum()), int(self.extra_variants[1:].sum())
         raw, listed = len(there) if drawn else int(there.sum()), len(spec.include)
@@ -85,9 +85,9 @@ class DesignSpace:
         """The rows of the grid for which some mask holds."""
         return np.broadcast_to(reduce(np.logical_or, masks, np.zeros((), bool)), self.grid.shape).reshape(-1)
 
-    def _check_networks(self, wanted: Mask, outcomes: Sequence[tuple[Codes, Codes, int]]) -> None:
+    def _check_networks(self, wanted: Mask, traits: Sequence[tuple[Codes, Codes, int]]) -> None:
         """Refuse a wanted point with a part that cannot be, in the words of its own variant."""
-        refused = wanted & self._join_masks([codes == REFUSED for codes, _, _ in outcomes])
+        refused = wanted & self._join_masks([codes == REFUSED for codes, _, _ in traits])
         if refused.any():
             make_variant(self.spec, self.grid.assignment(int(refused.argmax())))
             raise AssertionError("a section was refused and its variant is not")
@@ -225,13 +225,13 @@ def _where_it_holds(item: Expression, names: Mapping[str, Array], before: Sequen
     return evaluate_mask(item, names, ~reduce(np.logical_or, before))
 
 
-def _make_keys(outcomes: Sequence[tuple[Codes, Codes, int]]) -> tuple[Key, Key]:
+def _make_keys(traits: Sequence[tuple[Codes, Codes, int]]) -> tuple[Key, Key]:
     """One number a point of the grid, as broad as the axes that networks hang on, and one a row of the extras.
 
-    They are equal where the numbers of all outcomes are.
+    They are equal where the numbers of all traits are.
     """
-    key, extra, bound = np.zeros(1, np.int64), np.zeros_like(outcomes[0][1], np.int64), 1
-    for codes, extra_codes, count in sorted(outcomes, key=lambda outcome: outcome[0].size):  # the broad ones last
+    key, extra, bound = np.zeros(1, np.int64), np.zeros_like(traits[0][1], np.int64), 1
+    for codes, extra_codes, count in sorted(traits, key=lambda trait: trait[0].size):  # the broad ones last
         if count < 2:
             continue
         if bound * (count + 1) > INT64_MAX:  # as many as there are points, at most

@@ -1,8 +1,8 @@
-"""The identity of many points' networks, section by section and outcome by outcome, as numbers.
+"""The identity of many points' networks, section by section and trait by trait, as numbers.
 
-An outcome is what a knob of a part comes to once every shorthand is written out. It is worked out once for all points that agree
+A trait is what a knob of a part comes to once every shorthand is written out. It is worked out once for all points that agree
 in what it reads: a backbone does not change with the input's height, nor its stem with its depths, so three million points
-are a few thousand combinations. Two points are one network where the numbers of all outcomes are the same.
+are a few thousand combinations. Two points are one network where the numbers of all traits are the same.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ from archbench.space.points import (
 )
 
 REFUSED = -1  # the number of what is no network
-# Combinations of the knobs that one outcome reads: a GiB of their texts, and as many as are drawn at most.
+# Combinations of the knobs that one trait reads: a GiB of their texts, and as many as are drawn at most.
 MAX_COMBINATIONS = 1 << 22
 AT_ONCE = 1 << 16  # combinations whose knobs are Python's own objects at a time
 WORKLOAD = {"input": WORKLOAD_IN_INPUT, "measure": WORKLOAD_IN_MEASURE}  # the keys that a network's workload is made of
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 KnobRows = Sequence[tuple[Any, ...]]  # combinations of the values of some knobs
-Reads = Mapping[str, tuple[str, ...]]  # an outcome -> the knobs it hangs on
+Reads = Mapping[str, tuple[str, ...]]  # a trait -> the knobs it hangs on
 
 
 @dataclass(frozen=True)
@@ -73,25 +73,25 @@ class Frame:
     given: Mapping[str, Any] = field(default_factory=dict)
     last_level: int = 0
 
-    def outcome_texts(self, keys: Sequence[str], rows: KnobRows, *, outcome: str) -> Iterator[str | None]:
-        """An outcome as text for each combination of these knobs; null where one of the values is not accepted.
+    def trait_texts(self, keys: Sequence[str], rows: KnobRows, *, trait: str) -> Iterator[str | None]:
+        """A trait as text for each combination of these knobs; null where one of the values is not accepted.
 
         A knob at its default is written as the default, however it was spelt, since an id leaves it out. A knob of another part
         is empty.
         """
-        if outcome == "type":
+        if trait == "type":
             yield from [self.part or self.module] * len(rows)
             return
         part = FAMILIES[self.section][self.part] if self.part and self.section in FAMILIES else None
-        known = self.part is not None and outcome in _reads_of(self.section, self.part)
-        default = part.defaults.get(outcome, NOT_ACCEPTED) if part else NOT_ACCEPTED
+        known = self.part is not None and trait in _reads_of(self.section, self.part)
+        default = part.defaults.get(trait, NOT_ACCEPTED) if part else NOT_ACCEPTED
         knobs = {**self.fixed, LAST_LEVEL: self.last_level}
         for row in rows:
             if NOT_ACCEPTED in row or not known:
                 yield None if NOT_ACCEPTED in row else ""
                 continue
             knobs.update(zip(keys, row, strict=True))
-            value = part.resolve_knob(outcome, knobs) if part else knobs[outcome]
+            value = part.resolve_knob(trait, knobs) if part else knobs[trait]
             value = default if value == default else value
             yield repr(value) if type(value) in (int, float, str, bool) else CANONICAL(value)
 
@@ -116,28 +116,28 @@ class Section:
     spec: Spec
     name: str
     varied: tuple[str, ...]
-    numbers: dict[str, dict[str | None, int]] = field(default_factory=dict)  # outcome -> its text -> its number
+    numbers: dict[str, dict[str | None, int]] = field(default_factory=dict)  # trait -> its text -> its number
     frames: dict[str, Frame] = field(default_factory=dict)  # by the paths that lead to it
 
     @cached_property
-    def outcomes(self) -> dict[str, tuple[str, ...]]:
-        """The part's type and every outcome of the parts, with the varied knobs that each hangs on in one part or another."""
+    def traits(self) -> dict[str, tuple[str, ...]]:
+        """The part's type and every trait of the parts, with the varied knobs that each hangs on in one part or another."""
         found: dict[str, tuple[str, ...]] = {"type": ()}
         for reads in _reads_of_parts(self.name):
-            for outcome, keys in reads.items():
-                own = (*found.get(outcome, ()), *(key for key in keys if key in self.varied))
-                found[outcome] = tuple(dict.fromkeys(own))
+            for trait, keys in reads.items():
+                own = (*found.get(trait, ()), *(key for key in keys if key in self.varied))
+                found[trait] = tuple(dict.fromkeys(own))
         read = {key for keys in found.values() for key in keys}
         return found | {key: (key,) for key in self.varied if key not in read}  # no part's: refused where it is set
 
-    def number_outcomes(self, columns: Sequence[CodedColumn]) -> dict[str, Codes]:
-        """By outcome, its number at each point, REFUSED where it is none; each as broad as the axes it hangs on."""
+    def number_traits(self, columns: Sequence[CodedColumn]) -> dict[str, Codes]:
+        """By trait, its number at each point, REFUSED where it is none; each as broad as the axes it hangs on."""
         view, found = _SectionView(self, columns), {}
-        for outcome, keys in self.outcomes.items():
-            texts, places = view.work_out(keys, partial(Frame.outcome_texts, outcome=outcome))
-            numbers = self.numbers.setdefault(outcome, {None: REFUSED})
+        for trait, keys in self.traits.items():
+            texts, places = view.work_out(keys, partial(Frame.trait_texts, trait=trait))
+            numbers = self.numbers.setdefault(trait, {None: REFUSED})
             table = [numbers.setdefault(text, len(numbers) - 1) for text in texts]
-            found[outcome] = take_at(np.array(table, np.int32), places)
+            found[trait] = take_at(np.array(table, np.int32), places)
         return found
 
     def find_frame(self, leading: Mapping[str, Any]) -> Frame:
@@ -230,11 +230,11 @@ def make_sections(spec: Spec, columns: Sequence[CodedColumn]) -> dict[str, Secti
 
 
 def number_sections(sections: Iterable[Section], grid: Points, extras: Points) -> Iterator[tuple[Codes, Codes, int]]:
-    """Of every outcome its numbers in the grid and in the extras, and how many there are."""
+    """Of every trait its numbers in the grid and in the extras, and how many there are."""
     for section in sections:
-        numbers, extra_numbers = (section.number_outcomes(points.columns) for points in (grid, extras))
-        for outcome, codes in numbers.items():
-            yield codes, np.broadcast_to(extra_numbers[outcome], extras.shape), len(section.numbers[outcome]) - 1
+        numbers, extra_numbers = (section.number_traits(points.columns) for points in (grid, extras))
+        for trait, codes in numbers.items():
+            yield codes, np.broadcast_to(extra_numbers[trait], extras.shape), len(section.numbers[trait]) - 1
 
 
 def _own_key(section: str, path: str) -> str:
@@ -273,17 +273,17 @@ def _last_level(config: Config) -> int:
 
 
 def depends_on_last_level(section: str) -> bool:
-    """Whether an outcome of some part hangs on the coarsest level that the neck reads."""
+    """Whether a trait of some part hangs on the coarsest level that the neck reads."""
     return any(LAST_LEVEL in keys for reads in _reads_of_parts(section) for keys in reads.values())
 
 
 def _reads_of_parts(section: str) -> list[Reads]:
-    """The outcomes of every part that a section can have."""
+    """The traits of every part that a section can have."""
     return [_reads_of(section, part) for part in FAMILIES.get(section, (section,))]
 
 
 def _reads_of(section: str, part: str) -> Reads:
-    """The outcomes of one part; of a section without parts each key that a workload is made of."""
+    """The traits of one part; of a section without parts each key that a workload is made of."""
     if section in FAMILIES:
         return FAMILIES[section][part].reads
     return {key: (key,) for key in WORKLOAD.get(section, ())}

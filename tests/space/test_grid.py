@@ -213,10 +213,8 @@ def test_an_upper_bound_is_said_to_be_one_where_axes_have_conditions(read):
 
 def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
     resolved = []
-    texts = Frame.outcome_texts
-    monkeypatch.setattr(
-        Frame, "outcome_texts", lambda *given, **how: resolved.extend(given[-1]) or texts(*given, **how)
-    )
+    texts = Frame.trait_texts
+    monkeypatch.setattr(Frame, "trait_texts", lambda *given, **how: resolved.extend(given[-1]) or texts(*given, **how))
     spec = read(
         "axes:\n  backbone.depths: {product: [[2, 3], [3, 4], [4, 6, 9, 12], [2, 3]]}\n  backbone.width: {range: [0.5, 1.5, 0.125]}\n"
         "  neck.channels: {range: [64, 256, 16]}\n  top_block.type: [none, maxpool, p6p7]\n"
@@ -228,10 +226,8 @@ def test_three_million_points_are_counted_without_being_made(read, monkeypatch):
 
 def test_knobs_that_meet_in_no_outcome_are_not_combined(read, monkeypatch):
     resolved = []
-    texts = Frame.outcome_texts
-    monkeypatch.setattr(
-        Frame, "outcome_texts", lambda *given, **how: resolved.extend(given[-1]) or texts(*given, **how)
-    )
+    texts = Frame.trait_texts
+    monkeypatch.setattr(Frame, "trait_texts", lambda *given, **how: resolved.extend(given[-1]) or texts(*given, **how))
     ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
     spec = read(
         f"axes:\n  backbone.width: {{range: [0.5, 0.59, 0.01]}}\n  backbone.stem_channels: {{range: [1, 100, 1]}}\n"
@@ -252,10 +248,8 @@ def test_knobs_that_meet_in_no_outcome_are_not_combined(read, monkeypatch):
 
 def test_drawn_lists_are_told_apart_by_their_items(read, monkeypatch):
     resolved = []
-    texts = Frame.outcome_texts
-    monkeypatch.setattr(
-        Frame, "outcome_texts", lambda *given, **how: resolved.extend(given[-1]) or texts(*given, **how)
-    )
+    texts = Frame.trait_texts
+    monkeypatch.setattr(Frame, "trait_texts", lambda *given, **how: resolved.extend(given[-1]) or texts(*given, **how))
     items = f"[{', '.join(map(str, range(1, 65)))}]"
     draw = f"axes: {{backbone.depths: {{product: [{', '.join([items] * 4)}]}}, neck.levels: [[2, 3], [2, 3, 4, 5]]}}\n"
     span = DesignSpace(read(draw + "sample: {method: random, n: 20000, seed: 1}\n"))
